@@ -1,0 +1,73 @@
+"""The command line: one module per command, loaded only when it is the one asked for."""
+
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import version
+
+import typer
+
+from coverslip.cli.output import console, exit_code, say_error
+from coverslip.errors import CoverslipError
+
+COMMANDS = {
+    "add": "Catalog image files where they lie.",
+    "delete": "Hide images; restore undoes it.",
+    "demo": "Make a demo library, or take your own folder, and show it in the browser.",
+    "doctor": "Say what is installed, which readers work and what can be written.",
+    "info": "Show what is known about an image file without reading its pixels.",
+    "purge": "Remove for good what was deleted some time ago.",
+    "restore": "Bring deleted images back.",
+    "serve": "Serve the web page and the HTTP API.",
+    "status": "Show what the catalog holds and what waits to be built.",
+    "thumbnail": "Draw a picture of an image file.",
+    "worker": "Build artifacts that are out of date.",
+}
+"""Name and one line of help of every command; the module of the same name holds its ``run``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code.
+
+    A command is imported only when it is the one asked for: numpy, zarr, SQLAlchemy and FastAPI together take two
+    seconds, which help and typing errors should not cost.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name = words[0] if words else "--help"
+    if name in ("--help", "-h", "help"):
+        console().print(_help())
+    elif name == "--version":
+        console().print(f"coverslip {version('coverslip')}")
+    elif name in COMMANDS:
+        _run(name, words[1:])
+    else:
+        close = get_close_matches(name, COMMANDS, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else " `coverslip --help` lists them."
+        console(stderr=True).print(f"coverslip: there is no command {name!r}.{hint}")
+        sys.exit(2)
+
+
+def _run(name: str, words: list[str]) -> None:
+    command = typer.Typer(add_completion=False)
+    command.command()(import_module(f"coverslip.cli.{name}").run)
+    try:
+        command(args=words, prog_name=f"coverslip {name}")
+    except CoverslipError as error:
+        say_error(error)
+        sys.exit(exit_code(error))
+
+
+def _help() -> str:
+    lines = [f"  {name:<10} {text}" for name, text in sorted(COMMANDS.items())]
+    return "\n".join(
+        [
+            "Usage: coverslip COMMAND [ARGUMENTS]",
+            "",
+            "Open, catalog and look at microscopy and cryo-ET images.",
+            "",
+            *lines,
+            "",
+            "coverslip COMMAND --help says more. Settings: environment COVERSLIP_... or coverslip.toml.",
+        ]
+    )

@@ -1,0 +1,17 @@
+"""``coverslip delete ID...``."""
+
+from typing import Annotated
+
+import typer
+
+from coverslip.catalog import Catalog
+from coverslip.cli.output import amount, console
+from coverslip.settings import Settings
+
+
+def run(ids: Annotated[list[str], typer.Argument(help="Ids of images.")]) -> None:
+    """Hide images. Files stay where they are; `coverslip restore` undoes it, `coverslip purge` makes it final."""
+    with Catalog.open(Settings.load().catalog_url) as catalog:
+        for image_id in ids:
+            catalog.delete_image(image_id)
+    console().print(f"{amount(len(ids), 'image')} deleted. Undo: coverslip restore {' '.join(ids)}")

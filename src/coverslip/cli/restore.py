@@ -1,0 +1,17 @@
+"""``coverslip restore ID...``."""
+
+from typing import Annotated
+
+import typer
+
+from coverslip.catalog import Catalog
+from coverslip.cli.output import amount, console
+from coverslip.settings import Settings
+
+
+def run(ids: Annotated[list[str], typer.Argument(help="Ids of deleted images.")]) -> None:
+    """Bring deleted images back, with the ids they had."""
+    with Catalog.open(Settings.load().catalog_url) as catalog:
+        for image_id in ids:
+            catalog.restore_image(image_id)
+    console().print(f"{amount(len(ids), 'image')} restored.")

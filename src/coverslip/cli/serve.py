@@ -1,0 +1,51 @@
+"""``coverslip serve``."""
+
+import socket
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from coverslip.api import create_app
+from coverslip.cli.output import console
+from coverslip.errors import SettingsError
+from coverslip.settings import Settings
+
+
+def run(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = None,
+    build: Annotated[bool, typer.Option(help="Build artifacts in the background, as `coverslip worker` does.")] = True,
+) -> None:
+    """Serve the web page and the HTTP API until Ctrl-C."""
+    overrides = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    serve(Settings.load(**overrides), build=build)
+
+
+def serve(settings: Settings, *, build: bool = True) -> None:
+    """Serve until the process is told to stop.
+
+    Raises
+    ------
+    SettingsError
+        The address cannot be listened on.
+    """
+    listener = _listen(settings)
+    app = create_app(settings, build_in_background=build)
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5, server_header=False)
+    address, port = listener.getsockname()[:2]
+    shown = f"[{address}]" if ":" in address else address
+    console().print(f"Coverslip is at http://{shown}:{port}/ (Ctrl-C stops it)")
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}. "
+            "Choose another with --port (0 picks a free one)"
+        ) from error

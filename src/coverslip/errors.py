@@ -1,0 +1,103 @@
+"""Every exception Coverslip raises on purpose, in one tree.
+
+::
+
+    CoverslipError
+    ├── ImageLoadError                a file cannot be opened or read as an image
+    │   ├── UnsupportedFormatError    no reader knows this kind of file
+    │   ├── MissingDependencyError    a reader knows it, but its package is not installed
+    │   └── ReadError (OSError)       the file is damaged, incomplete or unreadable
+    ├── RegionError (ValueError)      a request lies outside the image
+    ├── NotFoundError (LookupError)   no such image, artifact or record: a complete answer, not a guess
+    ├── ConflictError                 the request contradicts what is there now
+    ├── TooLargeError                 the request is above a configured limit
+    ├── InvalidRequestError (ValueError)   the request itself makes no sense
+    ├── BuildError                    a derived artifact could not be built (now)
+    ├── CatalogError                  the database refused, is too new, or cannot be reached
+    ├── StorageError (OSError)        bytes could not be listed, read or written: an *unknown*, never an *absent*
+    └── SettingsError (ValueError)    a setting is wrong; the message names it
+
+``api`` turns this tree into HTTP answers and ``cli`` into exit codes, each in one table.
+"""
+
+from collections.abc import Sequence
+
+
+class CoverslipError(Exception):
+    """Base of every error that Coverslip raises on purpose."""
+
+
+class ImageLoadError(CoverslipError):
+    """A file cannot be opened or read as an image."""
+
+
+class UnsupportedFormatError(ImageLoadError):
+    """No reader knows this kind of file."""
+
+
+class MissingDependencyError(ImageLoadError):
+    """The reader for this file needs a package that is not installed.
+
+    Parameters
+    ----------
+    message
+        One sentence that names the file and the command that mends it.
+    package
+        The distribution to install, as ``pip`` knows it.
+    """
+
+    def __init__(self, message: str, package: str) -> None:
+        super().__init__(message)
+        self.package = package
+
+
+class ReadError(ImageLoadError, OSError):
+    """The file is damaged, incomplete or unreadable."""
+
+
+class RegionError(CoverslipError, ValueError):
+    """A requested region, plane or level lies outside the image."""
+
+
+class NotFoundError(CoverslipError, LookupError):
+    """No such image, artifact or record."""
+
+
+class ConflictError(CoverslipError):
+    """The request contradicts the present state."""
+
+
+class TooLargeError(CoverslipError):
+    """The request is above a configured limit."""
+
+
+class InvalidRequestError(CoverslipError, ValueError):
+    """The request itself makes no sense.
+
+    Parameters
+    ----------
+    message
+        One sentence for a person.
+    errors
+        All problems at once, each with its place, such as ``"width: expected 1 to 4096, found 0"``.
+    """
+
+    def __init__(self, message: str, errors: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
+
+
+class BuildError(CoverslipError):
+    """A derived artifact could not be built, or not within the time allowed."""
+
+
+class CatalogError(CoverslipError):
+    """The database refused, cannot be reached, or was written by a newer version."""
+
+
+class StorageError(CoverslipError, OSError):
+    """Bytes could not be listed, read or written. Says *unknown*, never *absent*."""
+
+
+class SettingsError(CoverslipError, ValueError):
+    """A setting is wrong; the message names the setting and its source."""

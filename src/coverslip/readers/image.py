@@ -1,0 +1,167 @@
+"""What ``open_image`` hands out: files and images that keep the promises of the interfaces."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from coverslip.errors import CoverslipError, MissingDependencyError, ReadError, RegionError
+from coverslip.model import CanRead, ImageMetadata, OpenedFile, Region
+
+if TYPE_CHECKING:
+    from coverslip.model.protocols import Array
+
+VENDOR_FAILURES = (Exception,)
+"""Format libraries raise anything at all on damaged files: ``struct.error``, ``KeyError``, ``IndexError`` ..."""
+
+
+def foreign[T](doing: str, path: Path, call: Callable[[], T]) -> T:
+    """Return ``call()``; whatever a format library raises becomes a ``ReadError`` that names the file.
+
+    Raises
+    ------
+    ReadError
+        With the library's own words as the reason. Our own errors pass unchanged.
+    """
+    try:
+        return call()
+    except CoverslipError:
+        raise
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        raise MissingDependencyError(
+            f"{path}: {doing} needs the package {package!r}. Install it: pip install {package}", package
+        ) from error
+    except MemoryError as error:
+        raise ReadError(f"{path}: {doing} failed: the file asks for more memory than there is") from error
+    except VENDOR_FAILURES as error:
+        reason = str(error).strip() or "no reason given"
+        raise ReadError(f"{path}: {doing} failed: {type(error).__name__}: {reason}") from error
+
+
+class Image:
+    """One image of an open file.
+
+    Reading is safe from any number of threads; reads of one file follow one another, because the format
+    libraries return wrong pixels silently when one handle is used by two threads at once.
+    """
+
+    def __init__(self, source: CanRead, path: Path, lock: threading.RLock) -> None:
+        self._source = source
+        self._path = path
+        self._lock = lock
+
+    def __repr__(self) -> str:
+        meta = self.metadata
+        sizes = " ".join(f"{axis}{length}" for axis, length in zip(meta.axes, meta.shape, strict=True))
+        return f"<Image {meta.name!r} {sizes} {meta.dtype}>"
+
+    @property
+    def metadata(self) -> ImageMetadata:
+        """What is known without touching pixels."""
+        return self._source.metadata
+
+    def read(self, level: int = 0, region: Region | None = None) -> "Array":
+        """Return the pixels of a region of one pyramid level.
+
+        Parameters
+        ----------
+        level
+            0 is full resolution.
+        region
+            In pixels of that level; ``None`` is the whole level.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape T, C, Z, Y, X (and S), dtype ``metadata.dtype``, native byte order, C-contiguous.
+
+        Raises
+        ------
+        RegionError
+            The level or the region lies outside the image.
+        ReadError
+            The file does not give these pixels.
+        """
+        meta = self.metadata
+        if not 0 <= level < len(meta.levels):
+            raise RegionError(f"{self._path}: level {level} does not exist; there are {len(meta.levels)}")
+        box = (region or Region()).resolve(meta.level_shape(level))
+        with self._lock:
+            pixels = foreign(f"reading {meta.name!r}", self._path, lambda: self._source.read(level, box))
+        expected = (*box.shape, meta.samples) if meta.samples > 1 else box.shape
+        if pixels.shape != expected or pixels.dtype.name != meta.dtype:
+            raise ReadError(
+                f"{self._path}: the metadata promises {expected} {meta.dtype}, "
+                f"the pixels are {pixels.shape} {pixels.dtype.name}"
+            )
+        pixels = pixels if pixels.dtype.isnative else pixels.astype(pixels.dtype.newbyteorder("="))
+        return pixels if pixels.flags.c_contiguous else pixels.copy(order="C")
+
+    def plane(self, *, t: int = 0, c: int = 0, z: int = 0, level: int = 0) -> "Array":
+        """Return one plane: shape Y, X (and S).
+
+        Raises
+        ------
+        RegionError
+            There is no such plane.
+        ReadError
+            The file does not give these pixels.
+        """
+        pixels: Array = self.read(level, Region.at_plane(t, c, z))[0, 0, 0]
+        return pixels
+
+    def to_numpy(self, level: int = 0) -> "Array":
+        """Return all pixels of one level: shape T, C, Z, Y, X (and S).
+
+        Raises
+        ------
+        ReadError
+            The file does not give these pixels.
+        """
+        return self.read(level)
+
+
+class ImageFile:
+    """An open file with one or more images. Use it in a ``with`` statement.
+
+    Examples
+    --------
+    >>> with coverslip.open_image("cells.ome.tif") as file:  # doctest: +SKIP
+    ...     print(file.images[0].metadata.get_voxel_size_micrometers())
+    """
+
+    def __init__(self, opened: OpenedFile, path: Path, reader_name: str) -> None:
+        self._opened = opened
+        self._lock = threading.RLock()
+        self._closed = False
+        self.path = path
+        self.reader = reader_name
+        self.images = tuple(Image(image, path, self._lock) for image in opened.images)
+        if not self.images:
+            self.close()
+            raise ReadError(f"{path}: the file holds no image")
+
+    def __repr__(self) -> str:
+        return f"<ImageFile {self.path.name!r} read by {self.reader}, {len(self.images)} image(s)>"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file the pixels come from, this one included."""
+        return tuple(self._opened.files)
+
+    def close(self) -> None:
+        """Release every handle. Safe to call twice; waits for a read that is under way."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

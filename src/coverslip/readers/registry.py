@@ -1,0 +1,168 @@
+"""Which reader opens a file: decided by what the file says, then by its ending."""
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from pathlib import Path
+
+from coverslip.errors import MissingDependencyError, ReadError, UnsupportedFormatError
+from coverslip.model import Probe, Reader
+from coverslip.readers.image import ImageFile, foreign
+
+GROUP = "coverslip.readers"
+HEAD_BYTES = 4096
+
+FOREIGN_CONTENT: Mapping[bytes, str] = {
+    b"version https://git-lfs": "This is a Git LFS pointer, not the image: run `git lfs pull`",
+    b"<!DOCTYPE html": "This is a web page, perhaps a failed download",
+    b"<html": "This is a web page, perhaps a failed download",
+    b"PK\x03\x04": "This is a zip archive: unpack it first",
+    b"\x1f\x8b": "This is a gzip archive: unpack it first",
+    b"%PDF": "This is a PDF document",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One supported format, as ``formats()`` lists it."""
+
+    reader: str
+    title: str
+    extensions: tuple[str, ...]
+    package: str
+    available: bool
+
+
+@cache
+def readers() -> Mapping[str, Reader]:
+    """Return every installed reader by name, in a fixed order."""
+    found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return {point.name: point.load() for point in found}
+
+
+def formats() -> tuple[Format, ...]:
+    """Return every known format and whether its package is installed."""
+    return tuple(
+        Format(name, reader.title, reader.extensions, reader.package, _is_installed(reader))
+        for name, reader in readers().items()
+    )
+
+
+@cache
+def signature() -> str:
+    """Return the versions of everything that judges files; a verdict is worth repeating when this changes."""
+    packages = sorted({reader.package for reader in readers().values()} | {"coverslip"})
+    return " ".join(f"{package}={_version(package)}" for package in packages)
+
+
+def recognise(path: str | os.PathLike[str]) -> Reader | None:
+    """Return the reader for a file or folder, or ``None`` where no reader knows the content.
+
+    Raises
+    ------
+    ReadError
+        The file is missing, empty or may not be read.
+    """
+    return _recognise(_probe(Path(path)))
+
+
+def open_image(path: str | os.PathLike[str]) -> ImageFile:
+    """Open an image file (or OME-Zarr folder) and read its metadata, never its pixels.
+
+    Parameters
+    ----------
+    path
+        A local file or folder.
+
+    Returns
+    -------
+    ImageFile
+        A context manager with ``.images``.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        No reader knows the content; the message says what was seen.
+    MissingDependencyError
+        The format is known, its package is not installed.
+    ReadError
+        The file is missing, empty, damaged or may not be read.
+    """
+    probe = _probe(Path(path))
+    reader = _recognise(probe)
+    if reader is None:
+        raise UnsupportedFormatError(_explain(probe))
+    if not _is_installed(reader):
+        raise MissingDependencyError(
+            f"{probe.path}: reading {reader.title} needs the package {reader.package!r}. "
+            f"Install it: pip install {reader.package}",
+            reader.package,
+        )
+    opened = foreign(f"opening as {reader.title}", probe.path, lambda: reader.open(probe.path))
+    return ImageFile(opened, probe.path, reader.name)
+
+
+def extensions() -> tuple[str, ...]:
+    """Return all usual endings of all known formats, sorted."""
+    return tuple(sorted({ending for reader in readers().values() for ending in reader.extensions}))
+
+
+def _recognise(probe: Probe) -> Reader | None:
+    """Ask the readers whose ending fits first, then all others."""
+    name = probe.path.name.lower()
+    by_ending = sorted(readers().values(), key=lambda reader: not name.endswith(reader.extensions))
+    return next((reader for reader in by_ending if reader.recognises(probe)), None)
+
+
+def _probe(path: Path) -> Probe:
+    """Return what is seen of the file, or say clearly why nothing can be seen."""
+    try:
+        if path.is_dir():
+            return Probe(path=path, size=0, head=b"", is_folder=True)
+        with path.open("rb") as stream:
+            probe = Probe(
+                path=path, size=os.fstat(stream.fileno()).st_size, head=stream.read(HEAD_BYTES), is_folder=False
+            )
+    except FileNotFoundError as error:
+        raise ReadError(f"{path}: there is no such file") from error
+    except PermissionError as error:
+        raise ReadError(f"{path}: permission denied. Ask its owner for read access") from error
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if probe.size == 0:
+        raise ReadError(f"{path}: the file is empty (0 bytes). Copy it again from its source")
+    return probe
+
+
+def _explain(probe: Probe) -> str:
+    """Return one sentence: what was seen, what was tried, what to do."""
+    tried = ", ".join(readers())
+    if probe.is_folder:
+        return (
+            f"{probe.path}: this folder is not an image; only OME-Zarr folders are. "
+            f"To catalog the files in it: coverslip add {probe.path}"
+        )
+    hint = next((text for start, text in FOREIGN_CONTENT.items() if probe.head.startswith(start)), "")
+    hint = hint or _mismatch(probe)
+    return f"{probe.path}: no reader. First 8 bytes: {probe.head[:8]!r}. Tried: {tried}.{f' {hint}.' if hint else ''}"
+
+
+def _mismatch(probe: Probe) -> str:
+    """Return a remark when the ending promises a format that the content is not."""
+    name = probe.path.name.lower()
+    promised = [reader.title for reader in readers().values() if name.endswith(reader.extensions)]
+    return f"The name says {' or '.join(promised)}, the content does not" if promised else ""
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _is_installed(reader: Reader) -> bool:
+    return importlib.util.find_spec(reader.module) is not None

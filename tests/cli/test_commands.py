@@ -1,0 +1,188 @@
+"""The commands as a person runs them: real processes, exit codes and sentences."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from coverslip.cli import COMMANDS
+from coverslip.cli.output import EXIT_CODES, exit_code
+from coverslip.errors import CoverslipError, NotFoundError, ReadError, UnsupportedFormatError
+from tests.files import write_folder, write_tiff
+
+
+class Shell:
+    """Runs commands with a home of their own."""
+
+    def __init__(self, home: Path) -> None:
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("COVERSLIP_")}
+        self.environment["COVERSLIP_HOME"] = str(home)
+        self.folder = home.parent
+
+    def __call__(self, *words: object, code: int = 0) -> str:
+        command = [sys.executable, "-m", "coverslip", *map(str, words)]
+        done = subprocess.run(
+            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == code, f"{words} left with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path / "home")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    write_folder(tmp_path / "images", 3)
+    return tmp_path / "images"
+
+
+def test_help_lists_every_command_and_each_has_its_own(shell: Shell) -> None:
+    text = shell("--help")
+    assert all(name in text for name in COMMANDS)
+    for name in COMMANDS:
+        assert f"coverslip {name}" in shell(name, "--help")
+
+
+def test_a_wrong_command_is_named_and_a_near_one_suggested(shell: Shell) -> None:
+    assert "Did you mean 'status'?" in shell("statsu", code=2)
+
+
+def test_add_status_worker_and_back(shell: Shell, images: Path) -> None:
+    assert "3 files opened" in shell("add", images)
+    assert "0 files opened, 0 images read, 0 rows written" in shell("add", images)
+    assert "0 fresh, 3 stale" in shell("status")
+    assert "3 artifacts built" in shell("worker", "--until-done")
+    counts = json.loads(shell("status", "--json"))
+    assert (counts["images"], counts["artifacts_fresh"], counts["artifacts_stale"]) == (3, 3, 0)
+
+
+def test_add_leaves_with_1_when_a_known_format_is_broken_and_says_why(shell: Shell, images: Path) -> None:
+    (images / "notes.txt").write_text("hello")
+    shell("add", images)
+    (images / "bad.tif").write_bytes(b"II*\0broken")
+    text = shell("add", images, code=1)
+    assert f"{images / 'bad.tif'}: " in text
+    document = json.loads(shell("add", images, "--json", code=1))
+    assert document["outcomes"] == {"unchanged": 3, "unknown": 1, "broken": 1}
+
+
+def test_add_of_nothing_is_one_sentence(shell: Shell, tmp_path: Path) -> None:
+    assert shell("add", tmp_path / "nowhere", code=3) == (
+        f"coverslip: {tmp_path / 'nowhere'}: there is no such file or folder\n"
+    )
+
+
+def test_info_says_what_is_known(shell: Shell, images: Path) -> None:
+    text = shell("info", images / "image_000.tif")
+    assert "T 1 C 1 Z 1 Y 48 X 64, uint16" in text
+    assert "voxel size   unknown" in text
+    document = json.loads(shell("info", images / "image_000.tif", "--json"))
+    assert document["images"][0]["size_x"] == 64
+
+
+def test_info_of_something_else_says_what_was_seen(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "cells.nd2"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+    text = shell("info", path, code=1)
+    assert "cells.nd2: no reader. First 8 bytes: b'version '" in text
+    assert "Git LFS pointer" in text
+
+
+def test_thumbnail_writes_a_picture(shell: Shell, images: Path, tmp_path: Path) -> None:
+    for ending in ("png", "webp", "jpg"):
+        out = tmp_path / f"out.{ending}"
+        shell("thumbnail", images / "image_001.tif", "-o", out, "--size", "32")
+        picture = cv2.imread(str(out))
+        assert isinstance(picture, np.ndarray)
+        assert picture.shape == (24, 32, 3)
+
+
+def test_thumbnail_refuses_what_it_cannot_do(shell: Shell, images: Path, tmp_path: Path) -> None:
+    path = images / "image_000.tif"
+    assert "the ending decides the format" in shell("thumbnail", path, "-o", tmp_path / "x.gif", code=2)
+    assert "z 9:10 lies outside the image" in shell("thumbnail", path, "-o", tmp_path / "x.png", "--z", "9", code=2)
+    assert "there is no image 4" in shell("thumbnail", path, "-o", tmp_path / "x.png", "--image", "4", code=2)
+    assert "expected numbers such as 0,2" in shell(
+        "thumbnail", path, "-o", tmp_path / "x.png", "--channels", "red", code=2
+    )
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_doctor_is_content_and_names_what_is_wrong(shell: Shell, tmp_path: Path) -> None:
+    text = shell("doctor")
+    assert text.count("ok  reader") == 6
+    (tmp_path / "file").write_text("")
+    shell.environment["COVERSLIP_STORAGE_URL"] = str(tmp_path / "file" / "inside")
+    assert "no  storage" in shell("doctor", code=1)
+
+
+def test_a_wrong_setting_is_named(shell: Shell) -> None:
+    shell.environment["COVERSLIP_WORKERS"] = "many"
+    assert "workers" in shell("status", code=2)
+
+
+def test_settings_come_from_a_file_too(shell: Shell, tmp_path: Path) -> None:
+    del shell.environment["COVERSLIP_HOME"]
+    (tmp_path / "coverslip.toml").write_text(f'home = "{tmp_path / "other"}"\n')
+    shell("status")
+    assert (tmp_path / "other" / "catalog.sqlite").exists()
+
+
+def test_delete_restore_and_purge(shell: Shell, images: Path) -> None:
+    shell("add", images)
+    shell("worker", "--until-done")
+    shell("delete", "no-such-id", code=3)
+    image_id = _first_id(shell)
+    assert "1 image deleted" in shell("delete", image_id)
+    assert json.loads(shell("status", "--json"))["images"] == 2
+    assert "1 image restored" in shell("restore", image_id)
+    shell("delete", image_id)
+    assert "1 image would be purged" in shell("purge", "--older-than-days", "0")
+    assert "1 image purged" in shell("purge", "--older-than-days", "0", "--yes")
+    assert len(list(images.iterdir())) == 3
+    shell("restore", image_id, code=3)
+    shell("add", images)
+    assert json.loads(shell("status", "--json"))["images"] == 2
+
+
+def _first_id(shell: Shell) -> str:
+    code = (
+        "from coverslip.catalog import Catalog; from coverslip.settings import Settings;"
+        "c = Catalog.open(Settings.load().catalog_url); print(c.list_images().images[0].id); c.close()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=shell.environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_demo_of_an_own_folder_catalogues_it(shell: Shell, images: Path, tmp_path: Path) -> None:
+    text = shell("demo", images, "--folder", tmp_path / "demo", "--no-serve")
+    assert "3 files seen: 3 added" in text
+
+
+def test_every_error_has_an_exit_code() -> None:
+    def branches(kind: type[CoverslipError]) -> list[type[CoverslipError]]:
+        return [kind, *(below for child in kind.__subclasses__() for below in branches(child))]
+
+    codes = {kind: exit_code(kind.__new__(kind)) for kind in branches(CoverslipError)}
+    assert codes[NotFoundError] == EXIT_CODES[NotFoundError]
+    assert codes[ReadError] == codes[UnsupportedFormatError] == 1
+    assert 0 not in codes.values()
+
+
+def test_a_thumbnail_of_a_file_that_is_cut_short_writes_nothing(shell: Shell, tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "cut.tif")
+    path.write_bytes(path.read_bytes()[:3000])
+    text = shell("thumbnail", path, "-o", tmp_path / "x.png", code=1)
+    assert str(path) in text
+    assert [item.name for item in tmp_path.iterdir() if item.name.startswith("x")] == []
