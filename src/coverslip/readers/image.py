@@ -22,10 +22,14 @@ def foreign[T](doing: str, path: Path, call: Callable[[], T]) -> T:
     Raises
     ------
     ReadError
-        With the library's own words as the reason. Our own errors pass unchanged.
+        With the library's own words as the reason. Our own errors pass, given the path where they lack it.
     """
     try:
         return call()
+    except ReadError as error:
+        if str(path) in str(error):
+            raise
+        raise ReadError(f"{path}: {error}") from error
     except CoverslipError:
         raise
     except ModuleNotFoundError as error:

@@ -65,6 +65,8 @@ def recognise(path: str | os.PathLike[str]) -> Reader | None:
     ------
     ReadError
         The file is missing, empty or may not be read.
+    UnsupportedFormatError
+        The file is empty, and its ending promises no image.
     """
     return _recognise(_probe(Path(path)))
 
@@ -105,6 +107,7 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
     return ImageFile(opened, probe.path, reader.name)
 
 
+@cache
 def extensions() -> tuple[str, ...]:
     """Return all usual endings of all known formats, sorted."""
     return tuple(sorted({ending for reader in readers().values() for ending in reader.extensions}))
@@ -133,7 +136,9 @@ def _probe(path: Path) -> Probe:
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
     if probe.size == 0:
-        raise ReadError(f"{path}: the file is empty (0 bytes). Copy it again from its source")
+        promised = path.name.lower().endswith(extensions())
+        kind = ReadError if promised else UnsupportedFormatError
+        raise kind(f"{path}: the file is empty (0 bytes){'. Copy it again from its source' if promised else ''}")
     return probe
 
 

@@ -1,0 +1,72 @@
+"""What TIFF files of electron microscopes and their cameras say: foreign dicts -> ``Facts``. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from coverslip.model import MicroscopeInfo, ObjectiveInfo
+from coverslip.readers.tiff.facts import Facts, document, length, metres, moment, text
+from coverslip.readers.vendor_metadata import positive
+
+RawDict = Mapping[str, Any]
+"""A dict as tifffile gives it: the vendor's keys."""
+
+
+def fei(raw: RawDict) -> Facts:
+    """Return the facts of an FEI / Thermo Fisher electron micrograph."""
+    scan, user, system = (raw.get(key) or {} for key in ("Scan", "User", "System"))
+    return Facts(
+        pixel_size_x=metres(scan.get("PixelWidth")),
+        pixel_size_y=metres(scan.get("PixelHeight")),
+        microscope=MicroscopeInfo(
+            manufacturer="FEI", model=text(system.get("SystemType")), type=text(system.get("Type"))
+        ),
+        acquired_at=moment(f"{user.get('Date')} {user.get('Time')}"),
+        vendor=document({"FEI": raw}),
+    )
+
+
+def sem(raw: RawDict) -> Facts:
+    """Return the facts of a Zeiss SEM micrograph. Values are tuples: name, value, unit."""
+    stored: Sequence[Any] = raw.get("") or ()
+    stated: Sequence[Any] = raw.get("ap_image_pixel_size") or raw.get("ap_pixel_size") or ()
+    size = metres(stored[3]) if len(stored) > 3 else None
+    if size is None and len(stated) > 2:
+        size = length(stated[1], stated[2])
+    keys = ("ap_date", "ap_time", "sv_serial_number")
+    written: list[Sequence[Any]] = [raw.get(key) or () for key in keys]
+    day, clock, serial = (str(entry[1]) if len(entry) > 1 else "" for entry in written)
+    return Facts(
+        pixel_size_x=size,
+        pixel_size_y=size,
+        microscope=MicroscopeInfo(manufacturer="Carl Zeiss", serial_number=text(serial), type="SEM"),
+        acquired_at=moment(f"{day} {clock}"),
+        vendor=document({"Zeiss SEM": raw}),
+    )
+
+
+def tvips(raw: RawDict) -> Facts:
+    """Return the facts of a TVIPS camera image; pixel sizes are in nanometres."""
+    return Facts(
+        pixel_size_x=length(raw.get("PixelSizeX"), "nm"),
+        pixel_size_y=length(raw.get("PixelSizeY"), "nm"),
+        vendor=document({"TVIPS": raw}),
+    )
+
+
+def sis(raw: RawDict) -> Facts:
+    """Return the facts of an Olympus SIS image; pixel sizes are in metres."""
+    magnification = positive(raw.get("magnification"))
+    return Facts(
+        pixel_size_x=metres(raw.get("pixelsizex")),
+        pixel_size_y=metres(raw.get("pixelsizey")),
+        objective=ObjectiveInfo(magnification=magnification) if magnification else None,
+        microscope=MicroscopeInfo(manufacturer="Olympus"),
+        acquired_at=moment(raw.get("datetime")),
+        vendor=document({"SIS": raw}),
+    )
+
+
+def gatan(tags: Mapping[int, Any]) -> Facts | None:
+    """Return the facts in the private tags of Gatan DigitalMicrograph, 65003 ...: units, then sizes. None if none."""
+    x, y = length(tags.get(65009), tags.get(65003)), length(tags.get(65010), tags.get(65004))
+    return Facts(pixel_size_x=x, pixel_size_y=y) if x or y else None

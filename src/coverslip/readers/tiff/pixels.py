@@ -1,0 +1,274 @@
+"""Planes of a TIFF series, decoded strip by strip and tile by tile. What is not in the file is an error, never zeros.
+
+TIFF 6.0: https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf
+"""
+
+import math
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from coverslip.errors import ReadError
+from coverslip.model.regions import Span
+
+if TYPE_CHECKING:
+    from tifffile import FileHandle, TiffFrame, TiffPage, TiffPageSeries
+
+    from coverslip.model.protocols import Array
+
+    Page = TiffPage | TiffFrame
+
+MAX_OPEN_MEMBERS = 16
+BATCH = 64
+"""Segments whose compressed bytes are held at once."""
+PARALLEL_FROM = 8
+"""Segments below which starting threads costs more than it gives."""
+SUSPICIOUS_BYTES = 1 << 30
+SUSPICIOUS_RATIO = 50_000
+"""No codec in use packs real pixels tighter; a claim beyond both limits is damage."""
+NARROW = 8
+"""A window narrower than this part of a row is read row by row."""
+JPEG = (6, 7, 34892, 33007)
+SPARSE_KINDS = ("philips", "bif", "scn", "ndpi", "geotiff")
+"""Dialects in which a tile of zero bytes is a statement: nothing was scanned here."""
+
+
+class Handles:
+    """The member files of a set; a bounded number is open at a time, the first file always."""
+
+    def __init__(self, root: "FileHandle") -> None:
+        self._root = root
+        self._members: OrderedDict[str, FileHandle] = OrderedDict()
+
+    def ready(self, handle: "FileHandle") -> "FileHandle":
+        """Return the same handle, open."""
+        if handle is self._root:
+            return handle
+        if handle.closed:
+            handle.open()
+        self._members[handle.path] = handle
+        self._members.move_to_end(handle.path)
+        while len(self._members) > MAX_OPEN_MEMBERS:
+            self._members.popitem(last=False)[1].close()
+        return handle
+
+    def close(self) -> None:
+        """Close all members; the first file belongs to whoever opened it."""
+        while self._members:
+            self._members.popitem()[1].close()
+
+
+class Planes:
+    """The stored planes of one series level, by their number in file order."""
+
+    def __init__(self, series: "TiffPageSeries", handles: Handles) -> None:
+        self._series = series
+        self._handles = handles
+        key = series.keyframe
+        self._separate, self._depth, self.rows, self.columns, self.samples = key.shaped
+        # the type in the file; a series with a transform promises another one
+        self.dtype: np.dtype[Any] = series.dtype if key.dtype is None else key.dtype
+        self._stored = self.dtype.newbyteorder(key.parent.byteorder)
+        self._run = _run(series)
+        self.count = (
+            math.prod(series.shape) // max(1, self.rows * self.columns * self.samples)
+            if self._run is not None
+            else len(series) * self._separate * self._depth
+        )
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one uncompressed row."""
+        return self.columns * self.samples * self.dtype.itemsize
+
+    def read(self, number: int, y: Span, x: Span) -> "Array":
+        """Return a window of one plane: shape rows, columns, samples; the file's byte order.
+
+        Raises
+        ------
+        ReadError
+            The plane or a part of it is not in the file.
+        """
+        plane_bytes = self.rows * self.row_bytes
+        if self._run is not None:
+            handle = self._handles.ready(self._series.keyframe.parent.filehandle)
+            return self._rows(handle, self._run + number * plane_bytes, y, x)
+        index, inner = divmod(number, self._separate * self._depth)
+        page = self._series[index]
+        if page is None:
+            raise ReadError("the plane is declared, but no file of the set holds it")
+        handle = self._handles.ready(page.parent.filehandle)
+        if _is_run(page):
+            return self._rows(handle, page.dataoffsets[0] + inner * plane_bytes, y, x)
+        return self._segments(handle, page, inner, y, x)
+
+    def _rows(self, handle: "FileHandle", start: int, y: Span, x: Span) -> "Array":
+        """Cut a window out of uncompressed rows that follow one another."""
+        rows, columns = y[1] - y[0], x[1] - x[0]
+        if rows > 1 and columns * NARROW < self.columns and self.row_bytes > 1 << 16:
+            first = x[0] * self.samples * self.dtype.itemsize
+            count = columns * self.samples * self.dtype.itemsize
+            parts = (_bytes(handle, start + row * self.row_bytes + first, count) for row in range(*y))
+            return np.frombuffer(b"".join(parts), self._stored).reshape(rows, columns, self.samples)
+        data = _bytes(handle, start + y[0] * self.row_bytes, rows * self.row_bytes)
+        return np.frombuffer(data, self._stored).reshape(rows, self.columns, self.samples)[:, slice(*x)]
+
+    def _segments(self, handle: "FileHandle", page: "Page", inner: int, y: Span, x: Span) -> "Array":
+        """Decode only the strips or tiles that the window touches."""
+        key = self._series.keyframe if page.keyframe is None else page.keyframe
+        sample, depth = divmod(inner, self._depth)
+        out: Array = np.empty((y[1] - y[0], x[1] - x[0], self.samples), self.dtype)
+        wanted = list(_touched(key, sample, depth, y, x))
+        options = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader} if key.compression in JPEG else {}
+        key.init_decode()
+
+        def decode(item: tuple[int, bytes | None]) -> Any:
+            return key.decode(item[1], item[0], _fullsize=False, **options)
+
+        workers = min(4, os.cpu_count() or 1)
+        parallel = len(wanted) >= PARALLEL_FROM and key.compression != 1 and workers > 1
+        with ThreadPoolExecutor(workers) if parallel else _Inline() as pool:
+            for batch in batched(wanted, BATCH):
+                items = [(index, self._segment_bytes(handle, page, key, index)) for index in batch]
+                for pixels, (_, d, top, left, _), _ in pool.map(decode, items):
+                    _paste(out, None if pixels is None else pixels[depth - d], key.nodata, (top, left), (y, x), key)
+        return out
+
+    def _segment_bytes(self, handle: "FileHandle", page: "Page", key: "TiffPage", index: int) -> bytes | None:
+        what = f"{'tile' if key.is_tiled else 'strip'} {index} of page {page.index}"
+        if index >= len(page.dataoffsets) or index >= len(page.databytecounts):
+            raise ReadError(f"{what} is missing in {handle.name}")
+        offset, count = page.dataoffsets[index], page.databytecounts[index]
+        if count <= 0 or offset <= 0:
+            if self._series.kind in SPARSE_KINDS or 42113 in key.tags:  # GDAL_NODATA
+                return None
+            raise ReadError(f"{what} was never written in {handle.name}")
+        _refuse_bomb(key, count, what)
+        return _bytes(handle, offset, count)
+
+
+class _Inline:
+    """Stands in for a thread pool where threads would not pay."""
+
+    map = staticmethod(map)
+
+    def __enter__(self) -> "_Inline":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def check(series: "TiffPageSeries") -> None:
+    """Refuse what cannot be true before anything is allocated or promised.
+
+    Raises
+    ------
+    ReadError
+        The file is shorter than the uncompressed pixels it declares, or declares absurdly many.
+    """
+    key, size = series.keyframe, series.keyframe.parent.filehandle.size
+    if 0 in key.shaped or 0 in series.shape:
+        raise ReadError("the file declares an image without pixels")
+    if series.nbytes > 1 << 40 and series.nbytes > size * 10_000:
+        raise ReadError(f"the file of {size} bytes declares {series.nbytes} bytes of pixels; it is damaged")
+    if key.compression == 1:
+        page_bits = math.prod(key.shaped) * _bits(key)
+        if page_bits > size * 8:
+            raise ReadError(f"one page needs {page_bits // 8} bytes, the file has {size}; it is truncated or damaged")
+    run = _run(series)
+    if run is not None and run + series.nbytes > size:
+        raise ReadError(
+            f"the pixels end at byte {run + series.nbytes}, the file at {size}; it is truncated. "
+            "Copy it again from its source"
+        )
+
+
+def _run(series: "TiffPageSeries") -> int | None:
+    """Return where all planes lie as one run of final pixels, if they do; two files are never one run."""
+    return None if series.is_multifile else series.dataoffset or None
+
+
+def _bits(key: "TiffPage") -> int:
+    bits: Any = key.bitspersample
+    return int(min(bits) if isinstance(bits, tuple) else bits)
+
+
+def _is_run(page: "Page") -> bool:
+    """Whether the page is one run of final pixels. tifffile says so of a frame by looking at its key frame only."""
+    key = page.keyframe
+    if key is None or not key.is_final or not page.dataoffsets:
+        return False
+    offsets, counts = page.dataoffsets, page.databytecounts
+    if offsets[0] <= 0 or counts[0] <= 0:
+        return False
+    if len(offsets) == 1 or key.is_lsm or key.parent.is_lsm or key.is_stk:
+        return True
+    return all(a + n == b for a, n, b in zip(offsets, counts, offsets[1:], strict=False))
+
+
+def _bytes(handle: "FileHandle", offset: int, count: int) -> bytes:
+    if offset + count > handle.size:
+        raise ReadError(
+            f"the pixels at byte {offset} need {count} bytes, but {handle.name} ends at byte {handle.size}: "
+            "it is truncated. Copy it again from its source"
+        )
+    handle.seek(offset)
+    data = handle.read(count)
+    if len(data) != count:
+        raise ReadError(f"{handle.name} ended early: {len(data)} of {count} bytes at {offset}")
+    return data
+
+
+def _grid(key: "TiffPage") -> tuple[int, int, int]:
+    """Return depth, rows and columns of one segment."""
+    if key.is_tiled:
+        return key.tiledepth, key.tilelength, key.tilewidth
+    return 1, key.rowsperstrip, key.imagewidth
+
+
+def _touched(key: "TiffPage", sample: int, depth: int, y: Span, x: Span) -> Iterator[int]:
+    """Yield the indices of all segments that a window touches."""
+    deep, high, wide = _grid(key)
+    _, planes, rows, columns, _ = key.shaped
+    if min(deep, high, wide) < 1:
+        raise ReadError("the file declares tiles or strips without pixels")
+    down, across = math.ceil(rows / high), math.ceil(columns / wide)
+    first = (sample * math.ceil(planes / deep) + depth // deep) * down
+    for row in range(y[0] // high, (y[1] - 1) // high + 1):
+        for column in range(x[0] // wide, (x[1] - 1) // wide + 1):
+            yield (first + row) * across + column
+
+
+def _refuse_bomb(key: "TiffPage", count: int, what: str) -> None:
+    unpacked = math.prod(_grid(key)) * key.shaped[-1] * max(1, _bits(key) // 8)
+    if unpacked > SUSPICIOUS_BYTES and unpacked > count * SUSPICIOUS_RATIO:
+        raise ReadError(f"{what} claims to unpack {count} bytes to {unpacked}; it is damaged")
+
+
+def _paste(
+    out: "Array",
+    pixels: "Array | None",
+    fill: float,
+    origin: tuple[int, int],
+    window: tuple[Span, Span],
+    key: "TiffPage",
+) -> None:
+    """Copy the part of one decoded segment that lies in the window."""
+    _, high, wide = _grid(key)
+    (top, left), ((y0, y1), (x0, x1)) = origin, window
+    bottom, right = min(top + high, key.shaped[2], y1), min(left + wide, key.shaped[3], x1)
+    above, before = max(top, y0), max(left, x0)
+    target = out[above - y0 : bottom - y0, before - x0 : right - x0]
+    if pixels is None:
+        target[:] = fill
+        return
+    part = pixels[above - top : bottom - top, before - left : right - left]
+    if part.shape != target.shape:
+        raise ReadError(f"a segment at row {top}, column {left} holds fewer pixels than declared")
+    target[:] = part

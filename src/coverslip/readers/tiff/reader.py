@@ -1,0 +1,220 @@
+"""TIFF family: plain and Big TIFF, OME-TIFF (pyramids, multi-file sets), ImageJ, LSM, STK and what tifffile knows.
+
+Mapping to T, C, Z, Y, X[, S]: a nameless sequence of pages is z (else t, else c), other exotic axes are channels, the
+samples of a pixel stay samples. Palette images are read as indices; nothing is inverted, rotated or converted.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from coverslip.errors import ReadError
+from coverslip.model import ImageMetadata, Level, Probe, Region
+from coverslip.readers.tiff.describe import describe_all, variant
+from coverslip.readers.tiff.facts import Facts
+from coverslip.readers.tiff.layout import Layout, assign
+from coverslip.readers.tiff.pixels import Handles, Planes, check
+from coverslip.readers.tiff.series import absent_note, all_series, members, prepare
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPageSeries
+
+    from coverslip.model.protocols import Array
+
+MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+
+
+class _Level:
+    """One pyramid level: where its planes are and how they make the canonical array."""
+
+    def __init__(self, series: "TiffPageSeries", roles: str, axes: str, handles: Handles) -> None:
+        check(series)
+        self._series = series
+        self.layout = Layout.of(axes, roles, series.shape)
+        self.planes = Planes(series, handles)
+        self._is_direct = self.layout.is_regular and series.transform is None
+        if self.planes.count * self.planes.rows * self.planes.columns * self.planes.samples != math.prod(series.shape):
+            raise ReadError(f"the header promises {series.axes} {series.shape}, the pages do not add up to it")
+
+    @property
+    def size(self) -> Level:
+        return Level(size_z=self.layout.size("Z"), size_y=self.layout.size("Y"), size_x=self.layout.size("X"))
+
+    def read(self, region: Region) -> "Array":
+        """Return a region: shape T, C, Z, Y, X (and S)."""
+        if not self._is_direct:
+            return self._read_all()[region.slices]
+        (t0, t1), (c0, c1), (z0, z1), y, x = region.spans
+        apart = 1 if self.layout.has_inner_samples else self.layout.size("S")
+        out: Array = np.empty((*region.shape, self.layout.size("S")), self.planes.dtype)
+        for t, c, z, s in np.ndindex(t1 - t0, c1 - c0, z1 - z0, apart):
+            try:
+                plane = self.planes.read(self.layout.plane_number(t0 + t, c0 + c, z0 + z, s), y, x)
+            except ReadError as error:
+                raise ReadError(f"plane t={t0 + t}, c={c0 + c}, z={z0 + z}: {error}") from error
+            out[t, c, z, :, :, s : s + self.planes.samples] = plane
+        return out if self.layout.size("S") > 1 else out[..., 0]
+
+    def _read_all(self) -> "Array":
+        """Layouts that do not consist of Y, X planes (line scans, x-z scans) are rare and small: read at once."""
+        planes = self.planes
+        whole = np.stack([planes.read(n, (0, planes.rows), (0, planes.columns)) for n in range(planes.count)])
+        if self._series.transform is not None:
+            whole = self._series.transform(whole)
+        return self.layout.to_canonical(whole)
+
+
+class _Image:
+    """One series of the file."""
+
+    def __init__(self, metadata: ImageMetadata, levels: Sequence[_Level], path: Path) -> None:
+        self.metadata = metadata
+        self._levels = levels
+        self._path = path
+
+    def read(self, level: int, region: Region) -> "Array":
+        """Return the pixels of a region; see ``model.protocols.CanRead``."""
+        try:
+            return self._levels[level].read(region)
+        except ReadError as error:
+            missing = f". {self.metadata.note}" if self.metadata.note else ""
+            raise ReadError(f"{self._path}: {error}{missing}") from error
+
+
+class _File:
+    """An open TIFF file and the members of its set."""
+
+    def __init__(self, tif: "TiffFile", path: Path) -> None:
+        self._tif = tif
+        self._handles = Handles(tif.filehandle)
+        ome, refused = prepare(tif)
+        series, note = all_series(tif, path)
+        self.files = (path, *(member for member in members(tif, series) if not member.samefile(path)))
+        facts = describe_all(tif, series, ome)
+        self.images: list[_Image] = []
+        for index, one in enumerate(series):
+            if one.keyframe.dtype is None:
+                continue
+            absent = absent_note(one, ome, refused, Path(tif.filehandle.dirname))
+            notes = (note, facts[index].note, absent)
+            self.images.append(_image(tif, one, facts[index], (path, index), notes, self._handles))
+        if not self.images:
+            raise ReadError(f"{path}: the file holds no image of a pixel type that can be read")
+
+    def close(self) -> None:
+        """Close the file and all members."""
+        self._handles.close()
+        self._tif.close()
+
+
+class _Tiff:
+    """Reader of the TIFF family."""
+
+    name = "tiff"
+    title = "TIFF, OME-TIFF, ImageJ, LSM, STK"
+    extensions: tuple[str, ...] = (
+        *(".ome.tiff", ".qptiff", ".ome.tif", ".ome.tf2", ".ome.tf8", ".ome.btf"),
+        *(".tiff", ".ndpi", ".tif", ".tf2", ".tf8", ".btf", ".lsm", ".stk", ".svs", ".scn", ".bif"),
+    )
+    package = "tifffile"
+    module = "tifffile"
+
+    def recognises(self, probe: Probe) -> bool:
+        """Return whether the file starts as a TIFF or BigTIFF of either byte order.
+
+        A DICOM file may carry a TIFF header in its preamble; its pixels are DICOM's.
+        """
+        return probe.head.startswith(MAGIC) and probe.head[128:132] != b"DICM"
+
+    def open(self, path: Path) -> _File:
+        """Open the file and read its directories, not its pixels.
+
+        Raises
+        ------
+        ReadError
+            The file is damaged, truncated or declares what it cannot hold.
+        """
+        from tifffile import TiffFile  # noqa: PLC0415  # a missing package must not break the other readers
+
+        with ExitStack() as undo:
+            tif = undo.enter_context(TiffFile(path))
+            opened = _File(tif, path)
+            undo.pop_all()
+        return opened
+
+
+def _image(
+    tif: "TiffFile",
+    series: "TiffPageSeries",
+    facts: Facts,
+    place: tuple[Path, int],
+    notes: Sequence[str | None],
+    handles: Handles,
+) -> _Image:
+    path, index = place
+    roles, mapping = assign(series.axes, series.shape, facts.sequence)
+    levels = [_Level(series, roles, series.axes, handles)]
+    for smaller in series.levels[1:]:
+        level = _smaller(smaller, series.axes, roles, levels[-1], handles)
+        if level is None:
+            break
+        levels.append(level)
+    layout = levels[0].layout
+    size_t, size_c, size_z, size_y, size_x, samples = (layout.size(role) for role in "TCZYXS")
+    array = {
+        "name": path.name if index == 0 else f"{path.name} #{index + 1}",
+        "file_format": "TIFF",
+        "format_variant": "MIBItiff" if "MIBI" in facts.vendor else variant(tif, series.kind),
+        "size_t": size_t,
+        "size_c": size_c,
+        "size_z": size_z,
+        "size_y": size_y,
+        "size_x": size_x,
+        "samples": samples,
+        "dtype": series.dtype.name,
+        "levels": tuple(level.size for level in levels),
+        "source_axes": "".join(
+            axis for axis, n in zip(series.axes, series.shape, strict=True) if n > 1 or axis in "YX"
+        ),
+        "note": "; ".join(filter(None, (*notes, mapping))) or None,
+        "vendor": dict(facts.vendor),
+    }
+    return _Image(_metadata(array, facts, series.name if series.kind != "ome" else ""), levels, path)
+
+
+def _smaller(series: "TiffPageSeries", axes: str, roles: str, above: _Level, handles: Handles) -> _Level | None:
+    """Return a further pyramid level, or ``None`` where it is not the same image with smaller z, y, x."""
+    if series.axes != axes or series.keyframe.dtype is None or above.planes.dtype != series.dtype:
+        return None
+    try:
+        level = _Level(series, roles, axes, handles)
+    except ReadError:
+        return None
+    same = all(level.layout.size(role) == above.layout.size(role) for role in "TCS")
+    shrinks = all(level.layout.size(role) <= above.layout.size(role) for role in "ZYX")
+    return level if same and shrinks else None
+
+
+def _metadata(array: Mapping[str, Any], facts: Facts, series_name: str) -> ImageMetadata:
+    """Return the metadata; should a stated fact be impossible after all, the image without them."""
+    stated: dict[str, Any] = {
+        key: getattr(facts, key)
+        for key in (
+            *("pixel_size_x", "pixel_size_y", "pixel_size_z", "time_increment_s"),
+            *("objective", "microscope", "acquired_at"),
+        )
+    }
+    stated["name"] = facts.name or series_name or array["name"]
+    try:
+        return ImageMetadata(**{**array, **stated, "channels": facts.channel_infos(array["size_c"])})
+    except ValidationError as error:
+        note = f"metadata was left out: {error.errors()[0]['msg']}"
+        return ImageMetadata(**{**array, "note": "; ".join(filter(None, (array["note"], note)))})
+
+
+reader = _Tiff()

@@ -1,0 +1,70 @@
+"""The conformance suite on all six readers, and every reader against independent ones on real files."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coverslip.testing import ReaderTests, check_against_expected
+from tests.readers.generate_czi import make_czi
+from tests.readers.generate_lif import make_lif
+from tests.readers.generate_mrc import make_mrc
+from tests.readers.generate_nd2 import make_nd2
+from tests.readers.generate_ome_zarr import make_ome_zarr
+from tests.readers.generate_tiff import make_tiff
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class TestCzi(ReaderTests):
+    reader_name = "czi"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_czi(folder)
+
+
+class TestLif(ReaderTests):
+    reader_name = "lif"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_lif(folder)
+
+
+class TestMrc(ReaderTests):
+    reader_name = "mrc"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_mrc(folder)
+
+
+class TestNd2(ReaderTests):
+    reader_name = "nd2"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_nd2(folder)
+
+
+class TestOmeZarr(ReaderTests):
+    reader_name = "ome-zarr"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_ome_zarr(folder)
+
+
+class TestTiff(ReaderTests):
+    reader_name = "tiff"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_tiff(folder)
+
+
+@pytest.mark.samples
+@pytest.mark.parametrize("reader", ["czi", "lif", "mrc", "nd2", "ome-zarr", "tiff"])
+def test_real_files_are_as_expected(reader: str, samples: Path, record_property: Callable[[str, object], None]) -> None:
+    report = check_against_expected(samples, reader)
+    record_property("oracle", report.line)
+    assert report.right
+    assert report.wrong == ()
+    assert report.refused == ()
