@@ -1,0 +1,55 @@
+"""Published artifacts, read back and verified."""
+
+import logging
+from collections.abc import Mapping
+
+from coverslip.catalog import Catalog
+from coverslip.derive.kinds import VERSIONS
+from coverslip.errors import NotFoundError
+from coverslip.model.records import ArtifactRecord
+from coverslip.storage import Storage, digest_of
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+
+
+def current(
+    catalog: Catalog, storage: Storage, kind: str, image_id: str, *, versions: Mapping[str, int] = VERSIONS
+) -> tuple[ArtifactRecord, bytes | None]:
+    """Return an artifact and its bytes; ``None`` instead of bytes when it must be built first.
+
+    What somebody removed from the storage or damaged there is noticed here and marked as stale.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such image or kind.
+    StorageError
+        The storage cannot be read now: nothing is marked.
+    """
+    record = catalog.artifact(kind, image_id)
+    for _ in range(ATTEMPTS):
+        if record.key is None or not record.is_fresh(versions[kind]):
+            return record, None
+        data = _intact(storage, record.key, record.etag)
+        if data is not None:
+            return record, data
+        before, record = record, catalog.artifact(kind, image_id)
+        if record.key == before.key:
+            log.warning("%s of image %s is gone from %s; it is built again", kind, image_id, storage.url)
+            catalog.mark(kind, [image_id])
+            record = catalog.artifact(kind, image_id)
+    return record, None
+
+
+def _intact(storage: Storage, key: str, etag: str | None) -> bytes | None:
+    """Return the bytes under a key. Bytes that are not what the ETag promises are removed and not returned."""
+    try:
+        data = storage.read(key)
+    except NotFoundError:
+        return None
+    if etag is None or digest_of(data).startswith(etag):
+        return data
+    storage.delete(key)  # equal content is not written twice, so the damaged one has to make room
+    return None

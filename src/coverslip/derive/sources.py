@@ -1,0 +1,71 @@
+"""The image an artifact is made from, opened so that a build can be given up between two reads."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coverslip.errors import ReadError
+from coverslip.model import CanRead, ImageMetadata, Region
+from coverslip.model.records import ImageRecord
+from coverslip.readers import open_image
+
+if TYPE_CHECKING:
+    from coverslip.model.protocols import Array
+
+
+class GivenUp(Exception):  # noqa: N818  not an error: nobody wants the result any more
+    """The build ends here without a result and without being a failure."""
+
+
+class InterruptibleImage:
+    """An image that is read only while somebody still wants the result."""
+
+    def __init__(self, image: CanRead, must_stop: Callable[[], bool]) -> None:
+        self._image = image
+        self._must_stop = must_stop
+
+    @property
+    def metadata(self) -> ImageMetadata:
+        """What is known without touching pixels."""
+        return self._image.metadata
+
+    def read(self, level: int, region: Region) -> "Array":
+        """Return pixels as the image does, T, C, Z, Y, X (and S); ``GivenUp`` when nobody wants them any more."""
+        if self._must_stop():
+            raise GivenUp
+        return self._image.read(level, region)
+
+
+@contextmanager
+def open_source(record: ImageRecord, must_stop: Callable[[], bool]) -> Iterator[CanRead]:
+    """Open the image of a record for the length of a ``with`` block.
+
+    Raises
+    ------
+    ReadError
+        The file is gone, damaged, or does not hold this image any more.
+    MissingDependencyError, UnsupportedFormatError
+        The file cannot be opened here, or is something else by now.
+    """
+    path = Path(record.path)
+    _must_be_there(path)
+    with open_image(path) as file:
+        if record.index >= len(file.images):
+            raise ReadError(
+                f"{path}: image {record.index + 1} of the file is gone; it holds {len(file.images)} now. "
+                f"To catalog it as it is: coverslip add {path}"
+            )
+        yield InterruptibleImage(file.images[record.index], must_stop)
+
+
+def _must_be_there(path: Path) -> None:
+    """Tell a file that is gone from one that cannot be looked at, which is for the reader to explain."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ReadError(
+            f"{path}: the file is gone. Put it back, or let the catalog know: coverslip add {path.parent}"
+        ) from error
+    except OSError:
+        return

@@ -1,0 +1,141 @@
+"""Bytes in an S3-protocol bucket, through obstore. One PUT is atomic by the protocol: readers see old or new."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from coverslip.errors import CoverslipError, NotFoundError, StorageError
+from coverslip.storage.interface import TEMPORARY, StoredObject, check_key, check_prefix
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+PROBE = b"coverslip"
+LISTING_CHUNK = 1000
+
+CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": "5s", "timeout": "30s"}
+"""Addresses are ``https`` unless the person's own ``AWS_ENDPOINT_URL`` says otherwise."""
+
+RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+"""The library's own default hides a stalled server for three minutes."""
+
+
+class ObjectStorage:
+    """Objects in a bucket below a prefix. Address, region and keys come from the usual ``AWS_...`` variables.
+
+    Raises
+    ------
+    StorageError
+        The package is not installed, or the settings make no sense.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "") -> None:
+        try:
+            import obstore  # noqa: PLC0415  an optional extra: a folder needs none of it
+            from obstore.exceptions import BaseError  # noqa: PLC0415
+            from obstore.store import S3Store  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise StorageError(
+                "storage in a bucket needs the package 'obstore'. Install it: pip install 'coverslip[s3]'"
+            ) from error
+        self._obstore = obstore
+        self._failures: tuple[type[Exception], ...] = (BaseError, OSError, ValueError)
+        self._prefix = check_prefix(prefix)
+        self._bucket = bucket
+        with self._said("open"):
+            self._store = S3Store(bucket, prefix=self._prefix or None, client_options=CLIENT, retry_config=RETRIES)
+
+    def __repr__(self) -> str:
+        return f"<ObjectStorage {self.url}>"
+
+    @property
+    def url(self) -> str:
+        """The bucket and prefix as ``s3://...``."""
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    def put(self, key: str, data: bytes) -> None:
+        """Publish bytes under a name; see ``Storage.put``."""
+        self._put(check_key(key), data)
+
+    def read(self, key: str) -> bytes:
+        """Return all bytes of an object; see ``Storage.read``."""
+        with self._said(f"read {key}"):
+            try:
+                return bytes(self._obstore.get(self._store, check_key(key)).bytes())
+            except FileNotFoundError as error:
+                raise _absent(key, self.url, error) from error
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is such an object; see ``Storage.exists``."""
+        with self._said(f"look at {key}"):
+            try:
+                self._obstore.head(self._store, check_key(key))
+            except FileNotFoundError:
+                return False
+            return True
+
+    def delete(self, key: str) -> None:
+        """Remove an object; see ``Storage.delete``."""
+        self._delete(check_key(key))
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Return every object below a prefix; see ``Storage.list``."""
+        below = check_prefix(prefix)
+        return (item for item in self._objects(below) if not _is_temporary(item.key))
+
+    def check(self) -> None:
+        """Prove that the bucket can be written; see ``Storage.check``."""
+        probe = f"{TEMPORARY}check-{uuid.uuid4().hex}"
+        self._put(probe, PROBE)
+        with self._said("read back from"):
+            same = bytes(self._obstore.get(self._store, probe).bytes()) == PROBE
+        self._delete(probe)
+        if not same:
+            raise StorageError(f"{self.url} does not give back what was written to it")
+
+    def sweep(self, older_than_seconds: float) -> int:
+        """Remove probes of killed processes; see ``Storage.sweep``. A bucket holds no other unfinished object."""
+        limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        old = [item.key for item in self._objects("") if _is_temporary(item.key) and item.modified <= limit]
+        for key in old:
+            self._delete(key)
+        return len(old)
+
+    def _put(self, key: str, data: bytes) -> None:
+        with self._said(f"write {key} to"):
+            # In parts, a killed writer would leave invisible parts behind that cost money.
+            self._obstore.put(self._store, key, data, use_multipart=False)
+
+    def _delete(self, key: str) -> None:
+        with self._said(f"remove {key} from"):
+            self._obstore.delete(self._store, key)
+
+    def _objects(self, below: str) -> Iterator[StoredObject]:
+        with self._said("list"):
+            for chunk in self._obstore.list(self._store, below or None, chunk_size=LISTING_CHUNK):
+                for item in chunk:
+                    yield StoredObject(item["path"], item["size"], item["last_modified"])
+
+    @contextmanager
+    def _said(self, doing: str) -> Iterator[None]:
+        """Turn what the library raises into a ``StorageError`` of one line."""
+        try:
+            yield
+        except CoverslipError:
+            raise
+        except self._failures as error:
+            reason = " ".join(str(error).split("\n\nDebug source")[0].split()) or type(error).__name__
+            raise StorageError(f"cannot {doing} {self.url}: {reason}") from error
+
+
+def _is_temporary(key: str) -> bool:
+    return any(part.startswith(TEMPORARY) for part in key.split("/"))
+
+
+def _absent(key: str, url: str, error: Exception) -> NotFoundError | StorageError:
+    """Return which of the two it is: a missing bucket says nothing about its objects."""
+    if "NoSuchBucket" in str(error):
+        return StorageError(f"cannot read {key} {url}: there is no such bucket")
+    return NotFoundError(f"{key}: no such object in {url}")
