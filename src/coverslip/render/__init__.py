@@ -1,0 +1,9 @@
+"""Arrays -> arrays -> bytes: how pixels become a picture. Pure; knows no file, no format and no catalog."""
+
+from coverslip.render.colors import channel_colors
+from coverslip.render.contrast import percentile_limits
+from coverslip.render.draw import draw
+from coverslip.render.encode import encode
+from coverslip.render.project import max_projection
+
+__all__ = ["channel_colors", "draw", "encode", "max_projection", "percentile_limits"]
