@@ -88,7 +88,20 @@ class InvalidRequestError(CoverslipError, ValueError):
 
 
 class BuildError(CoverslipError):
-    """A derived artifact could not be built, or not within the time allowed."""
+    """A derived artifact could not be built, or not within the time allowed.
+
+    Parameters
+    ----------
+    message
+        What happened, in one sentence.
+    retryable
+        Whether the same request may well succeed soon. ``False`` when the source itself cannot be drawn; the error
+        that said so is the ``__cause__`` where it happened in the same call.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class CatalogError(CoverslipError):

@@ -1,5 +1,6 @@
 """The command line: one module per command, loaded only when it is the one asked for."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(name: str, words: list[str]) -> None:
+    _speak_for_ourselves()
     command = typer.Typer(add_completion=False)
     command.command()(import_module(f"coverslip.cli.{name}").run)
     try:
@@ -56,6 +58,16 @@ def _run(name: str, words: list[str]) -> None:
     except CoverslipError as error:
         say_error(error)
         sys.exit(exit_code(error))
+
+
+def _speak_for_ourselves() -> None:
+    """Show our own warnings only: tifffile writes hundreds of lines about one damaged file, which `add` says in one."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    ours = logging.StreamHandler()
+    ours.setFormatter(logging.Formatter("coverslip: %(message)s"))
+    logger = logging.getLogger("coverslip")
+    logger.addHandler(ours)
+    logger.setLevel(logging.WARNING)
 
 
 def _help() -> str:

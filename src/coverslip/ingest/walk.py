@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from coverslip.errors import ReadError
 from coverslip.model.records import SeenFile
 from coverslip.readers import recognise
 
@@ -50,14 +51,14 @@ class Walk:
         if path in self.skip or identity in self._entered:  # a link may lead back to where we came from
             return
         self._entered.add(identity)
-        if recognise(path) is not None:
-            yield from self._visit_image_folder(path)
-            return
         try:
-            children = sorted(path.iterdir())
-        except OSError:
+            is_image = recognise(path) is not None
+            children = [] if is_image else sorted(path.iterdir())
+        except (OSError, ReadError):
             self.unreadable.append(str(path))
             return
+        if is_image:
+            yield from self._visit_image_folder(path)
         for child in children:
             if not child.name.startswith("."):
                 yield from self._visit(child)
