@@ -203,8 +203,8 @@ def document(
     )
 
 
-def write(path: Path, blocks: Sequence[Block], xml: str = "") -> Path:
-    """Write a file: header, subblocks, metadata, directory."""
+def write(path: Path, blocks: Sequence[Block], xml: str = "", stamps: Sequence[float] = ()) -> Path:
+    """Write a file: header, subblocks, metadata, time stamps, directory."""
     body = b""
     entries = []
     for block in blocks:
@@ -215,9 +215,16 @@ def write(path: Path, blocks: Sequence[Block], xml: str = "") -> Path:
     if xml:
         text = xml.encode()
         body += _segment(b"ZISRAWMETADATA", struct.pack("<ii248x", len(text), 0) + text)
+    attachments = 0
+    if stamps:
+        entry = struct.pack("<2s10sqi16s8s80s", b"A1", b"", HEADER_BYTES + len(body), 0, b"", b"CZTIMS", b"TimeStamps")
+        times = struct.pack("<ii", 8 + 8 * len(stamps), len(stamps)) + np.array(stamps, "<f8").tobytes()
+        body += _segment(b"ZISRAWATTACH", struct.pack("<i12x", len(times)) + entry + bytes(112) + times)
+        attachments = HEADER_BYTES + len(body)
+        body += _segment(b"ZISRAWATTDIR", struct.pack("<i252x", 1) + entry)
     directory = HEADER_BYTES + len(body)
     body += _segment(b"ZISRAWDIRECTORY", struct.pack("<i124x", len(entries)) + b"".join(entries))
-    fields = struct.pack("<iiii16s16siqqiq", 1, 0, 0, 0, bytes(16), bytes(16), 0, directory, metadata, 0, 0)
+    fields = struct.pack("<iiii16s16siqqiq", 1, 0, 0, 0, bytes(16), bytes(16), 0, directory, metadata, 0, attachments)
     path.write_bytes(_segment(b"ZISRAWFILE", fields.ljust(HEADER_BYTES - 32, b"\0")) + body)
     return path
 

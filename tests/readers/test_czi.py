@@ -70,6 +70,13 @@ def test_metadata(tmp_path: Path) -> None:
     assert image["Dimensions"]["Channels"]["Channel"][1]["@Name"] == "EGFP"
 
 
+@pytest.mark.parametrize(("first", "seconds"), [(0, 3), (1, None)])
+def test_time_steps_from_stamps(first: int, seconds: float | None, tmp_path: Path) -> None:
+    blocks = [Block(np.zeros((4, 5), "u1"), "YX", {"T": t + first}) for t in range(3)]
+    with coverslip.open_image(write(tmp_path / "a.czi", blocks, stamps=(7200.5, 7203.0, 7206.5))) as file:
+        assert file.images[0].metadata.time_increment_s == seconds
+
+
 def test_unknown_stays_unknown(tmp_path: Path) -> None:
     make_czi(tmp_path)
     with coverslip.open_image(tmp_path / "packed.czi") as file:

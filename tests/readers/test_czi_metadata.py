@@ -13,6 +13,7 @@ from coverslip.readers.czi_metadata import (
     parse_objective,
     parse_pixel_sizes,
     parse_time_increment,
+    step_of_stamps,
 )
 
 
@@ -132,3 +133,17 @@ def test_instruments_that_say_little() -> None:
 
 def test_an_empty_document_knows_nothing() -> None:
     assert parse_document("") == CziDocument()
+
+
+@pytest.mark.parametrize(
+    ("stamps", "seconds"),
+    [
+        ((360.0, 420.0, 480.0), 60),
+        ((9307.6,), None),
+        ((5.0, 5.0), None),
+        ((45_000.0, 45_000.0 + 10 / 86_400, 45_000.0 + 20 / 86_400), 10),
+        ((45_000.0, 45_000.5), None),
+    ],
+)
+def test_time_stamps(stamps: tuple[float, ...], seconds: float | None) -> None:
+    assert step_of_stamps(stamps) == (None if seconds is None else pytest.approx(seconds, rel=1e-4))

@@ -20,9 +20,9 @@ class RenderSpec(Frozen):
     t: Annotated[int, Field(ge=0)] | None = None
     """Time point; ``None`` is the middle one."""
     z: Annotated[int, Field(ge=0)] | None = None
-    """Slice; ``None`` is the maximum projection over all of z."""
+    """Slice; ``None`` is the maximum projection over all of z (by transmitted light or electrons the middle slice)."""
     channels: tuple[Annotated[int, Field(ge=0)], ...] | None = None
-    """Channel indices to show; ``None`` is all of them."""
+    """Channel indices to show; ``None`` is all of them, or the first four of more than seven."""
     low: Annotated[float, Field(ge=0, le=100)] = 1.0
     """Percentile shown as black."""
     high: Annotated[float, Field(ge=0, le=100)] = 99.0

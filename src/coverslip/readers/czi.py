@@ -17,7 +17,7 @@ import numpy as np
 from coverslip.errors import ReadError
 from coverslip.model import CanRead, ChannelInfo, ImageMetadata, Level, OpenedFile, Probe, Region
 from coverslip.readers.czi_container import check_complete
-from coverslip.readers.czi_metadata import CziDocument, mean_step, parse_document
+from coverslip.readers.czi_metadata import CziDocument, parse_document, step_of_stamps
 from coverslip.readers.czi_tiles import Frame, Tiles, frame_of
 from coverslip.readers.vendor_metadata import optional
 
@@ -231,14 +231,14 @@ def _channels(known: Sequence[ChannelInfo], frame: Frame) -> tuple[ChannelInfo, 
 
 
 def _time_increment(czi: "CziFile", document: CziDocument, frame: Frame) -> float | None:
-    """Return the time step in seconds: from the document, else from the time stamps, which are seconds."""
+    """Return the time step in seconds: from the document, else from the time stamps."""
     if document.time_increment_s is not None or not czi.header.attachment_directory_position:
         return document.time_increment_s
     stamps = optional(lambda: czi.timestamps, None)
     first, count = frame.start.get("T", 0), frame.length("T")
     if stamps is None or not 0 <= first <= len(stamps) - count:
         return None
-    return mean_step([float(stamp) for stamp in stamps[first : first + count]])
+    return step_of_stamps([float(stamp) for stamp in stamps[first : first + count]])
 
 
 def _note(tiles: Tiles, frame: Frame) -> str | None:

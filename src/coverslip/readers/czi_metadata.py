@@ -23,6 +23,11 @@ from coverslip.readers.vendor_metadata import (
 
 IMAGE = "./Metadata/Information/Image"
 NANOSECONDS = 1_000_000_000
+SECONDS_PER_DAY = 86_400
+OLE_DAYS = (32_874, 58_440)
+"""The years 1990 to 2059 as OLE dates."""
+OLE_STEP = 0.01
+"""Below this, a step at such a time is meant in days: 10 ms nine hours into an experiment is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,17 @@ def parse_time_increment(root: ET.Element) -> float | None:
     unit = words(interval.findtext("DefaultUnitFormat")) or "s"
     scale = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}.get(unit.lower())
     return positive(interval.findtext("Value"), scale) if scale else None
+
+
+def step_of_stamps(stamps: Sequence[float]) -> float | None:
+    """Return the mean step of time stamps in seconds.
+
+    Most writers give seconds, some give days since 1899 (OLE dates). A series that could be either is unknown.
+    """
+    step = mean_step(stamps)
+    if step is None or not OLE_DAYS[0] < stamps[0] < OLE_DAYS[1]:
+        return step
+    return step * SECONDS_PER_DAY if step < OLE_STEP else None
 
 
 def mean_step(times: Sequence[float]) -> float | None:
