@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from coverslip.readers.czi_metadata import (
+from coverslip.readers.czi.metadata import (
     CziDocument,
     parse_channels,
     parse_color,

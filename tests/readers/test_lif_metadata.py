@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from coverslip.readers.lif_layout import Axis, parse_layout, read_strided
-from coverslip.readers.lif_metadata import (
+from coverslip.readers.lif.layout import Axis, parse_layout, read_strided
+from coverslip.readers.lif.metadata import (
     clean_dye,
     parse_channels,
     parse_microscope,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from coverslip.readers.nd2_frames import arrange
-from coverslip.readers.nd2_metadata import (
+from coverslip.readers.nd2.frames import arrange
+from coverslip.readers.nd2.metadata import (
     parse_acquired_at,
     parse_channels,
     parse_color,

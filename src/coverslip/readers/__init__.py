@@ -1,4 +1,4 @@
-"""File -> metadata and pixels. One module per format, found by entry point; the modules are strangers to each other."""
+"""File -> metadata and pixels. One package per format, found by entry point; they are strangers to each other."""
 
 from coverslip.readers.image import Image, ImageFile
 from coverslip.readers.registry import Format, extensions, formats, open_image, readers, recognise, signature

@@ -16,9 +16,9 @@ import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.model import CanRead, ChannelInfo, ImageMetadata, Level, OpenedFile, Probe, Region
-from coverslip.readers.czi_container import check_complete
-from coverslip.readers.czi_metadata import CziDocument, parse_document, step_of_stamps
-from coverslip.readers.czi_tiles import Frame, Tiles, frame_of
+from coverslip.readers.czi.container import check_complete
+from coverslip.readers.czi.metadata import CziDocument, parse_document, step_of_stamps
+from coverslip.readers.czi.tiles import Frame, Tiles, frame_of
 from coverslip.readers.vendor_metadata import optional
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from coverslip.model import ChannelInfo, MicroscopeInfo, ObjectiveInfo, PhysicalSize
-from coverslip.readers.lif_layout import IMAGE, Axis
+from coverslip.readers.lif.layout import IMAGE, Axis
 from coverslip.readers.vendor_metadata import bounded, element_document, number, positive, seconds_since_epoch, words
 
 HARDWARE = './Data/Image/Attachment[@Name="HardwareSetting"]'

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from coverslip.errors import ReadError
 from coverslip.model import CanRead, ChannelInfo, ImageMetadata, OpenedFile, Probe, Region
-from coverslip.readers.nd2_frames import (
+from coverslip.readers.nd2.frames import (
     LEGACY_SIGNATURE,
     TRAILER,
     ChunkFrames,
@@ -27,7 +27,7 @@ from coverslip.readers.nd2_frames import (
     check_trailer,
     read_chunk_map,
 )
-from coverslip.readers.nd2_metadata import Nd2Document, parse_document, time_increment, z_step
+from coverslip.readers.nd2.metadata import Nd2Document, parse_document, time_increment, z_step
 from coverslip.readers.vendor_metadata import optional
 
 if TYPE_CHECKING:

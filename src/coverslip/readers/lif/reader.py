@@ -15,8 +15,8 @@ import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.model import CanRead, ChannelInfo, ImageMetadata, OpenedFile, Probe, Region
-from coverslip.readers.lif_layout import PIXEL_AXES, Layout, Plane, parse_layout, read_strided
-from coverslip.readers.lif_metadata import (
+from coverslip.readers.lif.layout import PIXEL_AXES, Layout, Plane, parse_layout, read_strided
+from coverslip.readers.lif.metadata import (
     parse_acquired_at,
     parse_channels,
     parse_microscope,

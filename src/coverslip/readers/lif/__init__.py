@@ -1,0 +1,5 @@
+"""Leica LIF: a container of many images."""
+
+from coverslip.readers.lif.reader import reader
+
+__all__ = ["reader"]

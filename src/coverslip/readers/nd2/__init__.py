@@ -1,0 +1,5 @@
+"""Nikon ND2: positions, loops, calibrated sizes."""
+
+from coverslip.readers.nd2.reader import reader
+
+__all__ = ["reader"]
