@@ -156,8 +156,7 @@ def build_page(python: Path) -> None:
     if stamp.exists() and stamp.read_text() == want:
         return
     print("dev.py: building the web page ...", flush=True)
-    code = "import pathlib, hatch_build; hatch_build.build_page(pathlib.Path.cwd())"
-    subprocess.run([str(python), "-c", code], check=True, cwd=str(ROOT))
+    subprocess.run([str(python), str(ROOT / "web" / "build.py")], check=True, cwd=str(ROOT))
     stamp.write_text(want)
 
 
@@ -201,13 +200,14 @@ def test(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def lint(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Check style, types, layers and lock files."""
+    """Check style, types, layers, the page's types and the lock files."""
     python = ensure(arguments, "dev")
     checks = [
         [python, "-m", "ruff", "check", "."],
         [python, "-m", "ruff", "format", "--check", "."],
         [python, "-m", "mypy"],
         [python, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+        [python, ROOT / "web" / "build.py", "check"],
     ]
     codes = [hand_over(check) for check in checks]
     return max([*codes, check_locks()])

@@ -73,7 +73,7 @@ def _our_plane(path: Path) -> object:
 
 def _peer_plane(path: Path) -> object:
     with tifffile.TiffFile(path) as file:
-        return file.series[0].pages[STACK[0] // 2].asarray()
+        return file.series[0].asarray(key=STACK[0] // 2)
 
 
 def _our_thumbnail(path: Path) -> object:
@@ -83,9 +83,9 @@ def _our_thumbnail(path: Path) -> object:
 
 def _peer_thumbnail(path: Path) -> object:
     with tifffile.TiffFile(path) as file:
-        projected = file.series[0].pages[0].asarray()
-        for page in file.series[0].pages[1:]:
-            np.maximum(projected, page.asarray(), out=projected)
+        projected = file.pages[0].asarray()
+        for index in range(1, STACK[0]):
+            np.maximum(projected, file.pages[index].asarray(), out=projected)
     low, high = np.percentile(projected, (1, 99))
     small = cv2.resize(projected.astype(np.float32), (256, 256), interpolation=cv2.INTER_AREA)
     return np.clip((small - low) / (high - low) * 255, 0, 255).astype(np.uint8)

@@ -209,9 +209,9 @@ def test_ribosomes_are_dark_and_where_the_list_says(library: Library) -> None:
 
 @pytest.mark.parametrize("fov", ["FOV1", "FOV2", "FOV3"])
 def test_masks_images_and_cell_table_agree(library: Library, fov: str) -> None:
-    mask = tifffile.imread(library.folder / f"fovs/masks/{fov}_whole_cell.tiff")
-    images = {m: tifffile.imread(library.folder / f"fovs/images/{fov}/{m}.tiff") for m in MARKERS}
-    table = [row for row in rows(library.folder / "fovs/cell_table.csv") if row["fov"] == fov]
+    mask = tifffile.imread(library.folder / f"xenograft_fovs/masks/{fov}_whole_cell.tiff")
+    images = {m: tifffile.imread(library.folder / f"xenograft_fovs/images/{fov}/{m}.tiff") for m in MARKERS}
+    table = [row for row in rows(library.folder / "xenograft_fovs/cell_table.csv") if row["fov"] == fov]
     assert sorted(int(row["label"]) for row in table) == sorted(set(np.unique(mask)) - {0})
     for row in table[::37]:
         y, x = np.nonzero(mask == int(row["label"]))
@@ -222,7 +222,7 @@ def test_masks_images_and_cell_table_agree(library: Library, fov: str) -> None:
 
 
 def test_clusters_are_what_their_markers_say(library: Library) -> None:
-    table = rows(library.folder / "fovs/cell_table.csv")
+    table = rows(library.folder / "xenograft_fovs/cell_table.csv")
 
     def mean(marker: str, cluster: str) -> float:
         return float(np.mean([float(row[marker]) for row in table if row["cluster"] == cluster]))
@@ -234,7 +234,7 @@ def test_clusters_are_what_their_markers_say(library: Library) -> None:
 
 
 def test_marker_sets_name_channels_that_exist(library: Library) -> None:
-    document = json.loads((library.folder / "fovs/images/.UELer/widget_states.json").read_text())
+    document = json.loads((library.folder / "xenograft_fovs/images/.UELer/widget_states.json").read_text())
     assert set(document["marker_sets"]) == {"Tumour", "Immune"}
     for marker_set in document["marker_sets"].values():
         assert set(marker_set["selected_channels"]) == set(marker_set["channel_settings"]) <= set(MARKERS)
@@ -243,8 +243,8 @@ def test_marker_sets_name_channels_that_exist(library: Library) -> None:
 
 
 def test_regions_lie_in_their_field_and_count_their_cells(library: Library) -> None:
-    regions = rows(library.folder / "fovs/images/.UELer/roi_manager.csv")
-    table = rows(library.folder / "fovs/cell_table.csv")
+    regions = rows(library.folder / "xenograft_fovs/images/.UELer/roi_manager.csv")
+    table = rows(library.folder / "xenograft_fovs/cell_table.csv")
     assert len(regions) == 6
     assert len({region["roi_id"] for region in regions}) == 6
     for region in regions:

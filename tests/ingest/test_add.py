@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zarr
@@ -216,12 +217,9 @@ def test_a_zarr_folder_is_one_image_and_its_chunks_are_watched(catalog: Catalog,
     group = zarr.open_group(folder / "cells.ome.zarr", mode="w", zarr_format=3)
     array = group.create_array("0", shape=(8, 8), chunks=(4, 4), dtype="uint16")
     array[:] = 7
-    axes = [{"name": name, "type": "space"} for name in "yx"]
-    scale = [{"type": "scale", "scale": [1, 1]}]
-    group.attrs["ome"] = {
-        "version": "0.5",
-        "multiscales": [{"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}],
-    }
+    axes: Any = [{"name": name, "type": "space"} for name in "yx"]
+    datasets: Any = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 1]}]}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
     assert run(catalog, folder).outcomes == {"added": 1}
     assert run(catalog, folder).outcomes == {"unchanged": 1}
     array[0, 0] = 9

@@ -278,3 +278,13 @@ def test_plans_fit_and_never_enlarge(width: int, height: int, box_width: int, bo
     view = plan(meta, RenderSpec(width=box_width, height=box_height))
     assert view.target[0] <= min(height, box_height)
     assert view.target[1] <= min(width, box_width)
+
+
+def test_the_projection_of_dark_structures_is_made_when_asked_for_by_name() -> None:
+    tomogram, fluorescence = (Stack(noise(1, 1, 5, 30, 40), file_format=family) for family in ("MRC", "TIFF"))
+    projected = render.draw(fluorescence, RenderSpec())
+    assert np.array_equal(render.draw(tomogram, RenderSpec(projection="max")), projected)
+    assert np.array_equal(render.draw(fluorescence, RenderSpec(projection="max")), projected)
+    assert np.array_equal(render.draw(tomogram, RenderSpec()), render.draw(fluorescence, RenderSpec(z=2)))
+    assert render.default_slice(tomogram.metadata) == 2
+    assert render.default_slice(fluorescence.metadata) is None

@@ -43,9 +43,13 @@ def serve(settings: Settings, *, build: bool = True) -> None:
 def _listen(settings: Settings) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
         raise SettingsError(
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}. "
             "Choose another with --port (0 picks a free one)"
         ) from error
+    # inherited by connections; asyncio sets it only on sockets that it made itself, and without it small answers
+    # wait 40 ms for an acknowledgement
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

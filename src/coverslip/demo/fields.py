@@ -14,7 +14,7 @@ from coverslip.demo.write import write_plane, write_table
 FIELDS: Mapping[str, tuple[int, float]] = {"FOV1": (21, 0.0), "FOV2": (22, 0.5), "FOV3": (25, -0.3)}
 """Seed of each field, and how little of it is tumour."""
 
-IMAGES, MASKS, TABLE = "fovs/images", "fovs/masks", "fovs/cell_table.csv"
+IMAGES, MASKS, TABLE = "xenograft_fovs/images", "xenograft_fovs/masks", "xenograft_fovs/cell_table.csv"
 STATES, REGIONS = f"{IMAGES}/.UELer/widget_states.json", f"{IMAGES}/.UELer/roi_manager.csv"
 
 FIELD_FILES = (

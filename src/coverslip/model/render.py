@@ -20,7 +20,10 @@ class RenderSpec(Frozen):
     t: Annotated[int, Field(ge=0)] | None = None
     """Time point; ``None`` is the middle one."""
     z: Annotated[int, Field(ge=0)] | None = None
-    """Slice; ``None`` is the maximum projection over all of z (by transmitted light or electrons the middle slice)."""
+    """Slice; ``None`` is what ``projection`` says."""
+    projection: Literal["auto", "max"] = "auto"
+    """Without a slice: ``max`` is the maximum over all of z. ``auto`` is that too, except for images by transmitted
+    light or electrons, whose structures are dark: there it is the middle slice."""
     channels: tuple[Annotated[int, Field(ge=0)], ...] | None = None
     """Channel indices to show; ``None`` is all of them, or the first four of more than seven."""
     low: Annotated[float, Field(ge=0, le=100)] = 1.0

@@ -2,8 +2,8 @@
 
 from coverslip.render.colors import channel_colors
 from coverslip.render.contrast import percentile_limits
-from coverslip.render.draw import draw
+from coverslip.render.draw import default_slice, draw
 from coverslip.render.encode import encode
 from coverslip.render.project import max_projection
 
-__all__ = ["channel_colors", "draw", "encode", "max_projection", "percentile_limits"]
+__all__ = ["channel_colors", "default_slice", "draw", "encode", "max_projection", "percentile_limits"]

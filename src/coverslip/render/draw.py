@@ -38,6 +38,8 @@ class View:
     """Slices of the level."""
     z: int | None
     """The slice to show; ``None`` where nobody chose one."""
+    always_max: bool
+    """Whether the maximum is wanted even of dark structures."""
 
     def region(self, c: int, z: int, rows: tuple[int, int]) -> Region:
         """Return the region of some rows of one plane."""
@@ -54,9 +56,9 @@ def draw(image: CanRead, spec: RenderSpec) -> NDArray[np.uint8]:
     the size of the picture, stretched between two percentiles *of the pixels shown*, and added up in the channels'
     colours. Measuring on the averaged pixels keeps single-pixel noise from wasting the grey scale.
 
-    * Without a chosen z the projection is the maximum, except for pictures by transmitted light and electrons (MRC
-      files, bright field, phase, DIC), where structure is dark and a maximum shows the empty background: there it
-      is the middle slice.
+    * Without a chosen z the projection is the maximum, except (unless asked for by name) for pictures by transmitted
+      light and electrons (MRC files, bright field, phase, DIC), where structure is dark and a maximum shows the empty
+      background: there it is the middle slice.
     * More than seven channels and none chosen: the first four.
     * Colour samples are shown as they are when they are uint8, otherwise stretched together; alpha is dropped. Of
       several colour channels the first one chosen is shown.
@@ -113,7 +115,18 @@ def plan(meta: ImageMetadata, spec: RenderSpec) -> View:
     level = max(i for i, (rows, columns) in enumerate(sizes) if i == 0 or (rows >= height and columns >= width))
     size_z = meta.levels[level].size_z
     z = None if spec.z is None else int((spec.z + 0.5) * size_z / meta.size_z)
-    return View(level, t, rows_axis, sizes[level], (height, width), size_z, z)
+    return View(level, t, rows_axis, sizes[level], (height, width), size_z, z, spec.projection == "max")
+
+
+def default_slice(meta: ImageMetadata) -> int | None:
+    """Return the slice that is shown when nobody chooses one, or ``None`` where it is the maximum projection."""
+    dark = meta.size_z > 1 and all(_is_dark(meta, c) for c in range(meta.size_c))
+    return meta.size_z // 2 if dark else None
+
+
+def _is_dark(meta: ImageMetadata, c: int) -> bool:
+    """Return whether structures are darker than their surroundings."""
+    return meta.file_format == "MRC" or is_transmitted(meta.channels[c])
 
 
 def _plane(image: CanRead, view: View, c: int) -> NDArray[Any]:
@@ -129,8 +142,9 @@ def _slices(meta: ImageMetadata, view: View, c: int) -> range:
     """Return the slices to project."""
     if view.rows_axis == "z":
         return range(1)
-    dark_structure = meta.file_format == "MRC" or is_transmitted(meta.channels[c])
-    z = view.size_z // 2 if view.z is None and dark_structure else view.z
+    z = view.z
+    if z is None and not view.always_max and _is_dark(meta, c):
+        z = view.size_z // 2
     return range(view.size_z) if z is None else range(z, z + 1)
 
 

@@ -1,0 +1,112 @@
+"""The application: opens the rooms, serves the routes, closes the rooms."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from coverslip.api import errors, events, health, images, uploads
+from coverslip.api.feed import EventFeed
+from coverslip.api.guard import Guard
+from coverslip.api.open_files import OpenFiles
+from coverslip.api.page import PAGE_FOLDER, Page
+from coverslip.api.pictures import Pictures
+from coverslip.api.rooms import Rooms
+from coverslip.catalog import Catalog
+from coverslip.derive import KINDS, VERSIONS, Builder
+from coverslip.settings import Settings
+from coverslip.storage import open_storage
+
+IDLE_SECONDS = 60.0
+"""Image files nobody has looked at for so long are closed."""
+
+
+def create_app(settings: Settings, *, build_in_background: bool = True, page_folder: Path = PAGE_FOLDER) -> FastAPI:
+    """Return the application. Catalog and storage are opened when it starts and closed when it stops.
+
+    Parameters
+    ----------
+    settings
+        Where everything is.
+    build_in_background
+        Build stale artifacts in threads of this process, as ``coverslip worker`` does in its own.
+    page_folder
+        The built web page.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.rooms = await _open_rooms(stack, settings, build_in_background)
+            yield
+
+    app = FastAPI(
+        title="Coverslip",
+        version=version("coverslip"),
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # both pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    errors.install(app)
+    app.add_middleware(Guard, host=settings.host)
+    for router in (uploads.router, images.router, events.router, health.router):
+        app.include_router(router)
+    app.router.default = Page(page_folder)
+    return app
+
+
+async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_background: bool) -> Rooms:
+    """Open everything the routes need; the stack closes it in the opposite order."""
+    catalog = await run_in_threadpool(Catalog.open, settings.catalog_url, kinds=KINDS, versions=VERSIONS)
+    stack.push_async_callback(run_in_threadpool, catalog.close)
+    storage = await run_in_threadpool(open_storage, settings.artifacts_url)
+    await run_in_threadpool(uploads.sweep, catalog, settings.uploads_folder)
+    builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds)
+    files = OpenFiles()
+    stack.push_async_callback(run_in_threadpool, files.close)
+    pictures = Pictures(catalog, builder, files, build_seconds=settings.build_seconds)
+    feed = EventFeed(catalog)
+    wake = threading.Event()
+    if build_in_background:
+        stack.enter_context(_building(builder, settings.workers, wake))
+    await stack.enter_async_context(_running(feed, files))
+    return Rooms(settings, catalog, storage, files, pictures, feed, wake)
+
+
+@contextmanager
+def _building(builder: Builder, threads: int, wake: threading.Event) -> Iterator[None]:
+    """Build stale artifacts in the background for the time of a ``with`` statement."""
+    should_stop = threading.Event()
+    thread = threading.Thread(target=builder.run, args=(threads, should_stop, wake), name="builder")
+    thread.start()
+    try:
+        yield
+    finally:
+        should_stop.set()
+        wake.set()
+        thread.join()
+
+
+@asynccontextmanager
+async def _running(feed: EventFeed, files: OpenFiles) -> AsyncIterator[None]:
+    """Run the loops of the event loop's own thread for the time of a ``with`` statement."""
+    async with asyncio.TaskGroup() as tasks:
+        loops = [tasks.create_task(feed.run()), tasks.create_task(_close_idle(files))]
+        try:
+            yield
+        finally:
+            feed.close()
+            for loop in loops:
+                loop.cancel()
+
+
+async def _close_idle(files: OpenFiles) -> None:
+    while True:
+        await asyncio.sleep(IDLE_SECONDS / 2)
+        await run_in_threadpool(files.close_idle, IDLE_SECONDS)

@@ -1,0 +1,58 @@
+"""``GET /api/health``: whether this server can do its work, for people and for whatever watches it."""
+
+from importlib.metadata import version
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from coverslip.api.rooms import InRooms
+from coverslip.derive import VERSIONS
+from coverslip.errors import CatalogError, StorageError
+from coverslip.model.records import CatalogCounts
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """How the server is. ``degraded`` comes with status 503, so that a watcher need not read the document."""
+
+    status: Literal["ok", "degraded"]
+    version: str
+    catalog: str
+    """``ok``, or what is wrong."""
+    storage: str
+    """``ok``, or what is wrong."""
+    images: int | None
+    """Images in the library; null when the catalog does not answer."""
+    stale: int | None
+    """Thumbnails waiting to be built."""
+    failed: int | None
+    """Thumbnails whose last attempt failed; counted among the stale ones too."""
+
+
+@router.get("/api/health", response_model=Health, responses={503: {"model": Health, "description": "Degraded"}})
+def health(rooms: InRooms, response: Response) -> Health:
+    """Check the catalog and the storage by writing to them."""
+    catalog = storage = "ok"
+    counts: CatalogCounts | None = None
+    try:
+        rooms.catalog.check()
+        counts = rooms.catalog.counts(VERSIONS)
+    except CatalogError as error:
+        catalog = str(error)
+    try:
+        rooms.storage.check()
+    except StorageError as error:
+        storage = str(error)
+    is_well = catalog == storage == "ok"
+    response.status_code = 200 if is_well else 503
+    return Health(
+        status="ok" if is_well else "degraded",
+        version=version("coverslip"),
+        catalog=catalog,
+        storage=storage,
+        images=None if counts is None else counts.images,
+        stale=None if counts is None else counts.artifacts_stale,
+        failed=None if counts is None else counts.artifacts_failed,
+    )

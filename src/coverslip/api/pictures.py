@@ -1,0 +1,220 @@
+"""Pictures of images: the stored thumbnail, and others drawn when asked for. Each has an ETag that needs no pixels."""
+
+import asyncio
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import get_args
+from weakref import WeakValueDictionary
+
+import anyio
+import cv2
+import numpy as np
+from anyio.to_thread import run_sync
+from numpy.typing import NDArray
+
+from coverslip import render
+from coverslip.api.open_files import Identity, OpenFiles
+from coverslip.catalog import Catalog
+from coverslip.derive import VERSIONS, Builder
+from coverslip.errors import BuildError, ReadError, StorageError
+from coverslip.model import RenderSpec
+from coverslip.model.records import ArtifactRecord, ImageRecord
+from coverslip.model.render import MediaType
+
+THUMBNAIL = "thumbnail"
+DRAWING_VERSION = 1
+"""Raise it when ``render`` draws the same choice differently."""
+KEPT_BYTES = 64 << 20
+AT_ONCE = 4
+"""Pictures drawn or awaited at the same time. They have threads of their own: a page that asks for a hundred
+thumbnails must not keep the list or an upload waiting."""
+
+WHEN_CHANGED = "when a file has changed, let the catalog know: coverslip add PATH"
+
+MEDIA_TYPES: tuple[MediaType, ...] = get_args(MediaType)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded picture and the ETag it is served with; ``data`` is ``None`` when the client has it already."""
+
+    etag: str
+    media_type: MediaType
+    data: bytes | None
+
+
+class ByteCache:
+    """The most recently used encoded pictures, bounded by their total size. Safe from any number of threads."""
+
+    def __init__(self, limit: int = KEPT_BYTES) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self.size = 0
+
+    def get(self, key: str) -> bytes | None:
+        """Return the bytes under a key, or ``None``."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep bytes, letting go of those not used for longest."""
+        with self._lock:
+            self.size += len(data) - len(self._kept.pop(key, b""))
+            self._kept[key] = data
+            while self.size > self._limit:
+                self.size -= len(self._kept.popitem(last=False)[1])
+
+
+class Pictures:
+    """Finds, draws and keeps pictures.
+
+    Parameters
+    ----------
+    catalog, builder
+        Where images and their thumbnails come from.
+    files
+        Opens the others.
+    build_seconds
+        How long a request waits for a thumbnail that has to be built first.
+    """
+
+    def __init__(self, catalog: Catalog, builder: Builder, files: OpenFiles, *, build_seconds: float) -> None:
+        self._catalog = catalog
+        self._builder = builder
+        self._build_seconds = build_seconds
+        self._cache = ByteCache()
+        self._drawing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._at_work = anyio.CapacityLimiter(AT_ONCE)
+        self._files = files
+
+    async def get(self, image_id: str, spec: RenderSpec, media_type: MediaType, known: str | None) -> Picture:
+        """Return one picture of one image.
+
+        Parameters
+        ----------
+        image_id
+            Which image.
+        spec
+            What to show of it. The default one is the stored thumbnail.
+        media_type
+            How to encode it.
+        known
+            The ``If-None-Match`` header of the request.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such image.
+        RegionError
+            The image has no such slice, time point or channel.
+        ReadError
+            The file cannot be read.
+        BuildError
+            The thumbnail could not be built, or not in time.
+        """
+        if spec == RenderSpec():
+            return await self._thumbnail(image_id, media_type, known)
+        record = await run_sync(self._catalog.get_image, image_id)
+        return await self._drawn(record, spec, media_type, known)
+
+    async def _thumbnail(self, image_id: str, media_type: MediaType, known: str | None) -> Picture:
+        artifact = await run_sync(self._catalog.artifact, THUMBNAIL, image_id)
+        if artifact.is_fresh(VERSIONS[THUMBNAIL]):
+            etag = _thumbnail_tag(artifact, media_type)
+            data = self._cache.get(etag)
+            if data is not None or is_known(etag, known):
+                return Picture(etag, media_type, None if is_known(etag, known) else data)
+        artifact, made = await self._in_time(partial(self._built, image_id, media_type))
+        etag = _thumbnail_tag(artifact, media_type)
+        self._cache.put(etag, made)
+        return Picture(etag, media_type, made)
+
+    async def _drawn(self, record: ImageRecord, spec: RenderSpec, media_type: MediaType, known: str | None) -> Picture:
+        identity = await run_sync(Identity.of, record.path, record.revision)
+        kind = media_type.removeprefix("image/")
+        etag = f'"{identity.tag}-{record.index}-{spec.digest}-{DRAWING_VERSION}-{kind}"'
+        if is_known(etag, known):
+            return Picture(etag, media_type, None)
+        key = f"{record.id} {etag}"
+        # several requests for one picture that is not there yet draw it once
+        async with self._drawing.setdefault(key, asyncio.Lock()):
+            data = self._cache.get(key)
+            if data is None:
+                data = await self._in_time(partial(self._draw, record, identity, spec, media_type))
+                self._cache.put(key, data)
+        return Picture(etag, media_type, data)
+
+    async def _in_time[T](self, make: Callable[[], T]) -> T:
+        """Return ``make()``, run in one of the few threads for pictures; the time waited for a thread counts."""
+        try:
+            with anyio.fail_after(self._build_seconds):
+                await self._at_work.acquire()
+        except TimeoutError as error:
+            raise BuildError("many pictures are being made at the moment; ask again in a few seconds") from error
+        try:
+            return await run_sync(make, limiter=anyio.CapacityLimiter(1))
+        finally:
+            self._at_work.release()
+
+    def _built(self, image_id: str, media_type: MediaType) -> tuple[ArtifactRecord, bytes]:
+        artifact, data = self._builder.read_artifact(THUMBNAIL, image_id, self._build_seconds)
+        if artifact.media_type != media_type:
+            data = render.encode(_decode(data), media_type)
+        return artifact, data
+
+    def _draw(self, record: ImageRecord, identity: Identity, spec: RenderSpec, media_type: MediaType) -> bytes:
+        with self._files.borrow(identity) as file:
+            if record.index >= len(file.images):
+                raise ReadError(f"{record.path}: image {record.index + 1} of the file is gone; {WHEN_CHANGED}")
+            return render.encode(render.draw(file.images[record.index], spec), media_type)
+
+
+def negotiate(accept: str | None) -> MediaType:
+    """Return the kind of picture an ``Accept`` header asks for: PNG unless it prefers WebP or JPEG.
+
+    A type that is named beats one that only a wildcard allows (RFC 9110, 12.5.1); PNG wins a tie. A header that
+    allows none of them gets PNG all the same.
+    """
+    wishes = [_wish(part) for part in (accept or "").split(",")]
+
+    def preference(media_type: str) -> tuple[float, bool]:
+        named = [quality for name, quality in wishes if name == media_type]
+        allowed = [quality for name, quality in wishes if name in ("image/*", "*/*")]
+        return (max(named), True) if named else (max(allowed, default=0.0), False)
+
+    best = max(MEDIA_TYPES, key=preference)
+    return best if preference(best)[0] > 0 else "image/png"
+
+
+def _wish(part: str) -> tuple[str, float]:
+    name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    texts = [value.removeprefix("q=") for value in parameters if value.startswith("q=")]
+    is_number = texts and re.fullmatch(r"[01](\.\d{0,3})?", texts[0])
+    return name, float(texts[0]) if is_number else 1.0
+
+
+def is_known(etag: str, known: str | None) -> bool:
+    """Return whether an ``If-None-Match`` header names the ETag (weak comparison, RFC 9110, 13.1.2)."""
+    if known is None:
+        return False
+    return known.strip() == "*" or etag in re.findall(r'"[^"]*"', known)
+
+
+def _thumbnail_tag(artifact: ArtifactRecord, media_type: MediaType) -> str:
+    suffix = "" if artifact.media_type == media_type else "-" + media_type.removeprefix("image/")
+    return f'"{artifact.etag}{suffix}"'
+
+
+def _decode(data: bytes) -> NDArray[np.uint8]:
+    """Return a stored thumbnail as uint8, shape Y, X, 3: red, green, blue."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise StorageError("a stored thumbnail is not a picture; the storage is damaged")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -1,0 +1,37 @@
+"""What the routes share: the open rooms of one running server."""
+
+import threading
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from coverslip.api.feed import EventFeed
+from coverslip.api.open_files import OpenFiles
+from coverslip.api.pictures import Pictures
+from coverslip.catalog import Catalog
+from coverslip.settings import Settings
+from coverslip.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Everything that lives as long as the server runs."""
+
+    settings: Settings
+    catalog: Catalog
+    storage: Storage
+    files: OpenFiles
+    pictures: Pictures
+    feed: EventFeed
+    wake: threading.Event
+    """Set when there is something new to build."""
+
+
+async def rooms_of(request: Request) -> Rooms:
+    """Return the rooms of the app that this request came to."""
+    rooms: Rooms = request.app.state.rooms
+    return rooms
+
+
+InRooms = Annotated[Rooms, Depends(rooms_of)]

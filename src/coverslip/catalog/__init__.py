@@ -1,0 +1,91 @@
+"""The only place that knows SQL: files, images, artifacts and events. Rows become frozen records at its border.
+
+``Catalog`` is the front door; ``docs/catalog.md`` explains the tables.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from coverslip.catalog.address import parse_address
+from coverslip.catalog.artifacts import Artifacts, add_missing_artifacts, missing_artifacts
+from coverslip.catalog.assets import Assets
+from coverslip.catalog.database import Database, utc_now
+from coverslip.catalog.events import Events
+from coverslip.catalog.health import Health
+from coverslip.catalog.images import THUMBNAIL, Images
+from coverslip.catalog.opening import prepare
+from coverslip.catalog.sync import Sync
+
+__all__ = ["Catalog"]
+
+
+class Catalog(Assets, Sync, Images, Artifacts, Events, Health):
+    """An open catalog. Safe to use from many threads; every method is one short transaction.
+
+    A context manager. Methods raise ``CatalogError`` when the database refuses or cannot be reached.
+    """
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        kinds: Iterable[str] = (THUMBNAIL,),
+        versions: Mapping[str, int] = MappingProxyType({}),
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Self:
+        """Return the catalog at an address, created or brought up to date first.
+
+        Parameters
+        ----------
+        url
+            ``sqlite:///path`` or ``postgresql://user:password@host/name``.
+        kinds
+            Artifacts that every image has.
+        versions
+            Present recipe version of each kind, by which lists say whether a thumbnail is fresh. Of a kind that
+            is not in it, only the counters are asked.
+        clock
+            Tells the time, aware. Machines that share a catalog need clocks that agree within a lease.
+
+        Raises
+        ------
+        CatalogError
+            It cannot be reached or written, is of another program, or was written by a newer Coverslip.
+        """
+        database = Database(parse_address(url), clock)
+        try:
+            prepare(database)
+            catalog = cls(database, kinds, versions)
+            catalog._complete()
+        except BaseException:
+            database.close()
+            raise
+        return catalog
+
+    @property
+    def url(self) -> str:
+        """The address, without a password: safe to show."""
+        return self._database.address.shown
+
+    def close(self) -> None:
+        """Close every connection. Safe to call twice."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _complete(self) -> None:
+        """Give images the artifacts of kinds that came with this version."""
+        with self._database.reading() as connection:
+            is_complete = not missing_artifacts(connection, self._kinds, self._clock())
+        if not is_complete:
+            with self._database.writing() as connection:
+                add_missing_artifacts(connection, self._kinds, self._clock())

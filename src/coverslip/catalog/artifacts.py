@@ -1,0 +1,243 @@
+"""Derived artifacts: which are stale, who builds them, what came of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import datetime, timedelta
+from itertools import product
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, literal, or_, select, update
+
+from coverslip.catalog.events import News, write_events
+from coverslip.catalog.part import Part, chunks, execute_many, known_form, new_id, upsert
+from coverslip.catalog.tables import Artifact, Asset, Image, UtcTime
+from coverslip.errors import NotFoundError
+from coverslip.model.records import ArtifactRecord, Built, Claim
+
+_ARTIFACT = tuple(getattr(Artifact, field.name) for field in fields(ArtifactRecord))
+"""The columns of a record."""
+
+
+class Artifacts(Part):
+    """Marks, claims and their ends."""
+
+    def artifact(self, kind: str, image_id: str) -> ArtifactRecord:
+        """Return how one artifact of one image stands.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such image, it is deleted, or images have no artifacts of this kind.
+        """
+        wanted = select(*_ARTIFACT).join(Image).where(Artifact.image_id == known_form(image_id), Artifact.kind == kind)
+        with self._database.reading() as connection:
+            row = connection.execute(wanted.where(Image.deleted_at.is_(None))).one_or_none()
+        if row is None:
+            raise NotFoundError(f"there is no {kind} of image {image_id!r}")
+        return ArtifactRecord(**row._mapping)
+
+    def mark(self, kind: str, image_ids: Iterable[str]) -> int:
+        """Note that the sources of these artifacts changed; return how many artifacts that made or left stale."""
+        with self._database.writing() as connection:
+            return mark_stale(connection, image_ids, self._clock(), Artifact.kind == kind)
+
+    def claim(
+        self,
+        versions: Mapping[str, int],
+        *,
+        lease_seconds: float,
+        limit: int = 1,
+        image_id: str | None = None,
+        ignore_backoff: bool = False,
+    ) -> list[Claim]:
+        """Return the right to build stale artifacts, those that have been stale for longest first.
+
+        Nobody else gets the same artifact before the lease runs out. What is claimed notes how many changes there
+        were, so a change that comes during the build leaves the artifact stale.
+
+        Parameters
+        ----------
+        versions
+            Present recipe version of each kind the caller can build.
+        lease_seconds
+            How long the claim holds without a sign of life.
+        limit
+            How many to claim at most.
+        image_id
+            Only artifacts of this image.
+        ignore_backoff
+            Also those whose last attempt failed a short time ago.
+        """
+        now = self._clock()
+        free = [_is_past(Artifact.lease_until, now)]
+        if not ignore_backoff:
+            free.append(_is_past(Artifact.next_try_at, now))
+        if image_id is not None:
+            free.append(Artifact.image_id == image_id)
+        with self._database.writing() as connection:
+            picked: list[Any] = []
+            for is_stale in (_is_behind(versions), *_are_of_other_recipes(versions)):
+                if len(picked) < limit:
+                    wanted = _select_claimable().where(is_stale, *free).limit(limit - len(picked))
+                    picked += connection.execute(wanted).all()
+            token = new_id()
+            lease = {"lease_until": now + timedelta(seconds=lease_seconds), "token": token}
+            for ids in chunks(row.id for row in picked):
+                connection.execute(update(Artifact).where(Artifact.id.in_(ids)).values(lease))
+        return [Claim(row.id, row.kind, row.image_id, row.wanted, token, row.attempts) for row in picked]
+
+    def heartbeat(self, claim: Claim, lease_seconds: float) -> bool:
+        """Return whether the claim still holds, and make it hold for longer."""
+        until = self._clock() + timedelta(seconds=lease_seconds)
+        with self._database.writing() as connection:
+            return _update_claimed(connection, claim, {"lease_until": until})
+
+    def finish(self, claim: Claim, built: Built) -> bool:
+        """Note what was published; return False, and note nothing, when the claim was lost."""
+        values = {
+            "built": claim.seen,
+            "version": built.version,
+            "key": built.key,
+            "etag": built.etag,
+            "media_type": built.media_type,
+            "size": built.size,
+            "attempts": 0,
+            "next_try_at": None,
+            "error": None,
+            **_NO_LEASE,
+        }
+        with self._database.writing() as connection:
+            is_ours = _update_claimed(connection, claim, values)
+            if is_ours:
+                news = News("artifact.built", claim.image_id, {"kind": claim.kind, "etag": built.etag})
+                write_events(connection, [news])
+        return is_ours
+
+    def fail(self, claim: Claim, error: str, retry_in_seconds: float) -> bool:
+        """Note a failed attempt and when to try again; return False, and note nothing, when the claim was lost.
+
+        Where the sources changed since the claim, nothing is known of the present ones: the artifact is only given
+        back, to be tried at once.
+        """
+        is_outdated = Artifact.wanted > claim.seen
+        next_try_at = self._clock() + timedelta(seconds=retry_in_seconds)
+        values = {"attempts": Artifact.attempts + 1, "next_try_at": next_try_at, "error": error, **_NO_LEASE}
+        with self._database.writing() as connection:
+            if _update_claimed(connection, claim, _NO_LEASE, is_outdated):
+                return True
+            is_ours = _update_claimed(connection, claim, values)
+            if is_ours:
+                news = News("artifact.failed", claim.image_id, {"kind": claim.kind, "error": error})
+                write_events(connection, [news])
+        return is_ours
+
+    def release(self, claim: Claim) -> None:
+        """Give an artifact back without counting an attempt."""
+        with self._database.writing() as connection:
+            _update_claimed(connection, claim, _NO_LEASE)
+
+    def artifact_keys(self) -> set[str]:
+        """Return the storage name of everything that is published, current or not."""
+        with self._database.reading() as connection:
+            return set(connection.scalars(select(Artifact.key).where(Artifact.key.is_not(None)).distinct()))
+
+
+_NO_LEASE: Mapping[str, None] = {"lease_until": None, "token": None}
+
+
+def is_stale(versions: Mapping[str, int]) -> ColumnElement[bool]:
+    """Return the condition for what may not be shown as current: changed since, or built by another recipe."""
+    return or_(Artifact.built < Artifact.wanted, *_are_of_other_recipes(versions))
+
+
+def new_artifacts(image_ids: Iterable[str], kinds: Iterable[str], now: datetime) -> list[dict[str, Any]]:
+    """Return the rows of artifacts that have never been built."""
+    blank = {"wanted": 1, "built": 0, "version": 0, "attempts": 0, "marked_at": now}
+    return [
+        {"id": new_id(), "kind": kind, "image_id": image_id, **blank} for image_id, kind in product(image_ids, kinds)
+    ]
+
+
+def missing_artifacts(
+    connection: Connection, kinds: Iterable[str], now: datetime, *conditions: ColumnElement[bool]
+) -> list[dict[str, Any]]:
+    """Return the rows that images lack: of a kind that came with a newer version, or after a purge was undone."""
+    rows: list[dict[str, Any]] = []
+    for kind in kinds:
+        has_row = select(Artifact.id).where(Artifact.image_id == Image.id, Artifact.kind == kind).exists()
+        images = connection.scalars(select(Image.id).where(Image.purged_at.is_(None), ~has_row, *conditions))
+        rows += new_artifacts(images, [kind], now)
+    return rows
+
+
+def add_missing_artifacts(
+    connection: Connection, kinds: Iterable[str], now: datetime, *conditions: ColumnElement[bool]
+) -> None:
+    """Add the rows that images lack. Somebody else may add them at the same time."""
+    rows = missing_artifacts(connection, kinds, now, *conditions)
+    execute_many(connection, upsert(connection, Artifact).on_conflict_do_nothing(), rows)
+
+
+def mark_stale(
+    connection: Connection, image_ids: Iterable[str], now: datetime, *conditions: ColumnElement[bool]
+) -> int:
+    """Count one more change of the sources; a failure of the old ones no longer counts. Returns how many rows.
+
+    ``marked_at`` stays for what is stale already: an image that keeps changing must not fall behind for ever.
+    """
+    marked = 0
+    for some in chunks(image_ids):
+        wanted = select(Artifact.id).where(Artifact.image_id.in_(some), *conditions)
+        ids = connection.scalars(wanted.order_by(Artifact.image_id, Artifact.kind).with_for_update()).all()
+        is_behind = Artifact.built < Artifact.wanted
+        values = {
+            "wanted": Artifact.wanted + 1,
+            "marked_at": case((is_behind, Artifact.marked_at), else_=literal(now, UtcTime())),
+            "attempts": 0,
+            "next_try_at": None,
+            "error": None,
+        }
+        for portion in chunks(ids):
+            connection.execute(update(Artifact).where(Artifact.id.in_(portion)).values(values))
+        marked += len(ids)
+    return marked
+
+
+def _is_past(column: Any, now: datetime) -> ColumnElement[bool]:
+    return or_(column.is_(None), column <= now)
+
+
+def _is_behind(versions: Mapping[str, int]) -> ColumnElement[bool]:
+    return and_(Artifact.built < Artifact.wanted, Artifact.kind.in_(list(versions)))
+
+
+def _are_of_other_recipes(versions: Mapping[str, int]) -> list[ColumnElement[bool]]:
+    """Return the conditions for what has seen every change, but was built by an older or newer recipe.
+
+    One range of an index each: no database answers "is not", or all of them together, by looking into an index.
+    """
+    return [
+        and_(Artifact.built >= Artifact.wanted, Artifact.kind == kind, differs)
+        for kind, version in versions.items()
+        for differs in (Artifact.version < version, Artifact.version > version)
+    ]
+
+
+def _select_claimable() -> Select[str, str, str, int, int]:
+    """Return the query for artifacts of images that can be read, longest stale first, skipping what others lock."""
+    return (
+        select(Artifact.id, Artifact.kind, Artifact.image_id, Artifact.wanted, Artifact.attempts)
+        .join(Image, Image.id == Artifact.image_id)
+        .join(Asset, Asset.id == Image.asset_id)
+        .where(Image.deleted_at.is_(None), Image.missing_since.is_(None), Asset.missing_since.is_(None))
+        .order_by(Artifact.marked_at, Image.place.desc(), Artifact.id)
+        .with_for_update(skip_locked=True, of=Artifact)
+    )
+
+
+def _update_claimed(
+    connection: Connection, claim: Claim, values: Mapping[str, Any], *conditions: ColumnElement[bool]
+) -> bool:
+    """Return whether the claim still holds; only then the values are set."""
+    is_ours = (Artifact.id == claim.artifact_id) & (Artifact.token == claim.token)
+    return connection.execute(update(Artifact).where(is_ours, *conditions).values(dict(values))).rowcount == 1

@@ -1,0 +1,245 @@
+"""What people see: lists of images, single ones, and their way out: deleted, restored, purged."""
+
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, select, update
+
+from coverslip.catalog.artifacts import add_missing_artifacts, is_stale
+from coverslip.catalog.documents import to_metadata
+from coverslip.catalog.events import News, write_events
+from coverslip.catalog.part import LARGEST, Part, chunks, known_form, no_such_image
+from coverslip.catalog.tables import Artifact, Asset, Image, folded
+from coverslip.errors import ConflictError, InvalidRequestError
+from coverslip.model.records import ImagePage, ImageRecord, PurgedBytes, ThumbnailState
+
+THUMBNAIL = "thumbnail"
+
+
+class Images(Part):
+    """Reading images, and deleting them."""
+
+    def list_images(self, *, skip: int = 0, limit: int = 100, q: str | None = None) -> ImagePage:
+        """Return a page of the images that are not deleted: the newest batch first, a batch in its own order.
+
+        The records come without the vendor's metadata, which may be large; ``get_image`` gives it.
+
+        Parameters
+        ----------
+        skip
+            How many to leave out at the beginning.
+        limit
+            How many to return at most.
+        q
+            Only images with this text in their name or file name; letter case does not count, nothing is special.
+
+        Raises
+        ------
+        InvalidRequestError
+            ``skip`` or ``limit`` is negative or absurdly large.
+        """
+        given = {"skip": skip, "limit": limit}
+        wrong = [
+            f"{name}: expected 0 or more, found {value}" for name, value in given.items() if not 0 <= value < LARGEST
+        ]
+        if wrong:
+            raise InvalidRequestError("no such page: " + "; ".join(wrong), wrong)
+        shown: list[ColumnElement[bool]] = [Image.deleted_at.is_(None)]
+        if q and (text := folded(q).strip()):
+            shown.append(Image.search.contains(text, autoescape=True))
+        page = (
+            self._select(Image.created_at.desc(), Image.place.desc(), Image.id.desc())
+            .where(*shown)
+            .offset(skip)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            total = connection.execute(select(func.count()).select_from(Image).where(*shown)).scalar_one()
+            images = tuple(_to_record(row) for row in connection.execute(page))
+        return ImagePage(images, total, skip, limit)
+
+    def get_image(self, image_id: str, *, deleted: bool = False) -> ImageRecord:
+        """Return one image with all its metadata.
+
+        Parameters
+        ----------
+        image_id
+            Its identifier.
+        deleted
+            Whether a deleted one is meant too.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such image, or it is deleted.
+        """
+        wanted = self._select().add_columns(Image.vendor).where(Image.id == known_form(image_id))
+        if not deleted:
+            wanted = wanted.where(Image.deleted_at.is_(None))
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).one_or_none()
+        if row is None:
+            raise no_such_image(image_id)
+        return _to_record(row)
+
+    def images_of(self, asset_id: str) -> tuple[ImageRecord, ...]:
+        """Return the images of one file with all their metadata, in the file's own order; deleted ones left out."""
+        wanted = self._select(Image.index).add_columns(Image.vendor)
+        with self._database.reading() as connection:
+            rows = connection.execute(wanted.where(Image.asset_id == asset_id, Image.deleted_at.is_(None)))
+            return tuple(_to_record(row) for row in rows)
+
+    def delete_image(self, image_id: str) -> None:
+        """Hide an image at once. Nothing is lost before it is purged.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such image, or it is deleted already.
+        """
+        wanted = (Image.id == known_form(image_id)) & Image.deleted_at.is_(None)
+        with self._database.writing() as connection:
+            if connection.execute(update(Image).where(wanted).values(deleted_at=self._clock())).rowcount != 1:
+                raise no_such_image(image_id)
+            write_events(connection, [News("image.deleted", image_id, {})])
+
+    def restore_image(self, image_id: str) -> None:
+        """Show a deleted image again, with its artifacts to be built anew if they were purged.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such image.
+        ConflictError
+            It is not deleted.
+        """
+        found = select(Image.deleted_at).where(Image.id == known_form(image_id)).with_for_update()
+        with self._database.writing() as connection:
+            row = connection.execute(found).one_or_none()
+            if row is None:
+                raise no_such_image(image_id)
+            if row.deleted_at is None:
+                raise ConflictError(f"image {image_id} is not deleted")
+            connection.execute(update(Image).where(Image.id == image_id).values(deleted_at=None, purged_at=None))
+            add_missing_artifacts(connection, self._kinds, self._clock(), Image.id == image_id)
+            write_events(connection, [News("image.restored", image_id, {})])
+
+    def purgeable(self, before: datetime) -> list[ImageRecord]:
+        """Return the images deleted before a time and not purged yet, longest deleted first, as lists do."""
+        wanted = self._select(Image.deleted_at, Image.place.desc(), Image.id)
+        with self._database.reading() as connection:
+            rows = connection.execute(wanted.where(Image.deleted_at < before, Image.purged_at.is_(None)))
+            return [_to_record(row) for row in rows]
+
+    def purge_images(self, image_ids: Iterable[str]) -> list[PurgedBytes]:
+        """Make deletions final and return the bytes that nothing refers to any more.
+
+        Images that are not deleted (any more) are left alone. Of a file added in place the images stay as
+        tombstones, or the next ``add`` would bring them back; so do those of an uploaded file while another of its
+        images is left.
+        """
+        now = self._clock()
+        with self._database.writing() as connection:
+            gone = _lock_purged(connection, image_ids)
+            for ids in chunks(gone):
+                connection.execute(update(Image).where(Image.id.in_(ids)).values(purged_at=now))
+            keys = _remove_artifacts(connection, gone)
+            paths = _remove_uploads(connection, set(gone.values()))
+        last_of = {asset_id: image_id for image_id, asset_id in gone.items()}
+        return [
+            PurgedBytes(
+                image_id, paths.get(asset_id) if last_of[asset_id] == image_id else None, keys.get(image_id, ())
+            )
+            for image_id, asset_id in gone.items()
+        ]
+
+    def _select(self, *order: Any) -> Select[*tuple[Any, ...]]:
+        """Return the query for records without vendor metadata."""
+        is_thumbnail = and_(Artifact.image_id == Image.id, Artifact.kind == THUMBNAIL)
+        return (
+            select(
+                Image.id,
+                Image.index.label("position"),
+                Image.document,
+                Image.revision,
+                Image.created_at,
+                Image.updated_at,
+                func.coalesce(Asset.missing_since, Image.missing_since).label("missing_since"),
+                Image.deleted_at,
+                Asset.path,
+                Asset.origin,
+                Asset.size,
+                Artifact.etag,
+                Artifact.error,
+                is_stale(self._versions).label("is_stale"),
+            )
+            .join(Asset, Asset.id == Image.asset_id)
+            .outerjoin(Artifact, is_thumbnail)
+            .order_by(*order)
+        )
+
+
+def _to_record(row: Any) -> ImageRecord:
+    return ImageRecord(
+        id=row.id,
+        index=row.position,
+        path=row.path,
+        filename=os.path.basename(row.path),  # noqa: PTH119  # text, not a file
+        origin=row.origin,
+        size_bytes=row.size,
+        metadata=to_metadata(row.document, row._mapping.get("vendor")),
+        revision=row.revision,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        missing_since=row.missing_since,
+        deleted_at=row.deleted_at,
+        thumbnail=_to_thumbnail(row),
+    )
+
+
+def _to_thumbnail(row: Any) -> ThumbnailState:
+    """Return the state; there is no row while the artifacts are purged, and nothing says it is fresh then."""
+    if row.is_stale is not None and not row.is_stale:
+        return ThumbnailState("fresh", row.etag)
+    state: Literal["stale", "failed"] = "stale" if row.error is None else "failed"
+    return ThumbnailState(state, None, row.error)
+
+
+def _lock_purged(connection: Connection, image_ids: Iterable[str]) -> dict[str, str]:
+    """Return, of these, the images that may be purged, with their assets, locked in the order everybody locks."""
+    gone: dict[str, str] = {}
+    for some in chunks(image_ids):
+        of_assets = select(Image.asset_id).where(Image.id.in_(some))
+        connection.execute(select(Asset.id).where(Asset.id.in_(of_assets)).order_by(Asset.path).with_for_update())
+        wanted = select(Image.id, Image.asset_id).where(
+            Image.id.in_(some), Image.deleted_at.is_not(None), Image.purged_at.is_(None)
+        )
+        gone |= {row.id: row.asset_id for row in connection.execute(wanted.order_by(Image.id).with_for_update())}
+    return gone
+
+
+def _remove_artifacts(connection: Connection, image_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Remove the artifacts of images and return their storage names, by image, that no other artifact has."""
+    removed: dict[str, set[str]] = {}
+    for some in chunks(image_ids):
+        gone = delete(Artifact).where(Artifact.image_id.in_(some)).returning(Artifact.image_id, Artifact.key)
+        for row in connection.execute(gone):
+            if row.key is not None:
+                removed.setdefault(row.image_id, set()).add(row.key)
+    shared: set[str] = set()
+    for some in chunks(key for keys in removed.values() for key in keys):
+        still_there = select(Artifact.key).where(Artifact.key.in_(some), Artifact.key.is_not(None))
+        shared |= set(connection.scalars(still_there))
+    return {image_id: tuple(sorted(keys - shared)) for image_id, keys in removed.items()}
+
+
+def _remove_uploads(connection: Connection, asset_ids: Iterable[str]) -> dict[str, str]:
+    """Remove uploaded assets of which every image is purged, and return their paths."""
+    removed: dict[str, str] = {}
+    has_image = select(Image.id).where(Image.asset_id == Asset.id, Image.purged_at.is_(None)).exists()
+    for some in chunks(asset_ids):
+        gone = delete(Asset).where(Asset.id.in_(some), Asset.origin == "uploaded", ~has_image)
+        removed |= {row.id: row.path for row in connection.execute(gone.returning(Asset.id, Asset.path))}
+    return removed

@@ -1,0 +1,217 @@
+"""Writing what was found in files: a batch of files is one transaction and a handful of statements."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, literal_column, null, select, update
+
+from coverslip.catalog.artifacts import mark_stale, new_artifacts
+from coverslip.catalog.assets import kept_time
+from coverslip.catalog.documents import to_documents
+from coverslip.catalog.events import News, write_events
+from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
+from coverslip.catalog.tables import Artifact, Asset, Image, folded, kept_path
+from coverslip.model.metadata import ImageMetadata
+from coverslip.model.records import Change, SyncItem
+
+
+class Sync(Part):
+    """Writing files with their images and marks."""
+
+    def sync_files(self, batch: Sequence[SyncItem], read_by: str) -> list[Change]:
+        """Write files and their images, and mark the artifacts of images that changed, in one transaction.
+
+        Images keep their identity: the image of the same index in the same path is the same image, updated in
+        place. Images that a file no longer has, or that can no longer be read, become missing. Deleted images are
+        updated too, without events, and stay deleted.
+
+        Parameters
+        ----------
+        batch
+            Files that are new or changed. Of a path given twice, what was seen last counts.
+        read_by
+            Versions of what read them.
+
+        Returns
+        -------
+        list of Change
+            What was done, in the order of ``batch``.
+        """
+        paths = [kept_path(item.seen.path) for item in batch]
+        latest = dict(zip(paths, batch, strict=True))
+        work = _Work(self._clock(), self._kinds)
+        with self._database.writing() as connection:
+            missing = _lock_missing(connection, latest)
+            ids = _write_assets(connection, latest, read_by)
+            before = _images_by_asset(connection, ids.values())
+            changes = {
+                path: work.take(item, ids[path], before[ids[path]], was_missing=path in missing)
+                for path, item in latest.items()
+            }
+            work.write(connection)
+        is_last = {path: position for position, path in enumerate(paths)}
+        return [
+            changes[path] if is_last[path] == position else Change(ids[path]) for position, path in enumerate(paths)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """An image as it was before the batch."""
+
+    id: str
+    revision: int
+    is_missing: bool
+    """Whether it was missing by itself, its file being there."""
+    is_deleted: bool
+    is_purged: bool
+
+
+@dataclass(slots=True)
+class _Work:
+    """What a batch comes to: rows collected file by file, then written table by table."""
+
+    now: datetime
+    kinds: Sequence[str]
+    images: list[dict[str, Any]] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
+
+    def take(self, item: SyncItem, asset_id: str, before: Mapping[int, _Before], *, was_missing: bool) -> Change:
+        """Plan one file and return what it comes to."""
+        rows = 1
+        for index, metadata in enumerate(item.images):
+            image_id = self._put(item.seen.path, asset_id, index, metadata)
+            if index in before:
+                self._change(before[index], was_missing=was_missing)
+                rows += 1 if before[index].is_purged else 1 + len(self.kinds)
+            else:
+                self.added.append(image_id)
+                self.news.append(News("image.added", image_id, {"revision": 1}))
+                rows += 1 + len(self.kinds)
+        gone = [image for index, image in before.items() if index >= len(item.images) and not image.is_missing]
+        for image in gone:
+            self._lose(image, was_missing=was_missing)
+        changed = sum(index in before for index in range(len(item.images)))
+        return Change(asset_id, len(item.images) - changed, changed, len(gone), rows + len(gone))
+
+    def write(self, connection: Connection) -> None:
+        """Write everything."""
+        statement = upsert(connection, Image)
+        new = statement.excluded
+        replaced = {name: new[name] for name in ("name", "search", "document", "vendor", "updated_at")}
+        statement = statement.on_conflict_do_update(
+            index_elements=[Image.asset_id, Image.index],
+            set_={**replaced, "revision": Image.revision + literal_column("1"), "missing_since": null()},
+        )
+        execute_many(connection, statement, self.images)
+        execute_many(connection, insert(Artifact), new_artifacts(self.added, self.kinds, self.now))
+        mark_stale(connection, self.changed, self.now)
+        for ids in chunks(self.missing):
+            connection.execute(update(Image).where(Image.id.in_(ids)).values(missing_since=self.now))
+        write_events(connection, self.news)
+
+    def _put(self, path: str, asset_id: str, index: int, metadata: ImageMetadata) -> str:
+        """Add a row and return the identifier the image gets if it is new."""
+        document, vendor = to_documents(metadata)
+        image_id = new_id()
+        self.images.append(
+            {
+                "id": image_id,
+                "asset_id": asset_id,
+                "index": index,
+                "place": -len(self.images),
+                "name": metadata.name,
+                "search": folded(metadata.name, os.path.basename(path)),  # noqa: PTH119  # text, not a file
+                "document": document,
+                "vendor": vendor,
+                "revision": 1,
+                "created_at": self.now,
+                "updated_at": self.now,
+            }
+        )
+        return image_id
+
+    def _change(self, image: _Before, *, was_missing: bool) -> None:
+        self.changed.append(image.id)
+        if image.is_deleted:
+            return
+        if was_missing or image.is_missing:
+            self.news.append(News("image.found", image.id, {}))
+        self.news.append(News("image.changed", image.id, {"revision": image.revision + 1}))
+
+    def _lose(self, image: _Before, *, was_missing: bool) -> None:
+        self.missing.append(image.id)
+        if not (was_missing or image.is_deleted):
+            self.news.append(News("image.missing", image.id, {}))
+
+
+def _lock_missing(connection: Connection, paths: Iterable[str]) -> set[str]:
+    """Lock the rows of known paths in the order of the paths, and return those that were missing."""
+    missing: set[str] = set()
+    for some in chunks(paths):
+        wanted = select(Asset.path, Asset.missing_since).where(Asset.path.in_(some)).order_by(Asset.path)
+        rows = connection.execute(wanted.with_for_update())
+        missing |= {row.path for row in rows if row.missing_since is not None}
+    return missing
+
+
+def _write_assets(connection: Connection, items: Mapping[str, SyncItem], read_by: str) -> dict[str, str]:
+    """Write one row a path and return the identifiers by path. Where a file came from never changes."""
+    statement = upsert(connection, Asset)
+    new = statement.excluded
+    names = ("is_folder", "size", "mtime_ns", "checksum", "state", "reason", "read_by")
+    statement = statement.on_conflict_do_update(
+        index_elements=[Asset.path], set_={**{name: new[name] for name in names}, "missing_since": null()}
+    )
+    rows = [_asset_row(items[path], read_by) for path in sorted(items)]
+    if not rows:
+        return {}
+    written = connection.execute(statement.returning(Asset.path, Asset.id), rows)
+    return {row.path: row.id for row in written}
+
+
+def _asset_row(item: SyncItem, read_by: str) -> dict[str, Any]:
+    seen = item.seen
+    return {
+        "id": new_id(),
+        "path": seen.path,
+        "origin": seen.origin,
+        "is_folder": seen.is_folder,
+        "size": seen.size,
+        "mtime_ns": kept_time(seen.mtime_ns),
+        "checksum": seen.checksum,
+        "state": item.state,
+        "reason": item.reason,
+        "read_by": read_by,
+    }
+
+
+def _images_by_asset(connection: Connection, asset_ids: Iterable[str]) -> dict[str, dict[int, _Before]]:
+    """Return what is there of each asset, by index, locked until the end of the transaction."""
+    found: dict[str, dict[int, _Before]] = defaultdict(dict)
+    for some in chunks(asset_ids):
+        wanted = select(
+            Image.asset_id,
+            Image.index.label("position"),
+            Image.id,
+            Image.revision,
+            Image.missing_since,
+            Image.deleted_at,
+            Image.purged_at,
+        ).where(Image.asset_id.in_(some))
+        for row in connection.execute(wanted.order_by(Image.asset_id, Image.index).with_for_update()):
+            found[row.asset_id][row.position] = _Before(
+                row.id,
+                row.revision,
+                row.missing_since is not None,
+                row.deleted_at is not None,
+                row.purged_at is not None,
+            )
+    return found

@@ -1,0 +1,216 @@
+"""The four tables. ``docs/catalog.md`` explains every column; a test holds the two together."""
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+_SURROGATES = range(0xDC80, 0xDD00)
+_PRIVATE = 0x10DC80
+_TO_PRIVATE = {surrogate: _PRIVATE + step for step, surrogate in enumerate(_SURROGATES)}
+_TO_SURROGATE = {private: surrogate for surrogate, private in _TO_PRIVATE.items()}
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A point in time: aware and in UTC on both sides, whatever the database keeps.
+
+    SQLite has no time type and forgets the zone; its text form sorts like the times as long as all are in one zone.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the time in UTC; naive times are refused, because nobody knows what they mean."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the time as an aware one in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class CleanText(TypeDecorator[str]):
+    """Text from foreign files: what no database can keep (NUL, lone surrogates) becomes the replacement character."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text as both databases can keep it."""
+        if value is None:
+            return None
+        return value.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class PathText(TypeDecorator[str]):
+    """A path, compared by code point in both databases so that ranges of paths mean folders.
+
+    Bytes of a file name that are not UTF-8 reach Python as lone surrogates U+DC80 to U+DCFF, which no database can
+    keep. They are kept as U+10DC80 to U+10DCFF (private use) and come back as they were.
+    """
+
+    impl = Text().with_variant(Text(collation="C"), "postgresql")
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the path with undecodable bytes in private use."""
+        return None if value is None else value.translate(_TO_PRIVATE)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the path as the file system knows it."""
+        return None if value is None else value.translate(_TO_SURROGATE)
+
+
+def kept_path(path: str) -> str:
+    """Return the path as it will be when read back."""
+    return path.translate(_TO_PRIVATE).translate(_TO_SURROGATE)
+
+
+def folded(*parts: str) -> str:
+    """Return text for searching: compatibility forms and letter case do not count.
+
+    SQLite's own ``lower`` and ``LIKE`` know ASCII only, and macOS writes accents apart from their letters.
+    """
+    return unicodedata.normalize("NFKC", "\n".join(parts)).casefold()
+
+
+class Base(DeclarativeBase):
+    """The metadata of all tables; constraints have the same names everywhere."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  # the name and form are SQLAlchemy's
+        str: CleanText(),
+        datetime: UtcTime(),
+        dict[str, Any]: JSON(),
+    }
+
+
+class Asset(Base):
+    """Bytes: one file or folder, where it is and what became of it."""
+
+    __tablename__ = "asset"
+    __table_args__ = (
+        CheckConstraint("origin IN ('added', 'uploaded')", name="origin"),
+        CheckConstraint("state IN ('ok', 'broken', 'unknown', 'part')", name="state"),
+        CheckConstraint("size >= 0", name="size"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(PathText(), unique=True)
+    origin: Mapped[str]
+    is_folder: Mapped[bool]
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    checksum: Mapped[str | None]
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    read_by: Mapped[str]
+    missing_since: Mapped[datetime | None]
+
+
+class Image(Base):
+    """What people see: one image of an asset."""
+
+    __tablename__ = "image"
+    __table_args__ = (
+        UniqueConstraint("asset_id", "index"),
+        CheckConstraint('"index" >= 0', name="index"),
+        CheckConstraint("revision >= 1", name="revision"),
+        CheckConstraint("purged_at IS NULL OR deleted_at IS NOT NULL", name="purged_after_deleted"),
+        Index("ix_image_newest", "created_at", "place", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    asset_id: Mapped[str] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"))
+    index: Mapped[int]
+    place: Mapped[int]
+    name: Mapped[str]
+    search: Mapped[str]
+    document: Mapped[dict[str, Any]]
+    vendor: Mapped[dict[str, Any]]
+    revision: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    missing_since: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    purged_at: Mapped[datetime | None]
+
+
+_IS_BEHIND = text("built < wanted")
+_HAS_SEEN_ALL = text("built >= wanted")
+
+
+class Artifact(Base):
+    """One derived view of one image, with the counters that say whether it is fresh."""
+
+    __tablename__ = "artifact"
+    __table_args__ = (
+        UniqueConstraint("image_id", "kind"),
+        CheckConstraint("built >= 0 AND built <= wanted", name="counters"),
+        CheckConstraint("built = 0 OR (key IS NOT NULL AND etag IS NOT NULL)", name="published"),
+        CheckConstraint("(lease_until IS NULL) = (token IS NULL)", name="lease"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        Index("ix_artifact_stale", "marked_at", sqlite_where=_IS_BEHIND, postgresql_where=_IS_BEHIND),
+        Index("ix_artifact_recipe", "kind", "version", sqlite_where=_HAS_SEEN_ALL, postgresql_where=_HAS_SEEN_ALL),
+        Index("ix_artifact_key", "key"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    image_id: Mapped[str] = mapped_column(ForeignKey("image.id", ondelete="CASCADE"))
+    wanted: Mapped[int] = mapped_column(BigInteger)
+    built: Mapped[int] = mapped_column(BigInteger)
+    version: Mapped[int]
+    marked_at: Mapped[datetime]
+    key: Mapped[str | None]
+    etag: Mapped[str | None]
+    media_type: Mapped[str | None]
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    attempts: Mapped[int]
+    next_try_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    token: Mapped[str | None]
+
+
+class Event(Base):
+    """What happened, in order, for whoever listens."""
+
+    __tablename__ = "event"
+
+    seq: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    )
+    type: Mapped[str]
+    image_id: Mapped[str]
+    data: Mapped[dict[str, Any]]

@@ -1,0 +1,68 @@
+import { useState } from "react";
+
+import { downloadUrl, type ImageStack, type Summary } from "../api.ts";
+import { useApp } from "../app.ts";
+import { bytes, titles } from "../format.ts";
+import { Icon } from "../parts/Icon.tsx";
+import { navigate } from "../router.tsx";
+import { copyText } from "./clipboard.ts";
+import { DeleteDialog } from "./DeleteDialog.tsx";
+import { libraryRoute } from "./useShortcuts.ts";
+
+export function Actions({ image }: { image: ImageStack }) {
+  const { library, remove } = useApp();
+  const [asking, setAsking] = useState(false);
+  const confirmed = async () => {
+    setAsking(false);
+    if (await remove(image)) navigate(libraryRoute(library.store.get().q));
+  };
+  return (
+    <div className="actions">
+      <Download image={image} />
+      <CopyLink />
+      <button type="button" className="button danger" onClick={() => setAsking(true)}>
+        <Icon name="trash" /> Delete
+      </button>
+      {asking && (
+        <DeleteDialog title={titles(image).title} image={image} onCancel={() => setAsking(false)} onConfirm={() => void confirmed()} />
+      )}
+    </div>
+  );
+}
+
+function Download({ image }: { image: ImageStack }) {
+  const reason = noDownload(image.metadata);
+  if (reason !== null) {
+    return (
+      <button type="button" className="button" disabled title={reason}>
+        <Icon name="download" /> Download
+        <span className="hidden-text">: {reason}</span>
+      </button>
+    );
+  }
+  return (
+    <a className="button" href={downloadUrl(image.id)} download title={`Download the original file, ${bytes(image.metadata.size_bytes)}`}>
+      <Icon name="download" /> Download
+    </a>
+  );
+}
+
+function noDownload({ file_format, missing_since }: Summary): string | null {
+  if (missing_since !== null) return "The file is no longer where it was.";
+  return file_format === "OME-Zarr" ? "An OME-Zarr image is a folder: copy it from where it lies (its path is below)." : null;
+}
+
+/** The address bar spells the view, so the link opens what is being looked at. */
+function CopyLink() {
+  const { toasts } = useApp();
+  const copy = async () => {
+    const copied = await copyText(window.location.href);
+    if (copied) toasts.show("Link to this view copied");
+    else toasts.show("The browser does not let the page copy: take the link from the address bar.", { tone: "error" });
+  };
+  return (
+    <button type="button" className="button" title="Copy a link to this view" onClick={() => void copy()}>
+      <Icon name="link" /> Copy link
+    </button>
+  );
+}
