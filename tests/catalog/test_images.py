@@ -4,6 +4,7 @@ from uuid import uuid4
 import pytest
 
 from coverslip.catalog import Catalog
+from coverslip.catalog.images import LAST_PLACE
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError
 from coverslip.model.records import PurgedBytes, SyncItem, ThumbnailState
 from tests.catalog.making import (
@@ -22,7 +23,7 @@ from tests.catalog.making import (
     seen,
 )
 
-WRONG_IDS = ["", "1", "../../etc/passwd", "' OR 1=1 --", "a\x00b", "\udc80", "x" * 5000, "urn:uuid:" + str(uuid4())]
+WRONG_IDS = ["", "1", "../../etc/passwd", "' OR 1=1 --", "a\x00b", "\udc80", "x" * 5000, "urn:uuid:0f8fad5b-d9cb-469f-a165-70867728950e"]
 
 
 def names(catalog: Catalog, q: str | None = None, skip: int = 0, limit: int = 100) -> list[str]:
@@ -54,9 +55,10 @@ def test_impossible_pages_are_refused_with_every_reason(catalog: Catalog) -> Non
     with pytest.raises(InvalidRequestError) as caught:
         catalog.list_images(skip=-1, limit=2**70)
     assert caught.value.errors == (
-        "skip: expected 0 or more, found -1",
-        f"limit: expected 0 or more, found {2**70}",
+        f"skip: expected 0 to {LAST_PLACE}, found -1",
+        f"limit: expected 0 to {LAST_PLACE}, found {2**70}",
     )
+    assert catalog.list_images(skip=LAST_PLACE, limit=LAST_PLACE).images == ()
 
 
 @pytest.mark.parametrize(

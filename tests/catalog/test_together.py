@@ -53,6 +53,24 @@ def test_processes_never_build_the_same_artifact_and_lose_none(url: str) -> None
         assert catalog.counts(VERSIONS).artifacts_fresh == 200
 
 
+def test_files_cataloged_by_several_at_once_are_there_once(catalog: Catalog) -> None:
+    batch = [item(f"/{number}.lif", "one", "two") for number in range(20)]
+    start = threading.Barrier(4)
+
+    def work(seed: int) -> None:
+        mine = random.Random(seed).sample(batch, len(batch))
+        start.wait()
+        catalog.sync_files(mine, READ_BY)
+
+    with ThreadPoolExecutor(4) as pool:
+        for running in [pool.submit(work, seed) for seed in range(4)]:
+            running.result()
+    page = catalog.list_images()
+    assert (page.total, {image.revision for image in page.images}) == (40, {4})
+    added = [event.image_id for event in catalog.events_after(0) if event.type == "image.added"]
+    assert sorted(added) == sorted(image.id for image in page.images)
+
+
 def test_no_change_is_lost_while_others_build(catalog: Catalog) -> None:
     """Writers change sources while workers build: in the end every artifact shows the last source."""
     paths = [f"/{number}.tif" for number in range(4)]

@@ -10,12 +10,14 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, se
 from coverslip.catalog.artifacts import add_missing_artifacts, is_stale
 from coverslip.catalog.documents import to_metadata
 from coverslip.catalog.events import News, write_events
-from coverslip.catalog.part import LARGEST, Part, chunks, known_form, no_such_image
+from coverslip.catalog.part import Part, chunks, known_form, no_such_image
 from coverslip.catalog.tables import Artifact, Asset, Image, folded
 from coverslip.errors import ConflictError, InvalidRequestError
 from coverslip.model.records import ImagePage, ImageRecord, PurgedBytes, ThumbnailState
 
 THUMBNAIL = "thumbnail"
+LAST_PLACE = 2**31 - 1
+"""The largest offset and limit that PostgreSQL's driver is given room for."""
 
 
 class Images(Part):
@@ -42,7 +44,9 @@ class Images(Part):
         """
         given = {"skip": skip, "limit": limit}
         wrong = [
-            f"{name}: expected 0 or more, found {value}" for name, value in given.items() if not 0 <= value < LARGEST
+            f"{name}: expected 0 to {LAST_PLACE}, found {value}"
+            for name, value in given.items()
+            if not 0 <= value <= LAST_PLACE
         ]
         if wrong:
             raise InvalidRequestError("no such page: " + "; ".join(wrong), wrong)
