@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """How long a request waits for an artifact that must be built first."""
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long a builder holds its claim without a sign of life."""
+    zarr_origins: str = ""
+    """Origins of viewers on other sites that may read images as OME-Zarr, separated by commas; ``*`` is every site."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Artifacts built at the same time by the server's own builder or a worker process."""
 

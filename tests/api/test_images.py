@@ -200,7 +200,15 @@ def test_formats(library: Service) -> None:
     assert (tif["available"], tif["required_package"]) == (True, "tifffile")
     for ending in (".czi", ".nd2", ".lif", ".mrc"):
         assert document["formats"][ending]["available"] is True
-    assert {key for entry in document["formats"].values() for key in entry} == {"name", "available", "required_package"}
+    assert tif["install"] is None
+    assert {key for entry in document["formats"].values() for key in entry} == {
+        "name",
+        "available",
+        "required_package",
+        "install",
+        "experimental",
+    }
+    assert [ending for ending, entry in document["formats"].items() if entry["experimental"]] == [".ims"]
 
 
 def test_addresses_that_do_not_exist(library: Service) -> None:

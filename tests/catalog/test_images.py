@@ -51,6 +51,19 @@ def test_pages_are_complete_and_do_not_overlap(catalog: Catalog, clock: Clock) -
     assert (catalog.list_images(limit=0).images, catalog.list_images(limit=0).total) == ((), 15)
 
 
+def test_the_place_of_an_image_is_that_of_its_record(catalog: Catalog) -> None:
+    add(catalog, item("/m.lif", "m0", "m1"))
+    for image in images(catalog, "/m.lif"):
+        place = catalog.place_of(image.id)
+        assert (place.id, place.index, place.path, place.revision) == (image.id, image.index, "/m.lif", 1)
+    catalog.delete_image(place.id)
+    with pytest.raises(NotFoundError):
+        catalog.place_of(place.id)
+    for wrong in WRONG_IDS:
+        with pytest.raises(NotFoundError):
+            catalog.place_of(wrong)
+
+
 def test_impossible_pages_are_refused_with_every_reason(catalog: Catalog) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         catalog.list_images(skip=-1, limit=2**70)

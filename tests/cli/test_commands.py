@@ -13,6 +13,7 @@ import pytest
 from coverslip.cli import COMMANDS
 from coverslip.cli.output import EXIT_CODES, exit_code
 from coverslip.errors import CoverslipError, NotFoundError, ReadError, UnsupportedFormatError
+from coverslip.readers import formats
 from tests.files import write_folder, write_tiff
 
 
@@ -119,7 +120,8 @@ def test_thumbnail_refuses_what_it_cannot_do(shell: Shell, images: Path, tmp_pat
 
 def test_doctor_is_content_and_names_what_is_wrong(shell: Shell, tmp_path: Path) -> None:
     text = shell("doctor")
-    assert text.count("ok  reader") == 6
+    assert text.count("ok  reader") == len(formats())
+    assert ".ims (experimental)" in text
     (tmp_path / "file").write_text("")
     shell.environment["COVERSLIP_STORAGE_URL"] = str(tmp_path / "file" / "inside")
     assert "no  storage" in shell("doctor", code=1)

@@ -16,6 +16,7 @@ from coverslip.derive.sources import open_source
 from coverslip.errors import BuildError, ReadError
 from coverslip.model import RenderSpec
 from coverslip.model.records import ImageRecord, SeenFile, SyncItem
+from coverslip.model.render import FOUNDING
 from coverslip.readers import open_image
 from coverslip.render import draw
 from tests.derive.lab import KIND, LEASE, Lab
@@ -55,8 +56,10 @@ def cells(lab: Lab) -> ImageRecord:
 
 def test_the_recipe_of_version_1_is_what_it_was() -> None:
     assert VERSIONS == {KIND: 1}
-    assert THUMBNAIL.model_dump() == {
-        "width": 256, "height": 256, "t": None, "z": None, "channels": None, "low": 1.0, "high": 99.0
+    assert THUMBNAIL.digest == "5e23373a2308029a"
+    assert THUMBNAIL.model_dump(include=set(FOUNDING)) == {
+        "width": 256, "height": 256, "t": None, "z": None, "projection": "auto", "channels": None,
+        "low": 1.0, "high": 99.0,
     }  # fmt: skip
     assert RenderSpec() == THUMBNAIL, "a request without parameters is answered with the thumbnail"
     assert (KINDS[KIND].media_type, KINDS[KIND].suffix) == ("image/png", ".png")

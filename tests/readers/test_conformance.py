@@ -1,4 +1,4 @@
-"""The conformance suite on all six readers, and every reader against independent ones on real files."""
+"""The conformance suite on all readers, and every reader against independent ones on real files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,11 +9,18 @@ import pytest
 
 from coverslip.testing import ReaderTests, check_against_expected
 from tests.readers.generate_czi import make_czi
+from tests.readers.generate_deltavision import make_deltavision
+from tests.readers.generate_dicom import make_dicom
+from tests.readers.generate_imaris import make_imaris
 from tests.readers.generate_lif import make_lif
 from tests.readers.generate_mrc import make_mrc
 from tests.readers.generate_nd2 import make_nd2
+from tests.readers.generate_nifti import make_nifti
+from tests.readers.generate_oif import make_oif
 from tests.readers.generate_ome_zarr import make_ome_zarr
+from tests.readers.generate_picture import make_pictures
 from tests.readers.generate_tiff import make_tiff
+from tests.readers.generate_video import make_video
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -58,6 +65,55 @@ class TestTiff(ReaderTests):
 
     def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
         return make_tiff(folder)
+
+
+class TestDeltaVision(ReaderTests):
+    reader_name = "deltavision"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_deltavision(folder)
+
+
+class TestDicom(ReaderTests):
+    reader_name = "dicom"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_dicom(folder)
+
+
+class TestImaris(ReaderTests):
+    reader_name = "imaris"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_imaris(folder)
+
+
+class TestNifti(ReaderTests):
+    reader_name = "nifti"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_nifti(folder)
+
+
+class TestOif(ReaderTests):
+    reader_name = "oif"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_oif(folder)
+
+
+class TestPicture(ReaderTests):
+    reader_name = "picture"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_pictures(folder)
+
+
+class TestVideo(ReaderTests):
+    reader_name = "video"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_video(folder)
 
 
 @pytest.mark.samples

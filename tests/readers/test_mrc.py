@@ -179,7 +179,9 @@ def test_what_is_not_mrc(tmp_path: Path) -> None:
     assert recognise(put(tmp_path / "longer.map", old + volume + b"?")) is None
     deltavision = bytearray(old)
     struct.pack_into("<h", deltavision, 96, -16224)
-    assert recognise(put(tmp_path / "cell.dv", bytes(deltavision) + volume)) is None
+    other = recognise(put(tmp_path / "cell.dv", bytes(deltavision) + volume))
+    assert other is not None
+    assert other.name == "deltavision"
     assert recognise(put(tmp_path / "text.map", b"MAP of the city\n" * 100)) is None
     assert recognise(put(tmp_path / "zeros.map", bytes(4096))) is None
     text = bytearray(b"\xff" * 1100)

@@ -12,15 +12,37 @@ import tifffile
 
 from coverslip.errors import CoverslipError, MissingDependencyError, ReadError, UnsupportedFormatError
 from coverslip.model import Probe, Region
-from coverslip.readers import extensions, formats, open_image, readers, recognise
+from coverslip.readers import extensions, formats, install_command, open_image, readers, recognise
 from tests.readers.generate_czi import make_czi
+from tests.readers.generate_deltavision import make_deltavision
+from tests.readers.generate_dicom import make_dicom
+from tests.readers.generate_imaris import make_imaris
 from tests.readers.generate_lif import make_lif
 from tests.readers.generate_mrc import make_mrc, write
 from tests.readers.generate_nd2 import make_nd2
+from tests.readers.generate_nifti import make_nifti
+from tests.readers.generate_oif import make_oif
 from tests.readers.generate_ome_zarr import make_ome_zarr, write_image
+from tests.readers.generate_picture import make_pictures
 from tests.readers.generate_tiff import make_tiff
+from tests.readers.generate_video import make_video
 
 NOBODY = 65534
+ALL = [
+    "czi",
+    "deltavision",
+    "dicom",
+    "imaris",
+    "lif",
+    "mrc",
+    "nd2",
+    "nifti",
+    "oif",
+    "ome-zarr",
+    "picture",
+    "tiff",
+    "video",
+]
 
 STRANGER = """
 import importlib
@@ -111,7 +133,7 @@ def put(path: Path, content: bytes) -> Path:
 
 
 def test_all_readers_are_found_and_described() -> None:
-    assert list(readers()) == ["czi", "lif", "mrc", "nd2", "ome-zarr", "tiff"]
+    assert list(readers()) == ALL
     for name, reader in readers().items():
         assert reader.name == name
         assert reader.title
@@ -129,7 +151,7 @@ def test_an_unknown_file_says_what_was_seen_and_tried(tmp_path: Path) -> None:
         open_image(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: no reader. First 8 bytes: b'Dear dia'.")
-    assert "Tried: czi, lif, mrc, nd2, ome-zarr, tiff." in message
+    assert f"Tried: {', '.join(ALL)}." in message
 
 
 @pytest.mark.parametrize(
@@ -228,11 +250,18 @@ def test_the_content_decides_not_the_ending(tmp_path: Path) -> None:
 def test_every_reader_leaves_the_files_of_all_others_alone(tmp_path: Path) -> None:
     made = {
         "czi": make_czi,
+        "deltavision": make_deltavision,
+        "dicom": make_dicom,
+        "imaris": make_imaris,
         "lif": make_lif,
         "mrc": make_mrc,
         "nd2": make_nd2,
+        "nifti": make_nifti,
+        "oif": make_oif,
         "ome-zarr": make_ome_zarr,
+        "picture": make_pictures,
         "tiff": make_tiff,
+        "video": make_video,
     }
     for owner, make in made.items():
         (tmp_path / owner).mkdir()
@@ -261,6 +290,24 @@ def test_a_missing_package_is_named_with_the_command_that_mends_it(tmp_path: Pat
         assert str(path) in str(caught.value)
         found = next(item for item in formats() if item.reader == "stranger")
         assert (found.available, found.package) == (False, "strange-package")
+
+
+def test_a_package_of_an_extra_is_installed_by_the_extra() -> None:
+    assert install_command("pydicom") == 'pip install "coverslip[formats]" (or just: pip install pydicom)'
+    assert install_command("oiffile") == 'pip install "coverslip[formats]" (or just: pip install oiffile)'
+    assert install_command("tifffile") == "pip install tifffile"
+
+
+def test_every_package_of_a_reader_can_be_installed_by_its_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = put(tmp_path / "scan.dcm", bytes(128) + b"DICM")
+    monkeypatch.setattr(readers()["dicom"], "module", "module_that_is_not_there", raising=True)
+    with pytest.raises(MissingDependencyError, match=r'pip install "coverslip\[formats\]"') as caught:
+        open_image(path)
+    assert caught.value.package == "pydicom"
+    assert [item.reader for item in formats() if not item.available] == ["dicom"]
+    assert [item.reader for item in formats() if item.experimental] == ["imaris"]
 
 
 def test_a_package_that_lacks_another_one_is_named_too(tmp_path: Path) -> None:

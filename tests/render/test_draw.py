@@ -1,7 +1,5 @@
 """From an image to a picture, against a slow plain reference."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,43 +7,14 @@ from hypothesis import strategies as st
 
 from coverslip import render
 from coverslip.errors import InvalidRequestError, RegionError
-from coverslip.model import ChannelInfo, ImageMetadata, Level, Region, RenderSpec
+from coverslip.model import ChannelInfo, ImageMetadata, Region, RenderSpec
 from coverslip.render.compose import add_channel
-from coverslip.render.draw import BAND_PIXELS, plan
+from coverslip.render.planes import BAND_PIXELS
+from coverslip.render.views import plan
+from tests.render.images import Array, Stack, noise
 
-Array = np.ndarray[Any, Any]
 INTEGERS = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"]
 DTYPES = [*INTEGERS, "float16", "float32", "float64", "complex64", "complex128"]
-
-
-class Stack:
-    """An image in memory that notes what is read of it. Levels are arrays T, C, Z, Y, X (and S)."""
-
-    def __init__(self, *levels: Array, **known: Any) -> None:
-        self.arrays = levels
-        self.reads: list[tuple[int, Region]] = []
-        shape = levels[0].shape
-        known = {"name": "stack", "file_format": "TIFF", **known}
-        self.metadata = ImageMetadata(
-            **dict(zip(("size_t", "size_c", "size_z", "size_y", "size_x", "samples"), shape, strict=False)),
-            dtype=levels[0].dtype.name,
-            levels=tuple(Level(size_z=a.shape[2], size_y=a.shape[3], size_x=a.shape[4]) for a in levels),
-            **known,
-        )
-
-    def read(self, level: int, region: Region) -> Array:
-        box = region.resolve(self.metadata.level_shape(level))
-        self.reads.append((level, box))
-        pixels: Array = self.arrays[level][box.slices]
-        return pixels
-
-
-def noise(*shape: int, dtype: str = "uint16", seed: int = 0) -> Array:
-    random = np.random.default_rng(seed)
-    values = random.gamma(2.0, 20.0, shape)
-    if dtype.startswith("complex"):
-        return (values + 1j * random.gamma(2.0, 20.0, shape)).astype(dtype)
-    return (values > 40 if dtype == "bool" else np.minimum(values, 120)).astype(dtype)
 
 
 def area(plane: Array, height: int, width: int) -> Array:

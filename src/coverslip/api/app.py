@@ -10,13 +10,15 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from coverslip.api import errors, events, health, images, uploads
+from coverslip.api import errors, events, health, images, uploads, views, zarr
 from coverslip.api.feed import EventFeed
 from coverslip.api.guard import Guard
 from coverslip.api.open_files import OpenFiles
 from coverslip.api.page import PAGE_FOLDER, Page
 from coverslip.api.pictures import Pictures
 from coverslip.api.rooms import Rooms
+from coverslip.api.sharing import Sharing
+from coverslip.api.stores import Stores
 from coverslip.catalog import Catalog
 from coverslip.derive import KINDS, VERSIONS, Builder
 from coverslip.settings import Settings
@@ -54,8 +56,9 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
         redoc_url=None,
     )
     errors.install(app)
+    app.add_middleware(Sharing, origins=settings.zarr_origins)
     app.add_middleware(Guard, host=settings.host)
-    for router in (uploads.router, images.router, events.router, health.router):
+    for router in (uploads.router, images.router, views.router, zarr.router, events.router, health.router):
         app.include_router(router)
     app.router.default = Page(page_folder)
     return app
@@ -76,7 +79,7 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     if build_in_background:
         stack.enter_context(_building(builder, settings.workers, wake))
     await stack.enter_async_context(_running(feed, files))
-    return Rooms(settings, catalog, storage, files, pictures, feed, wake)
+    return Rooms(settings, catalog, storage, files, pictures, Stores(catalog, files), feed, wake)
 
 
 @contextmanager

@@ -120,6 +120,10 @@ class FormatSupport(BaseModel):
     name: str
     available: bool
     required_package: str
+    install: str | None = None
+    """The command that makes it readable; nothing when it is already."""
+    experimental: bool = False
+    """Read as its maker describes it, but not yet compared with files of other writers."""
 
 
 class Formats(BaseModel):

@@ -1,13 +1,13 @@
-"""The routes under ``/api/images``, uploads apart."""
+"""The routes under ``/api/images``, uploads and pictures apart."""
 
-import re
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from coverslip import readers
+from coverslip.api.choices import Whole, only_digits
 from coverslip.api.documents import (
     Deleted,
     Formats,
@@ -20,26 +20,11 @@ from coverslip.api.documents import (
 )
 from coverslip.api.downloads import Download
 from coverslip.api.errors import responses
-from coverslip.api.pictures import MEDIA_TYPES, negotiate
 from coverslip.api.rooms import InRooms
-from coverslip.model import RenderSpec
 
 router = APIRouter(prefix="/api/images", tags=["images"])
 
-MOST = 1_000_000_000
-"""Larger than any position anybody has, smaller than what databases and C integers choke on."""
 MAX_PAGE = 1000
-
-
-def _only_digits(value: object) -> object:
-    """Refuse what Python would take for a number though no person writes it in an address: 1_0, +5, 5.0."""
-    if isinstance(value, str) and re.fullmatch(r"\d{1,10}", value, re.ASCII) is None:
-        raise ValueError("expected a whole number, 0 or more")
-    return value
-
-
-Whole = Annotated[int, BeforeValidator(_only_digits), Field(ge=0, le=MOST)]
-Size = Annotated[int, BeforeValidator(_only_digits), Field(ge=1, le=8192)]
 
 
 class ListQuery(BaseModel):
@@ -48,40 +33,8 @@ class ListQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     skip: Whole = 0
-    limit: Annotated[int, BeforeValidator(_only_digits), Field(ge=1, le=MAX_PAGE)] = 100
+    limit: Annotated[int, BeforeValidator(only_digits), Field(ge=1, le=MAX_PAGE)] = 100
     q: Annotated[str | None, Field(max_length=200, description="Part of a name or file name.")] = None
-
-
-class PictureQuery(BaseModel):
-    """What a picture shows."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    width: Annotated[Size, Field(description="Largest width in pixels.")] = 256
-    height: Annotated[Size, Field(description="Largest height in pixels.")] = 256
-    z_slice: Annotated[Whole | None, Field(description="Slice; left out: what `projection` says.")] = None
-    projection: Annotated[
-        Literal["auto", "max"],
-        Field(description="Without a slice: the maximum over z; auto: the middle slice where structures are dark."),
-    ] = "auto"
-    t: Annotated[Whole | None, Field(description="Time point; left out: the middle one.")] = None
-    channels: Annotated[
-        str | None,
-        Field(pattern=r"^\d{1,4}(,\d{1,4}){0,63}$", description="Channel indices such as 0,2; left out: all."),
-    ] = None
-    v: Annotated[str | None, Field(max_length=100, description="Anything: makes a new address for a cache.")] = None
-
-    def spec(self) -> RenderSpec:
-        """Return the rendering choice."""
-        chosen = None if self.channels is None else tuple(dict.fromkeys(int(c) for c in self.channels.split(",")))
-        return RenderSpec(
-            width=self.width,
-            height=self.height,
-            t=self.t,
-            z=self.z_slice,
-            projection=self.projection,
-            channels=chosen,
-        )
 
 
 @router.get("", include_in_schema=False, response_model=ImageList)
@@ -101,7 +54,13 @@ def supported_formats() -> Formats:
     for one in known:
         for ending in one.extensions:
             if ending not in formats or not formats[ending].available:
-                formats[ending] = FormatSupport(name=one.title, available=one.available, required_package=one.package)
+                formats[ending] = FormatSupport(
+                    name=one.title,
+                    available=one.available,
+                    required_package=one.package,
+                    install=None if one.available else readers.install_command(one.package),
+                    experimental=one.experimental,
+                )
     missing = sorted({one.package for one in known if not one.available})
     message = f"Missing: pip install {' '.join(missing)}" if missing else "All required packages are installed"
     return Formats(formats=dict(sorted(formats.items())), message=message)
@@ -117,30 +76,6 @@ def get_image(rooms: InRooms, image_id: str) -> ImageStack:
 def get_metadata(rooms: InRooms, image_id: str) -> FullMetadata:
     """Return everything known about one image, the vendor's own document included."""
     return full_metadata(rooms.catalog.get_image(image_id))
-
-
-@router.head("/{image_id}/thumbnail", include_in_schema=False)
-@router.get(
-    "/{image_id}/thumbnail",
-    response_class=Response,
-    responses={
-        200: {"description": "The picture", "content": {kind: {} for kind in MEDIA_TYPES}},
-        304: {"description": "The client has it already"},
-        **responses(400, 404, 422, 503),
-    },
-)
-async def get_thumbnail(
-    rooms: InRooms, image_id: str, query: Annotated[PictureQuery, Query()], request: Request
-) -> Response:
-    """Return a picture: the stored thumbnail, or one drawn for this request."""
-    asked = request.headers
-    picture = await rooms.pictures.get(
-        image_id, query.spec(), negotiate(asked.get("accept")), asked.get("if-none-match")
-    )
-    headers = {"etag": picture.etag, "cache-control": "no-cache", "vary": "Accept"}
-    if picture.data is None:
-        return Response(status_code=304, headers=headers)
-    return Response(picture.data, headers=headers, media_type=picture.media_type)
 
 
 @router.head("/{image_id}/download", include_in_schema=False)

@@ -21,7 +21,7 @@ from coverslip.api.open_files import Identity, OpenFiles
 from coverslip.catalog import Catalog
 from coverslip.derive import VERSIONS, Builder
 from coverslip.errors import BuildError, ReadError, StorageError
-from coverslip.model import RenderSpec
+from coverslip.model import CanRead, RenderSpec
 from coverslip.model.records import ArtifactRecord, ImageRecord
 from coverslip.model.render import MediaType
 
@@ -43,7 +43,7 @@ class Picture:
     """An encoded picture and the ETag it is served with; ``data`` is ``None`` when the client has it already."""
 
     etag: str
-    media_type: MediaType
+    media_type: str
     data: bytes | None
 
 
@@ -121,8 +121,55 @@ class Pictures:
         """
         if spec == RenderSpec():
             return await self._thumbnail(image_id, media_type, known)
+        kind = media_type.removeprefix("image/")
+
+        def draw(image: CanRead) -> bytes:
+            return render.encode(render.draw(image, spec), media_type)
+
+        return await self.made(image_id, f"{spec.digest}-{DRAWING_VERSION}-{kind}", media_type, known, draw)
+
+    async def made(
+        self, image_id: str, name: str, media_type: str, known: str | None, make: Callable[[CanRead], bytes]
+    ) -> Picture:
+        """Return anything that is made from the pixels of one image, kept and served like a picture.
+
+        Parameters
+        ----------
+        image_id
+            Which image.
+        name
+            Says what is made; part of the ETag. Another name for everything that would be other bytes.
+        media_type
+            Of the bytes.
+        known
+            The ``If-None-Match`` header of the request.
+        make
+            Makes the bytes, in a thread.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such image.
+        ReadError
+            The file cannot be read.
+        BuildError
+            Too many others are being made.
+        CoverslipError
+            Whatever ``make`` raises.
+        """
         record = await run_sync(self._catalog.get_image, image_id)
-        return await self._drawn(record, spec, media_type, known)
+        identity = await run_sync(Identity.of, record.path, record.revision)
+        etag = f'"{identity.tag}-{record.index}-{name}"'
+        if is_known(etag, known):
+            return Picture(etag, media_type, None)
+        key = f"{record.id} {etag}"
+        # several requests for one thing that is not there yet make it once
+        async with self._drawing.setdefault(key, asyncio.Lock()):
+            data = self._cache.get(key)
+            if data is None:
+                data = await self._in_time(partial(self._make, record, identity, make))
+                self._cache.put(key, data)
+        return Picture(etag, media_type, data)
 
     async def _thumbnail(self, image_id: str, media_type: MediaType, known: str | None) -> Picture:
         artifact = await run_sync(self._catalog.artifact, THUMBNAIL, image_id)
@@ -135,21 +182,6 @@ class Pictures:
         etag = _thumbnail_tag(artifact, media_type)
         self._cache.put(etag, made)
         return Picture(etag, media_type, made)
-
-    async def _drawn(self, record: ImageRecord, spec: RenderSpec, media_type: MediaType, known: str | None) -> Picture:
-        identity = await run_sync(Identity.of, record.path, record.revision)
-        kind = media_type.removeprefix("image/")
-        etag = f'"{identity.tag}-{record.index}-{spec.digest}-{DRAWING_VERSION}-{kind}"'
-        if is_known(etag, known):
-            return Picture(etag, media_type, None)
-        key = f"{record.id} {etag}"
-        # several requests for one picture that is not there yet draw it once
-        async with self._drawing.setdefault(key, asyncio.Lock()):
-            data = self._cache.get(key)
-            if data is None:
-                data = await self._in_time(partial(self._draw, record, identity, spec, media_type))
-                self._cache.put(key, data)
-        return Picture(etag, media_type, data)
 
     async def _in_time[T](self, make: Callable[[], T]) -> T:
         """Return ``make()``, run in one of the few threads for pictures; the time waited for a thread counts."""
@@ -169,11 +201,11 @@ class Pictures:
             data = render.encode(_decode(data), media_type)
         return artifact, data
 
-    def _draw(self, record: ImageRecord, identity: Identity, spec: RenderSpec, media_type: MediaType) -> bytes:
+    def _make(self, record: ImageRecord, identity: Identity, make: Callable[[CanRead], bytes]) -> bytes:
         with self._files.borrow(identity) as file:
             if record.index >= len(file.images):
                 raise ReadError(f"{record.path}: image {record.index + 1} of the file is gone; {WHEN_CHANGED}")
-            return render.encode(render.draw(file.images[record.index], spec), media_type)
+            return make(file.images[record.index])
 
 
 def negotiate(accept: str | None) -> MediaType:

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from coverslip.api.feed import EventFeed
 from coverslip.api.open_files import OpenFiles
 from coverslip.api.pictures import Pictures
+from coverslip.api.stores import Stores
 from coverslip.catalog import Catalog
 from coverslip.settings import Settings
 from coverslip.storage import Storage
@@ -23,6 +24,7 @@ class Rooms:
     storage: Storage
     files: OpenFiles
     pictures: Pictures
+    stores: Stores
     feed: EventFeed
     wake: threading.Event
     """Set when there is something new to build."""

@@ -14,6 +14,7 @@ from coverslip.errors import CoverslipError
 
 COMMANDS = {
     "add": "Catalog image files where they lie.",
+    "convert": "Write an image of any format as an OME-Zarr folder.",
     "delete": "Hide images; restore undoes it.",
     "demo": "Make a demo library, or take your own folder, and show it in the browser.",
     "doctor": "Say what is installed, which readers work and what can be written.",

@@ -12,7 +12,7 @@ from rich.console import Console
 from coverslip.catalog import Catalog
 from coverslip.cli.output import console
 from coverslip.errors import CoverslipError
-from coverslip.readers import formats
+from coverslip.readers import formats, install_command
 from coverslip.settings import Settings
 from coverslip.storage import open_storage
 
@@ -36,8 +36,9 @@ def run() -> None:
 def _readers(out: Console) -> bool:
     for entry in formats():
         endings = " ".join(entry.extensions)
-        state = f"{entry.package} {version(entry.package)}" if entry.available else f"pip install {entry.package}"
-        out.print(f"{'ok ' if entry.available else 'no '} reader {entry.reader:<9} {state:<22} {endings}")
+        state = f"{entry.package} {version(entry.package)}" if entry.available else install_command(entry.package)
+        note = " (experimental)" if entry.experimental else ""
+        out.print(f"{'ok ' if entry.available else 'no '} reader {entry.reader:<11} {state:<22} {endings}{note}")
     return all(entry.available for entry in formats())
 
 

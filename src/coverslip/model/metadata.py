@@ -105,7 +105,7 @@ class ImageMetadata(Frozen):
     name: str
     """Name of the image inside its file, or the file's own name."""
     file_format: str
-    """Format family: ``"TIFF"``, ``"CZI"``, ``"ND2"``, ``"LIF"``, ``"MRC"`` or ``"OME-Zarr"``."""
+    """Format family: ``"TIFF"``, ``"CZI"``, ``"OIB"``, ``"DICOM"``, ``"PNG"``, ``"MP4"``, ``"OME-Zarr"`` ..."""
     format_variant: str | None = None
     """Dialect of the family where there is one: ``"OME-TIFF"``, ``"ImageJ"``, ``"0.5"`` ..."""
     size_t: PositiveInt = 1

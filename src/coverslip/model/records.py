@@ -98,6 +98,18 @@ class ImageRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ImagePlace:
+    """Where the pixels of one image are: what a request for many small pieces needs to know, and no more."""
+
+    id: str
+    index: int
+    """Position inside its file."""
+    path: str
+    revision: int
+    """Counts the changes of its content."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImagePage:
     """A page of a list of images."""
 

@@ -1,6 +1,26 @@
 """File -> metadata and pixels. One package per format, found by entry point; they are strangers to each other."""
 
 from coverslip.readers.image import Image, ImageFile
-from coverslip.readers.registry import Format, extensions, formats, open_image, readers, recognise, signature
+from coverslip.readers.registry import (
+    Format,
+    extensions,
+    formats,
+    install_command,
+    open_image,
+    readers,
+    recognise,
+    signature,
+)
 
-__all__ = ["Format", "Image", "ImageFile", "extensions", "formats", "open_image", "readers", "recognise", "signature"]
+__all__ = [
+    "Format",
+    "Image",
+    "ImageFile",
+    "extensions",
+    "formats",
+    "install_command",
+    "open_image",
+    "readers",
+    "recognise",
+    "signature",
+]

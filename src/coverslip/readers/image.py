@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 from coverslip.errors import CoverslipError, MissingDependencyError, ReadError, RegionError
 from coverslip.model import CanRead, ImageMetadata, OpenedFile, Region
+from coverslip.readers.lazy import LazyPixels, to_dask, to_xarray
 
 if TYPE_CHECKING:
+    import dask.array
+    import xarray
+
     from coverslip.model.protocols import Array
 
 VENDOR_FAILURES = (Exception,)
@@ -51,10 +55,14 @@ class Image:
     libraries return wrong pixels silently when one handle is used by two threads at once.
     """
 
-    def __init__(self, source: CanRead, path: Path, lock: threading.RLock) -> None:
+    def __init__(
+        self, source: CanRead, path: Path, lock: threading.RLock, reopen: "Callable[[Path], ImageFile]", index: int
+    ) -> None:
         self._source = source
         self._path = path
         self._lock = lock
+        self._reopen = reopen
+        self._index = index
 
     def __repr__(self) -> str:
         meta = self.metadata
@@ -126,6 +134,39 @@ class Image:
         """
         return self.read(level)
 
+    def to_dask(self, level: int = 0) -> "dask.array.Array":
+        """Return one level as a lazy dask array of shape T, C, Z, Y, X (and S), one chunk per plane or large tile.
+
+        Nothing is read before it is computed. The array opens the file anew when it needs it, so it outlives this
+        one; it may be computed by threads or processes.
+
+        Raises
+        ------
+        RegionError
+            There is no such level.
+        MissingDependencyError
+            dask is not installed: ``pip install "coverslip[dask]"``.
+        """
+        return to_dask(self._lazy(level))
+
+    def to_xarray(self, level: int = 0) -> "xarray.DataArray":
+        """Return one level as a lazy labelled array with the axes T, C, Z, Y, X (and S).
+
+        Coordinates are channel names, micrometres (Z, Y, X) and seconds (T); what the file does not say has none.
+        They give the centres of pixels; the first one of level 0 is at 0.
+
+        Raises
+        ------
+        RegionError
+            There is no such level.
+        MissingDependencyError
+            dask or xarray is not installed: ``pip install "coverslip[dask]"``.
+        """
+        return to_xarray(self._lazy(level), self.metadata, level)
+
+    def _lazy(self, level: int) -> LazyPixels:
+        return LazyPixels(self._reopen, self._path, self._index, level, self.metadata)
+
 
 class ImageFile:
     """An open file with one or more images. Use it in a ``with`` statement.
@@ -136,13 +177,13 @@ class ImageFile:
     ...     print(file.images[0].metadata.get_voxel_size_micrometers())
     """
 
-    def __init__(self, opened: OpenedFile, path: Path, reader_name: str) -> None:
+    def __init__(self, opened: OpenedFile, path: Path, reader_name: str, reopen: "Callable[[Path], ImageFile]") -> None:
         self._opened = opened
         self._lock = threading.RLock()
         self._closed = False
         self.path = path
         self.reader = reader_name
-        self.images = tuple(Image(image, path, self._lock) for image in opened.images)
+        self.images = tuple(Image(image, path, self._lock, reopen, n) for n, image in enumerate(opened.images))
         if not self.images:
             self.close()
             raise ReadError(f"{path}: the file holds no image")

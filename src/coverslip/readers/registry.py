@@ -2,10 +2,11 @@
 
 import importlib.util
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from pathlib import Path
 
 from coverslip.errors import MissingDependencyError, ReadError, UnsupportedFormatError
@@ -34,6 +35,8 @@ class Format:
     extensions: tuple[str, ...]
     package: str
     available: bool
+    experimental: bool = False
+    """Read as its maker describes it, but not yet compared with files of other writers."""
 
 
 @cache
@@ -46,7 +49,14 @@ def readers() -> Mapping[str, Reader]:
 def formats() -> tuple[Format, ...]:
     """Return every known format and whether its package is installed."""
     return tuple(
-        Format(name, reader.title, reader.extensions, reader.package, _is_installed(reader))
+        Format(
+            name,
+            reader.title,
+            reader.extensions,
+            reader.package,
+            _is_installed(reader),
+            experimental=getattr(reader, "experimental", False),
+        )
         for name, reader in readers().items()
     )
 
@@ -87,7 +97,8 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
     Raises
     ------
     UnsupportedFormatError
-        No reader knows the content; the message says what was seen.
+        No reader knows the content; the message says what was seen. Also where there is no such file, and no reader
+        knows the ending of its name either.
     MissingDependencyError
         The format is known, its package is not installed.
     ReadError
@@ -100,11 +111,11 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
     if not _is_installed(reader):
         raise MissingDependencyError(
             f"{probe.path}: reading {reader.title} needs the package {reader.package!r}. "
-            f"Install it: pip install {reader.package}",
+            f"Install it: {install_command(reader.package)}",
             reader.package,
         )
     opened = foreign(f"opening as {reader.title}", probe.path, lambda: reader.open(probe.path))
-    return ImageFile(opened, probe.path, reader.name)
+    return ImageFile(opened, probe.path, reader.name, open_image)
 
 
 @cache
@@ -113,10 +124,27 @@ def extensions() -> tuple[str, ...]:
     return tuple(sorted({ending for reader in readers().values() for ending in reader.extensions}))
 
 
+@cache
+def install_command(package: str) -> str:
+    """Return the command that installs a package: by our extra where it is in one, by its own name otherwise."""
+    for line in requires("coverslip") or ():
+        extra = re.search(r"extra == ['\"]([a-z0-9]+)", line)
+        name = re.match(r"[A-Za-z0-9._-]+", line)
+        if extra and name and name[0].lower() == package.lower():
+            return f'pip install "coverslip[{extra[1]}]" (or just: pip install {package})'
+    return f"pip install {package}"
+
+
 def _recognise(probe: Probe) -> Reader | None:
-    """Ask the readers whose ending fits first, then all others."""
-    name = probe.path.name.lower()
-    by_ending = sorted(readers().values(), key=lambda reader: not name.endswith(reader.extensions))
+    """Ask the readers in whose folder it lies, then those whose ending fits, then all others."""
+    name, folder = probe.path.name.lower(), probe.path.parent.name.lower()
+
+    def rank(reader: Reader) -> int:
+        if folder.endswith(tuple(getattr(reader, "folders", ())) or "/"):
+            return 0
+        return 1 if name.endswith(reader.extensions) else 2
+
+    by_ending = sorted(readers().values(), key=rank)
     return next((reader for reader in by_ending if reader.recognises(probe)), None)
 
 
@@ -130,6 +158,10 @@ def _probe(path: Path) -> Probe:
                 path=path, size=os.fstat(stream.fileno()).st_size, head=stream.read(HEAD_BYTES), is_folder=False
             )
     except FileNotFoundError as error:
+        if path.suffix and not path.name.lower().endswith(extensions()):
+            raise UnsupportedFormatError(
+                f"{path}: there is no such file, and no reader knows the ending {path.suffix!r}"
+            ) from error
         raise ReadError(f"{path}: there is no such file") from error
     except PermissionError as error:
         raise ReadError(f"{path}: permission denied. Ask its owner for read access") from error

@@ -2,8 +2,18 @@
 
 from coverslip.render.colors import channel_colors
 from coverslip.render.contrast import percentile_limits
-from coverslip.render.draw import default_slice, draw
+from coverslip.render.draw import draw
 from coverslip.render.encode import encode
+from coverslip.render.planes import projection
 from coverslip.render.project import max_projection
+from coverslip.render.views import default_slice
 
-__all__ = ["channel_colors", "default_slice", "draw", "encode", "max_projection", "percentile_limits"]
+__all__ = [
+    "channel_colors",
+    "default_slice",
+    "draw",
+    "encode",
+    "max_projection",
+    "percentile_limits",
+    "projection",
+]

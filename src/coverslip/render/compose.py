@@ -1,6 +1,7 @@
 """Grey planes become one colour picture."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from coverslip.errors import RegionError
 from coverslip.model import ImageMetadata
-from coverslip.render.colors import Color
+from coverslip.model.render import Blend
+from coverslip.render.colors import WHITE, Color
 from coverslip.render.contrast import Limits, stretch
 
 MANY_CHANNELS = 7
@@ -38,8 +40,34 @@ def shown_channels(metadata: ImageMetadata, chosen: Sequence[int] | None) -> tup
     return tuple(dict.fromkeys(chosen))
 
 
-def add_channel(canvas: NDArray[np.uint8], plane: NDArray[Any], limits: Limits, color: Color) -> None:
-    """Add one channel to a picture in place; sums above full brightness stay there.
+@dataclass(frozen=True, slots=True, eq=False)
+class Ink:
+    """What the grey of a channel turns into."""
+
+    limits: Limits
+    """Values of the plane shown as black and as the full colour."""
+    color: Color
+    """The channel's colour; not looked at where there is a table."""
+    gamma: float = 1.0
+    table: NDArray[np.uint8] | None = None
+    """Lookup table of shape 256, 3."""
+
+    def grey(self, plane: NDArray[Any]) -> NDArray[np.float32]:
+        """Return brightness, 0 to 1, of the plane's own shape."""
+        grey = stretch(plane, self.limits)
+        return grey if self.gamma == 1 else np.power(grey, np.float32(self.gamma), out=grey)
+
+    def tint(self, grey: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return the colours of brightness of shape Y, X: shape Y, X, 3."""
+        if self.table is not None:
+            return self.table[np.rint(grey * 255).astype(np.uint8)]
+        matrix = np.array(self.color, np.float32)[:, None]
+        tinted = cv2.convertScaleAbs(cv2.transform(grey, matrix))
+        return np.asarray(tinted, np.uint8).reshape(*grey.shape, 3)
+
+
+def paint(canvas: NDArray[np.uint8], plane: NDArray[Any], ink: Ink, blend: Blend = "additive") -> None:
+    """Put one channel on a picture in place.
 
     Parameters
     ----------
@@ -47,18 +75,29 @@ def add_channel(canvas: NDArray[np.uint8], plane: NDArray[Any], limits: Limits, 
         Shape Y, X, 3; red, green, blue.
     plane
         Shape Y, X; real numbers.
-    limits
-        Values of the plane shown as black and as the full colour.
-    color
-        The channel's colour. Rounding adds at most half a grey level per channel.
+    ink
+        How it is shown. Rounding adds at most half a grey level per channel.
+    blend
+        ``additive``: colours add up; sums above full brightness stay there. ``alpha``: the channel is laid over the
+        picture; it is as opaque as it is bright.
     """
-    matrix = np.array(color, np.float32)[:, None]
     for rows in _blocks(plane):
-        tint = cv2.convertScaleAbs(cv2.transform(stretch(plane[rows], limits), matrix))
-        canvas[rows] = cv2.add(canvas[rows], tint.reshape(canvas[rows].shape))
+        grey = ink.grey(plane[rows])
+        tint = ink.tint(grey)
+        if blend == "additive":
+            canvas[rows] = cv2.add(canvas[rows], tint).reshape(tint.shape)
+            continue
+        opacity = grey[..., None]
+        over = tint * opacity if ink.table is not None else np.asarray(ink.color, np.float32) * opacity
+        canvas[rows] = np.rint(canvas[rows] * (1 - opacity) + over)
 
 
-def true_color(plane: NDArray[Any], limits: Limits) -> NDArray[np.uint8]:
+def add_channel(canvas: NDArray[np.uint8], plane: NDArray[Any], limits: Limits, color: Color) -> None:
+    """Add one channel, Y, X, in its colour to a picture, Y, X, 3, in place."""
+    paint(canvas, plane, Ink(limits, color))
+
+
+def true_color(plane: NDArray[Any], limits: Limits, gamma: float = 1.0) -> NDArray[np.uint8]:
     """Return red, green and blue samples as a picture, all three with the same limits so that hues stay.
 
     Parameters
@@ -67,10 +106,13 @@ def true_color(plane: NDArray[Any], limits: Limits) -> NDArray[np.uint8]:
         Shape Y, X, 3; real numbers.
     limits
         Values shown as 0 and as 255.
+    gamma
+        Exponent of brightness.
     """
+    ink = Ink(limits, WHITE, gamma)
     picture = np.empty(plane.shape, np.uint8)
     for rows in _blocks(plane):
-        picture[rows] = np.rint(stretch(plane[rows], limits) * 255)
+        picture[rows] = np.rint(ink.grey(plane[rows]) * 255)
     return picture
 
 

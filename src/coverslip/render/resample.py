@@ -11,13 +11,24 @@ BLOCK_VALUES = 1 << 22
 """Values turned into floating point at a time."""
 
 
-def fit(width: int, height: int, box_width: int, box_height: int) -> tuple[int, int]:
+def fit(width: float, height: float, box_width: int, box_height: int) -> tuple[int, int]:
     """Return the width and height of the largest picture of this aspect that fits the box, never enlarged.
 
     The aspect is right to one pixel; neither side is below one pixel.
     """
     scale = min(1.0, box_width / width, box_height / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def enlarge(plane: NDArray[Any], target: tuple[int, int]) -> NDArray[Any]:
+    """Return the plane, Y, X (and S), with rows and columns repeated until there are as many as wanted.
+
+    Nothing is interpolated: what lies between two slices was not measured.
+    """
+    for axis, (length, wanted) in enumerate(zip(plane.shape, target, strict=False)):
+        if length < wanted:
+            plane = np.take(plane, (2 * np.arange(wanted) + 1) * length // (2 * wanted), axis=axis)
+    return plane
 
 
 class Shrinker:

@@ -1,0 +1,5 @@
+"""DICOM: single and multi-frame images."""
+
+from coverslip.readers.dicom.reader import reader
+
+__all__ = ["reader"]

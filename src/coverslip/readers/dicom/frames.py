@@ -1,0 +1,127 @@
+"""Where the frames of a DICOM file lie, and their bytes. Sizes are compared with the file before anything is read.
+
+Format: DICOM PS3.5, sections 7.1 (data elements), 8 and annex A.4 (encapsulated pixels).
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from coverslip.errors import ReadError
+
+PIXEL_TAGS = {(0x7FE0, 0x0010), (0x7FE0, 0x0008), (0x7FE0, 0x0009)}
+ITEM = (0xFFFE, 0xE000)
+END = (0xFFFE, 0xE0DD)
+UNDEFINED = 0xFFFFFFFF
+MAX_FRAGMENTS = 1_000_000
+
+Span = tuple[int, int]
+"""Place in the stream and length, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelData:
+    """The pixel data element."""
+
+    encapsulated: bool
+    start: int
+    """Where the bytes begin; for encapsulated pixels, the first item."""
+    length: int
+
+
+def find_pixels(stream: IO[bytes], *, implicit: bool, order: str) -> PixelData:
+    """Return where the pixels are; the stream stands at the beginning of their element.
+
+    Raises
+    ------
+    ReadError
+        There are none, or the file ends before they do.
+    """
+    place = stream.tell()
+    size = stream.seek(0, 2)
+    stream.seek(place)
+    raw = stream.read(12)
+    if len(raw) < 8 or struct.unpack_from(f"{order}HH", raw) not in PIXEL_TAGS:
+        raise ReadError("the DICOM file holds no pixels")
+    if implicit:
+        (length,), start = struct.unpack_from(f"{order}I", raw, 4), place + 8
+    elif raw[4:6] in {b"OB", b"OW", b"OF", b"OD", b"UN"} and len(raw) == 12:
+        (length,), start = struct.unpack_from(f"{order}I", raw, 8), place + 12
+    else:
+        raise ReadError(f"the pixels have the value representation {raw[4:6]!r}, which pixels never have")
+    if length == UNDEFINED:
+        return PixelData(encapsulated=True, start=start, length=size - start)
+    if start + length > size:
+        raise ReadError(
+            f"the pixels are said to take {length} bytes, {size - start} are there: the file is truncated. "
+            "Copy it again from its source"
+        )
+    return PixelData(encapsulated=False, start=start, length=length)
+
+
+def find_frames(stream: IO[bytes], pixels: PixelData, count: int) -> list[list[Span]]:
+    """Return the fragments of each frame of encapsulated pixels.
+
+    Raises
+    ------
+    ReadError
+        The items end early, or cannot be told apart into ``count`` frames.
+    """
+    items = _items(stream, pixels)
+    if not items:
+        raise ReadError("the DICOM file holds no compressed pixels")
+    table, fragments = items[0], items[1:]
+    if count == 1:
+        return [fragments]
+    if len(fragments) == count:
+        return [[fragment] for fragment in fragments]
+    stream.seek(table[0])
+    offsets = [offset for (offset,) in struct.iter_unpack("<I", stream.read(table[1] // 4 * 4))]
+    if len(offsets) != count:
+        raise ReadError(f"{len(fragments)} compressed pieces for {count} frames, and no table that says which is whose")
+    first = fragments[0][0] - 8 if fragments else 0
+    starts = [first + offset for offset in offsets]
+    frames = [
+        [span for span in fragments if start <= span[0] - 8 < stop]
+        for start, stop in zip(starts, [*starts[1:], pixels.start + pixels.length], strict=True)
+    ]
+    if not all(frames):
+        raise ReadError("the table of frames leads to places without pixels")
+    return frames
+
+
+def read_spans(stream: IO[bytes], spans: Sequence[Span]) -> bytes:
+    """Return the bytes of some fragments, joined.
+
+    Raises
+    ------
+    ReadError
+        The file ends before them.
+    """
+    parts = []
+    for start, length in spans:
+        stream.seek(start)
+        parts.append(stream.read(length))
+        if len(parts[-1]) < length:
+            raise ReadError("the file ends in the middle of its pixels; was it cut short meanwhile?")
+    return b"".join(parts)
+
+
+def _items(stream: IO[bytes], pixels: PixelData) -> list[Span]:
+    """Return the items of encapsulated pixels, the table of offsets first."""
+    place, size = pixels.start, pixels.start + pixels.length
+    items: list[Span] = []
+    while len(items) < MAX_FRAGMENTS:
+        stream.seek(place)
+        raw = stream.read(8)
+        if len(raw) < 8:
+            raise ReadError("the compressed pixels have no end: the file is truncated. Copy it again from its source")
+        group, element, length = struct.unpack("<HHI", raw)
+        if (group, element) == END:
+            return items
+        if (group, element) != ITEM or place + 8 + length > size:
+            raise ReadError("the compressed pixels are damaged or cut off. Copy the file again from its source")
+        items.append((place + 8, length))
+        place += 8 + length
+    raise ReadError(f"more than {MAX_FRAGMENTS} compressed pieces are too many")

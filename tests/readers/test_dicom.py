@@ -1,0 +1,208 @@
+import hashlib
+import json
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.pixels.processing import convert_color_space
+from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
+
+from coverslip.errors import CoverslipError, ReadError, UnsupportedFormatError
+from coverslip.model import ImageMetadata
+from coverslip.readers import open_image
+from tests.readers.generate_dicom import Array, make_dicom, write
+
+PIXELS = np.random.default_rng(1).integers(0, 4000, (3, 12, 10)).astype("u2")
+
+
+def metadata(path: Path) -> ImageMetadata:
+    with open_image(path) as file:
+        return file.images[0].metadata
+
+
+def pixels(path: Path) -> Array:
+    with open_image(path) as file:
+        return file.images[0].to_numpy()
+
+
+def test_agrees_with_pydicom_wherever_pydicom_can_decode(tmp_path: Path) -> None:
+    read = 0
+    for path, (array,) in make_dicom(tmp_path).items():
+        data = pydicom.dcmread(path)
+        if path.name in ("jpeg_ls.dcm", "jpeg_lossless.dcm"):  # pydicom needs plugins for these
+            continue
+        assert np.array_equal(data.pixel_array.reshape(array.shape), array), path
+        read += 1
+    assert read >= 11
+
+
+def test_what_the_header_says(tmp_path: Path) -> None:
+    meta = metadata(
+        write(
+            tmp_path / "a.dcm",
+            PIXELS,
+            PixelSpacing=[0.5, 0.25],
+            SpacingBetweenSlices=2.0,
+            RescaleSlope=2.0,
+            RescaleIntercept=-1024.0,
+            AcquisitionDateTime="20210304050607.25+0100",
+            DeviceSerialNumber="77",
+        )
+    )
+    assert meta.get_voxel_size_micrometers() == (250, 500, 2000)
+    assert meta.note == "stored values; real ones are 2 x value + -1024; frames are slices"
+    assert meta.acquired_at is not None
+    assert meta.acquired_at.isoformat() == "2021-03-04T05:06:07.250000+01:00"
+    assert meta.microscope is not None
+    assert (meta.microscope.manufacturer, meta.microscope.serial_number) == ("Made up", "77")
+    assert (meta.format_variant, meta.source_axes) == ("OT", "IYX")
+    assert meta.vendor["PatientName"] == "Nobody^Anna"
+    assert "PixelData" not in meta.vendor
+
+
+def test_frames_that_are_moments(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", PIXELS, FrameIncrementPointer=0x00181063, FrameTime=40.0)
+    meta = metadata(path)
+    assert (meta.size_t, meta.size_z, meta.time_increment_s) == (3, 1, 0.04)
+    assert meta.note == "frames are time points"
+
+
+def test_bits_above_the_stored_ones_are_no_pixels(tmp_path: Path) -> None:
+    clean = PIXELS & 0xFFF
+    path = write(tmp_path / "a.dcm", clean | 0xA000, BitsStored=12, HighBit=11)
+    assert np.array_equal(pixels(path)[0, 0], clean)
+    signed = np.array([[[0x0FFF, 0x0800], [0x07FF, 0x0001]]], "u2").view("i2")
+    path = write(tmp_path / "b.dcm", signed, BitsStored=12, HighBit=11)
+    assert pixels(path).ravel().tolist() == [-1, -2048, 2047, 1]
+
+
+def test_colours_come_as_red_green_and_blue(tmp_path: Path) -> None:
+    ybr = np.random.default_rng(4).integers(60, 190, (1, 9, 8, 3)).astype("u1")
+    theirs = convert_color_space(ybr[0], "YBR_FULL", "RGB").astype(int)
+    for name, syntax in (("plain.dcm", ExplicitVRLittleEndian), ("rle.dcm", RLELossless)):
+        ours = pixels(write(tmp_path / name, ybr, syntax, PhotometricInterpretation="YBR_FULL"))[0, 0, 0]
+        assert np.abs(ours.astype(int) - theirs).max() <= 1, name
+
+
+def test_single_bits(tmp_path: Path) -> None:
+    bits = np.random.default_rng(4).integers(0, 2, (2, 8, 8)).astype("u1")
+    path = write(tmp_path / "a.dcm", bits, BitsAllocated=1, BitsStored=1, HighBit=0)
+    data = pydicom.dcmread(path)
+    data.PixelData = np.packbits(bits, bitorder="little").tobytes()
+    data.save_as(path)
+    assert np.array_equal(pixels(path)[0, 0], bits)
+
+
+def test_a_table_tells_the_pieces_of_frames_apart(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", PIXELS, RLELossless)
+    whole = pixels(path)
+    data = pydicom.dcmread(path)
+    frames = list(pydicom.encaps.generate_frames(data.PixelData, number_of_frames=3))
+    data.PixelData = pydicom.encaps.encapsulate(frames, fragments_per_frame=2, has_bot=True)
+    data.save_as(path)
+    assert np.array_equal(pixels(path), whole)
+    data.PixelData = pydicom.encaps.encapsulate(frames, fragments_per_frame=2, has_bot=False)
+    data.save_as(path)
+    with pytest.raises(ReadError, match="6 compressed pieces for 3 frames"):
+        open_image(path)
+
+
+def test_promises_are_compared_with_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", PIXELS)
+    data = pydicom.dcmread(path)
+    for keyword, value, reason in (
+        ("NumberOfFrames", 4, "cannot hold"),
+        ("NumberOfFrames", 2_000_000_000, "too many"),
+        ("Rows", 65535, "cannot hold"),
+        ("Rows", 0, "not read"),
+        ("BitsAllocated", 24, "not read"),
+        ("BitsStored", 17, "not read"),
+        ("SamplesPerPixel", 2, "not read"),
+        ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.77.1.6", "whole slides"),
+    ):
+        changed = pydicom.dcmread(path)
+        setattr(changed, keyword, value)
+        changed.save_as(tmp_path / "b.dcm")
+        with pytest.raises(ReadError, match=reason):
+            open_image(tmp_path / "b.dcm")
+    del data.PixelData
+    data.save_as(tmp_path / "c.dcm")
+    with pytest.raises(ReadError, match="holds no pixels"):
+        open_image(tmp_path / "c.dcm")
+
+
+def test_a_lossy_frame_that_ends_early_is_refused(tmp_path: Path) -> None:
+    import cv2
+
+    found, coded = cv2.imencode(".jpg", np.random.default_rng(1).integers(0, 256, (64, 64)).astype("u1"))
+    theirs = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED)
+    assert found
+    assert theirs is not None
+    path = write(tmp_path / "a.dcm", np.zeros((1, 64, 64), "u1"))
+    for content, right in ((coded.tobytes(), True), (coded.tobytes()[:-600], False)):
+        data = pydicom.dcmread(path)
+        data.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+        data.PixelData = pydicom.encaps.encapsulate([content])
+        data["PixelData"].is_undefined_length = True
+        data.save_as(tmp_path / "b.dcm")
+        with open_image(tmp_path / "b.dcm") as file:
+            if right:
+                assert np.array_equal(file.images[0].plane(), theirs)
+            else:
+                with pytest.raises(ReadError, match="no end"):
+                    file.images[0].plane()
+
+
+def test_what_is_unpacked_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uid = b"1.2.840.10008.1.2.1.99"
+    meta = b"\x02\x00\x10\x00UI" + struct.pack("<H", len(uid)) + uid
+    start = bytes(128) + b"DICM" + b"\x02\x00\x00\x00UL\x04\x00" + struct.pack("<I", len(meta)) + meta
+    pack = zlib.compressobj(9, zlib.DEFLATED, -15)
+    (tmp_path / "bomb.dcm").write_bytes(start + pack.compress(bytes(1 << 22)) + pack.flush())
+    monkeypatch.setattr(sys.modules["coverslip.readers.dicom.reader"], "MAX_DEFLATED", 1 << 20)
+    with pytest.raises(ReadError, match="unpacked, the file has more than"):
+        open_image(tmp_path / "bomb.dcm")
+    (tmp_path / "cut.dcm").write_bytes(start + zlib.compress(bytes(9000))[2:20])
+    with pytest.raises(ReadError, match="ends early"):
+        open_image(tmp_path / "cut.dcm")
+
+
+@pytest.mark.samples
+def test_real_files_are_as_pydicom_reads_them(samples: Path) -> None:
+    facts = json.loads((samples / "facts.json").read_text())["files"]
+    right = 0
+    for path in sorted((samples / "dicom").rglob("*.dcm")):
+        known = facts[path.relative_to(samples).as_posix()]["pydicom"]
+        if "error" in known["first_frame"]:
+            with pytest.raises(UnsupportedFormatError):
+                open_image(path)
+            continue
+        with open_image(path) as file:
+            meta, plane = file.images[0].metadata, file.images[0].plane()
+        assert file.reader == "dicom"
+        assert meta.size_z == (known["frames"] or 1), path
+        assert hashlib.sha256(plane.tobytes()).hexdigest() == known["first_frame"]["sha256_c_order_le"], path
+        spacing = [None if size is None else size.value for size in (meta.pixel_size_y, meta.pixel_size_x)]
+        assert spacing == (known["pixel_spacing"] or [None, None]), path
+        right += 1
+    assert right == 16
+
+
+@pytest.mark.samples
+def test_bad_files_say_why(samples: Path) -> None:
+    reasons = {
+        "meta_missing_tsyntax.dcm": "transfer syntax",
+        "no_meta_group_length.dcm": "no pixels",
+        "rtplan_truncated.dcm": "no pixels",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(CoverslipError, match=reason):
+            open_image(samples / "bad" / "dicom" / name)
+    facts = json.loads((samples / "facts.json").read_text())["files"]["bad/dicom/bad_sequence.dcm"]["pydicom"]
+    with open_image(samples / "bad" / "dicom" / "bad_sequence.dcm") as file:
+        digest = hashlib.sha256(file.images[0].plane().tobytes()).hexdigest()
+    assert digest == facts["first_frame"]["sha256_c_order_le"]
