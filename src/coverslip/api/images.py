@@ -20,9 +20,10 @@ from coverslip.api.documents import (
 )
 from coverslip.api.downloads import Download
 from coverslip.api.errors import responses
-from coverslip.api.pictures import MEDIA_TYPES, negotiate
+from coverslip.api.pictures import negotiate
 from coverslip.api.rooms import InRooms
 from coverslip.model import RenderSpec
+from coverslip.render import MEDIA_TYPES
 
 router = APIRouter(prefix="/api/images", tags=["images"])
 
@@ -135,7 +136,11 @@ async def get_thumbnail(
     """Return a picture: the stored thumbnail, or one drawn for this request."""
     asked = request.headers
     picture = await rooms.pictures.get(
-        image_id, query.spec(), negotiate(asked.get("accept")), asked.get("if-none-match")
+        image_id,
+        query.spec(),
+        negotiate(asked.get("accept")),
+        asked.get("if-none-match"),
+        has_gone=request.is_disconnected,
     )
     headers = {"etag": picture.etag, "cache-control": "no-cache", "vary": "Accept"}
     if picture.data is None:
@@ -166,7 +171,7 @@ def delete_image(rooms: InRooms, image_id: str) -> Deleted:
     record = rooms.catalog.get_image(image_id)
     rooms.catalog.delete_image(image_id)
     rooms.files.forget(record.path)
-    return Deleted(id=image_id)
+    return Deleted(message=f"Image deleted; restore it with POST /api/images/{image_id}/restore", id=image_id)
 
 
 @router.post("/{image_id}/restore", response_model=ImageStack, responses=responses(404, 409, 503))

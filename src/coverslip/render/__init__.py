@@ -3,7 +3,16 @@
 from coverslip.render.colors import channel_colors
 from coverslip.render.contrast import percentile_limits
 from coverslip.render.draw import default_slice, draw
-from coverslip.render.encode import encode
+from coverslip.render.encode import ENDINGS, MEDIA_TYPES, encode
 from coverslip.render.project import max_projection
 
-__all__ = ["channel_colors", "default_slice", "draw", "encode", "max_projection", "percentile_limits"]
+__all__ = [
+    "ENDINGS",
+    "MEDIA_TYPES",
+    "channel_colors",
+    "default_slice",
+    "draw",
+    "encode",
+    "max_projection",
+    "percentile_limits",
+]

@@ -108,7 +108,7 @@ def plan(meta: ImageMetadata, spec: RenderSpec) -> View:
     t = meta.size_t // 2 if spec.t is None else spec.t
     for axis, chosen, length in (("time point", t, meta.size_t), ("slice", spec.z, meta.size_z)):
         if chosen is not None and not 0 <= chosen < length:
-            raise RegionError(f"{axis} {chosen} does not exist; there are {length}")
+            raise RegionError(f"{axis} {chosen} does not exist; there are {length}, counted from 0")
     rows_axis: Literal["y", "z"] = "z" if meta.size_y == 1 and meta.size_z > 1 else "y"
     sizes = [(size.size_z if rows_axis == "z" else size.size_y, size.size_x) for size in meta.levels]
     width, height = fit(sizes[0][1], sizes[0][0], spec.width, spec.height)
