@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import tifffile
 
-from coverslip.catalog import Catalog
+from coverslip.derive import open_catalog
 from coverslip.ingest import add
 from coverslip.model import RenderSpec
 from coverslip.readers import open_image
@@ -97,7 +97,7 @@ def _add_folder(folder: Path) -> None:
     plane = np.zeros((64, 64), np.uint16)
     for number in range(1000):
         tifffile.imwrite(many / f"{number:04d}.tif", plane, contiguous=False)
-    with Catalog.open(f"sqlite:///{folder / 'catalog.sqlite'}") as catalog:
+    with open_catalog(f"sqlite:///{folder / 'catalog.sqlite'}") as catalog:
         for title in ("coverslip add, 1,000 new TIFFs", "the same again, nothing changed"):
             start = time.perf_counter()
             report = add([many], catalog=catalog, workers=4)

@@ -14,7 +14,7 @@ def plane(seed: int, shape: tuple[int, ...] = (48, 64)) -> np.ndarray:
 def write_tiff(path: Path, seed: int = 0, shape: tuple[int, ...] = (48, 64)) -> Path:
     """Write a plain TIFF file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    tifffile.imwrite(path, plane(seed, shape))
+    tifffile.imwrite(path, plane(seed, shape), photometric="minisblack")
     return path
 
 

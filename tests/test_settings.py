@@ -41,6 +41,20 @@ def test_a_wrong_setting_is_named(name: str, value: str, said: str, monkeypatch:
         Settings.load()
 
 
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "coverslip.toml").write_text("port = = 1\n")
+    with pytest.raises(SettingsError, match=r"coverslip\.toml: this is not valid TOML"):
+        Settings.load()
+
+
+def test_the_home_is_spelled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Settings.load(home="~/a/../b").home == tmp_path / "b"
+    assert Settings.load(home="c").own_folders == [tmp_path / "c", tmp_path / "c" / "artifacts"]
+    elsewhere = Settings.load(home="c", storage_url=str(tmp_path / "store"))
+    assert elsewhere.own_folders == [tmp_path / "c", tmp_path / "store"]
+
+
 def test_an_unknown_setting_in_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "coverslip.toml").write_text("prot = 1\n")
     with pytest.raises(SettingsError, match="prot"):

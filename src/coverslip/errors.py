@@ -5,8 +5,10 @@
     CoverslipError
     ├── ImageLoadError                a file cannot be opened or read as an image
     │   ├── UnsupportedFormatError    no reader knows this kind of file
+    │   │   └── MislabelledFileError  its name promises a format that we know, its content is something else
     │   ├── MissingDependencyError    a reader knows it, but its package is not installed
     │   └── ReadError (OSError)       the file is damaged, incomplete or unreadable
+    │       └── UnreadableFileError   it could not be looked at (now): says *unknown*, never *damaged*
     ├── RegionError (ValueError)      a request lies outside the image
     ├── NotFoundError (LookupError)   no such image, artifact or record: a complete answer, not a guess
     ├── ConflictError                 the request contradicts what is there now
@@ -35,6 +37,13 @@ class UnsupportedFormatError(ImageLoadError):
     """No reader knows this kind of file."""
 
 
+class MislabelledFileError(UnsupportedFormatError):
+    """The name of the file promises a format, its content is something else.
+
+    A Git LFS pointer, a web page, an archive, garbage: somebody believes that an image is here, and it is not.
+    """
+
+
 class MissingDependencyError(ImageLoadError):
     """The reader for this file needs a package that is not installed.
 
@@ -53,6 +62,10 @@ class MissingDependencyError(ImageLoadError):
 
 class ReadError(ImageLoadError, OSError):
     """The file is damaged, incomplete or unreadable."""
+
+
+class UnreadableFileError(ReadError):
+    """The file could not be looked at: permission, an I/O error, it vanished. Says nothing about its content."""
 
 
 class RegionError(CoverslipError, ValueError):

@@ -1,10 +1,12 @@
 """Settings from the environment (``COVERSLIP_...``) and ``coverslip.toml``; built at the edge, handed down."""
 
+import os
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Annotated, Any
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,12 +19,19 @@ from coverslip.errors import SettingsError
 CONFIG_FILE = "coverslip.toml"
 
 
+def _absolute(path: Path) -> Path:
+    """Return the path from the root, without ``~`` and ``..``; links are kept."""
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100  # resolve() would follow links
+
+
 class Settings(BaseSettings):
     """All settings. The environment wins over ``coverslip.toml`` in the working folder, which wins over defaults."""
 
     model_config = SettingsConfigDict(env_prefix="COVERSLIP_", frozen=True, extra="forbid", toml_file=CONFIG_FILE)
 
-    home: Path = Field(default_factory=lambda: user_data_path("coverslip", appauthor=False))
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=lambda: user_data_path("coverslip", appauthor=False)
+    )
     """Folder that holds the catalog, uploads and artifacts unless told otherwise."""
     database_url: str = ""
     """SQLAlchemy address of the catalog; empty is ``catalog.sqlite`` in ``home``."""
@@ -54,6 +63,8 @@ class Settings(BaseSettings):
         """
         try:
             return cls(**overrides)
+        except TOMLDecodeError as error:
+            raise SettingsError(f"{Path(CONFIG_FILE).absolute()}: this is not valid TOML: {error}") from error
         except ValidationError as error:
             problems = "; ".join(
                 f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in error.errors()
@@ -63,17 +74,23 @@ class Settings(BaseSettings):
     @property
     def catalog_url(self) -> str:
         """Address of the catalog with the default filled in."""
-        return self.database_url or f"sqlite:///{(self.home / 'catalog.sqlite').absolute()}"
+        return self.database_url or f"sqlite:///{self.home / 'catalog.sqlite'}"
 
     @property
     def artifacts_url(self) -> str:
         """Place of the artifacts with the default filled in."""
-        return self.storage_url or str((self.home / "artifacts").absolute())
+        return self.storage_url or str(self.home / "artifacts")
+
+    @property
+    def own_folders(self) -> list[Path]:
+        """Folders that hold what Coverslip made; nobody's images are looked for in them."""
+        storage = self.artifacts_url.removeprefix("file://")
+        return [self.home] if "://" in storage else [self.home, _absolute(Path(storage))]
 
     @property
     def uploads_folder(self) -> Path:
         """Folder of uploaded originals."""
-        return (self.home / "uploads").absolute()
+        return self.home / "uploads"
 
     @classmethod
     def settings_customise_sources(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coverslip.api.downloads import byte_range, disposition
-from coverslip.catalog import Catalog
+from coverslip.derive import open_catalog
 from coverslip.ingest import add
 from tests.api.checks import check_problem
 from tests.api.conftest import Service
@@ -86,7 +86,7 @@ def test_a_folder_and_a_file_that_is_gone(service: Service, tmp_path: Path) -> N
     scale: Any = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 1]}]}
     group.attrs.update({"multiscales": [{"version": "0.4", "axes": axes, "datasets": [scale]}]})
     path = write_stack(tmp_path / "a.ome.tif")
-    with Catalog.open(service.settings.catalog_url) as catalog:
+    with open_catalog(service.settings.catalog_url) as catalog:
         add([path, tmp_path / "cells.zarr"], catalog=catalog, workers=1)
     ids = {stack["filename"]: stack["id"] for stack in service.client.get("/api/images/").json()["images"]}
     answer = service.client.get(f"/api/images/{ids['cells.zarr']}/download")

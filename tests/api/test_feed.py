@@ -129,6 +129,28 @@ def test_a_gap_is_told() -> None:
     play(test())
 
 
+def test_a_gap_in_the_middle_of_a_stream_is_told() -> None:
+    async def test() -> None:
+        log = Log(5)
+        async with Running(log) as feed:
+            quick, late = feed.follow(5, on_gap=reset), feed.follow(3, on_gap=reset)
+            assert await take(late, 1) == [4]
+            waiting = asyncio.create_task(one(quick))
+            while feed._listeners < 2:
+                await asyncio.sleep(0.01)
+            log.add(2 * KEPT)
+            del log.events[:KEPT]
+            newest = log.last_event()
+            assert await waiting == reset(newest)
+            assert [await anext(late) for _ in range(2)] == [made(5), reset(newest)]
+            log.add(2)
+            for stream in (quick, late):
+                assert await take(stream, 2) == [newest + 1, newest + 2]
+                await stream.aclose()
+
+    play(test())
+
+
 def test_one_look_serves_everybody_and_nobody_looks_for_nobody() -> None:
     async def test() -> None:
         log = Log(1)

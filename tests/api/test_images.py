@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, event
 
-from coverslip.catalog import Catalog
+from coverslip.derive import open_catalog
 from tests.api.checks import check_problem
 from tests.api.conftest import Service
 from tests.api.tiffs import write_series, write_stack
@@ -225,7 +225,7 @@ def test_names_that_are_no_text_do_not_break_the_list(service: Service, tmp_path
 
     odd = tmp_path / "caf\udce9.ome.tif"
     odd.write_bytes(write_stack(tmp_path / "a.ome.tif").read_bytes())
-    with Catalog.open(service.settings.catalog_url) as catalog:
+    with open_catalog(service.settings.catalog_url) as catalog:
         add([odd], catalog=catalog, workers=1)
     (stack,) = service.client.get("/api/images/").json()["images"]
     assert stack["filename"] == "caf\ufffd.ome.tif"

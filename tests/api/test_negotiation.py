@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coverslip.api.pictures import MEDIA_TYPES, ByteCache, is_known, negotiate
+from coverslip.api.pictures import ByteCache, is_known, negotiate
+from coverslip.render import MEDIA_TYPES
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -13,16 +14,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from starlette.requests import ClientDisconnect
 
 from coverslip.api.open_files import Identity, OpenFiles
+from coverslip.api.patience import LOOK_SECONDS
 from coverslip.api.pictures import AT_ONCE, Picture, Pictures
 from coverslip.catalog import Catalog
-from coverslip.derive import Builder
+from coverslip.derive import Builder, open_catalog
 from coverslip.errors import BuildError
 from coverslip.ingest import add
 from coverslip.model import RenderSpec
+from coverslip.model.records import ArtifactRecord
 from coverslip.readers import ImageFile
-from coverslip.storage import FolderStorage
+from coverslip.storage import FolderStorage, Storage
 from tests.api.checks import check_problem
 from tests.api.conftest import Service
 from tests.api.tiffs import stack_pixels, write_stack
@@ -157,7 +161,7 @@ def test_a_hundred_requests_build_once(service: Service, stack_file: Path) -> No
         answers = list(pool.map(lambda _: thumbnail(service, image_id), range(100)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
-    with Catalog.open(service.settings.catalog_url) as catalog:
+    with open_catalog(service.settings.catalog_url) as catalog:
         types = [event.type for event in catalog.events_after(0)]
     assert types.count("artifact.built") == 1
 
@@ -175,7 +179,7 @@ def test_a_stored_thumbnail_that_is_gone_is_built_again(service: Service, stack_
 
 def test_a_changed_file_has_new_pictures(service: Service, tmp_path: Path) -> None:
     path = write_stack(tmp_path / "a.ome.tif", 0)
-    with Catalog.open(service.settings.catalog_url) as catalog:
+    with open_catalog(service.settings.catalog_url) as catalog:
         add([path], catalog=catalog, workers=1)
         image_id = service.client.get("/api/images/").json()["images"][0]["id"]
         address = f"/api/images/{image_id}/thumbnail"
@@ -191,7 +195,7 @@ def test_a_changed_file_has_new_pictures(service: Service, tmp_path: Path) -> No
 
 def test_a_file_that_went_bad_after_it_was_added(service: Service, tmp_path: Path) -> None:
     path = write_stack(tmp_path / "a.ome.tif")
-    with Catalog.open(service.settings.catalog_url) as catalog:
+    with open_catalog(service.settings.catalog_url) as catalog:
         add([path], catalog=catalog, workers=1)
     image_id = service.client.get("/api/images/").json()["images"][0]["id"]
     address = f"/api/images/{image_id}/thumbnail"
@@ -250,13 +254,15 @@ class CountedFiles(OpenFiles):
 
 
 @contextmanager
-def pictures_of(folder: Path, build_seconds: float = 20.0) -> Iterator[tuple[Pictures, str, CountedFiles]]:
+def pictures_of(
+    folder: Path, build_seconds: float = 20.0, builder: type[Builder] = Builder
+) -> Iterator[tuple[Pictures, str, CountedFiles]]:
     """Give the pictures of a library with one image, and the id of that image."""
-    with Catalog.open(f"sqlite:///{folder / 'catalog.sqlite'}") as catalog:
+    with open_catalog(f"sqlite:///{folder / 'catalog.sqlite'}") as catalog:
         add([write_stack(folder / "a.ome.tif")], catalog=catalog, workers=1)
-        builder = Builder(catalog, FolderStorage(folder / "artifacts"), lease_seconds=30)
+        made = builder(catalog, FolderStorage(folder / "artifacts"), lease_seconds=30)
         with closing(CountedFiles()) as files:
-            pictures = Pictures(catalog, builder, files, build_seconds=build_seconds)
+            pictures = Pictures(catalog, made, files, build_seconds=build_seconds)
             yield pictures, catalog.list_images().images[0].id, files
 
 
@@ -273,24 +279,97 @@ def test_a_picture_that_many_ask_for_is_drawn_once(tmp_path: Path) -> None:
     assert len({picture.data for picture in answers}) == 2
 
 
+def start_drawing(pictures: Pictures, image_id: str) -> list[asyncio.Task[Picture]]:
+    """Ask for as many pictures as are drawn at the same time."""
+    specs = [RenderSpec(width=10 + n) for n in range(AT_ONCE)]
+    return [asyncio.create_task(pictures.get(image_id, spec, "image/png", None)) for spec in specs]
+
+
 def test_who_waits_too_long_for_his_turn_is_told_to_come_back(tmp_path: Path) -> None:
     with pictures_of(tmp_path, build_seconds=0.2) as (pictures, image_id, files):
         files.may_go_on.clear()
 
         async def ask() -> None:
-            under_way = [
-                asyncio.create_task(pictures.get(image_id, RenderSpec(width=10 + n), "image/png", None))
-                for n in range(AT_ONCE)
-            ]
+            under_way = start_drawing(pictures, image_id)
             while files.borrowed < AT_ONCE:
                 await asyncio.sleep(0.01)
             with pytest.raises(BuildError, match="ask again"):
                 await pictures.get(image_id, RenderSpec(width=100), "image/png", None)
+            assert (await pictures.get(image_id, RenderSpec(), "image/png", None)).data, "thumbnails have other turns"
             files.may_go_on.set()
-            assert all(picture.data for picture in await asyncio.gather(*under_way))
+            await asyncio.gather(*under_way, return_exceptions=True)
             assert (await pictures.get(image_id, RenderSpec(width=100), "image/png", None)).data
 
         asyncio.run(ask())
+
+
+def test_a_picture_past_its_deadline_stops_at_the_next_read(tmp_path: Path) -> None:
+    with pictures_of(tmp_path, build_seconds=0.2) as (pictures, image_id, files):
+        files.may_go_on.clear()
+
+        async def ask() -> None:
+            under_way = start_drawing(pictures, image_id)
+            await asyncio.sleep(0.3)
+            files.may_go_on.set()
+            for answer in await asyncio.gather(*under_way, return_exceptions=True):
+                assert isinstance(answer, BuildError)
+                assert answer.retryable
+                assert "not drawn within 0.2 seconds" in str(answer)
+
+        asyncio.run(ask())
+
+
+@pytest.mark.usefixtures("no_open_handles")
+def test_nobody_draws_for_a_client_that_has_gone(tmp_path: Path) -> None:
+    with pictures_of(tmp_path) as (pictures, image_id, files):
+        files.may_go_on.clear()
+
+        async def gone() -> bool:
+            return files.borrowed > 0
+
+        async def ask() -> None:
+            leaving = asyncio.create_task(
+                pictures.get(image_id, RenderSpec(width=10), "image/png", None, has_gone=gone)
+            )
+            while not files.borrowed:
+                await asyncio.sleep(0.01)
+            staying = asyncio.create_task(pictures.get(image_id, RenderSpec(width=10), "image/png", None))
+            await asyncio.sleep(3 * LOOK_SECONDS)
+            files.may_go_on.set()
+            with pytest.raises(ClientDisconnect):
+                await leaving
+            assert (await staying).data, "another client that waits for the same picture gets it"
+
+        asyncio.run(ask())
+
+
+def test_a_request_has_one_deadline_for_its_turn_and_its_build(tmp_path: Path) -> None:
+    with pictures_of(tmp_path, builder=SlowBuilder) as (pictures, image_id, _):
+
+        async def ask() -> None:
+            wanted = [pictures.get(image_id, RenderSpec(), "image/webp", None) for _ in range(2 * AT_ONCE)]
+            assert all(picture.data for picture in await asyncio.gather(*wanted))
+
+        asyncio.run(ask())
+        builder = pictures._builder
+        assert isinstance(builder, SlowBuilder)
+        assert len(builder.given) == 2 * AT_ONCE
+        assert max(builder.given[AT_ONCE:]) <= 20 - builder.takes_seconds, "the time waited for a turn counts"
+
+
+class SlowBuilder(Builder):
+    """Notes how much time it is given, and takes some."""
+
+    takes_seconds = 0.3
+
+    def __init__(self, catalog: Catalog, storage: Storage, *, lease_seconds: float) -> None:
+        super().__init__(catalog, storage, lease_seconds=lease_seconds)
+        self.given: list[float] = []
+
+    def read_artifact(self, kind: str, image_id: str, seconds: float) -> tuple[ArtifactRecord, bytes]:
+        self.given.append(seconds)
+        time.sleep(self.takes_seconds)
+        return super().read_artifact(kind, image_id, seconds)
 
 
 def open_handles(path: Path) -> int:

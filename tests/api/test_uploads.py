@@ -1,14 +1,13 @@
-import os
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from coverslip.api.uploads import sweep
-from coverslip.catalog import Catalog
+from coverslip.cleanup import sweep_uploads
+from coverslip.derive import open_catalog
 from coverslip.ingest import add_upload
+from coverslip.storage import hold
 from tests.api.checks import broken_catalog, check_problem, eventually
 from tests.api.conftest import Service, running
 from tests.api.tiffs import write_stack
@@ -136,6 +135,8 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(service: Service, tmp
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(head.encode() + bytes(5 << 20))
         assert eventually(lambda: any(path.stat().st_size > 1 << 20 for path in service.uploads))
+        with open_catalog(service.settings.catalog_url) as catalog:
+            assert sweep_uploads(catalog, service.settings.uploads_folder, after_seconds=0) == 0
         assert [path.suffix for path in service.uploads] == [".part"]
     assert eventually(lambda: nothing_left(service))
     assert service.client.get("/api/health").status_code == 200
@@ -175,41 +176,44 @@ def test_thumbnails_follow_by_themselves(tmp_path: Path, stack_file: Path) -> No
 def test_the_sweep_removes_what_killed_uploads_left_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "uploads"
 
-    def put(name: str, content: str | bytes, *, age: float = 7200.0) -> Path:
+    def put(name: str, content: str | bytes) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.utime(path, (time.time() - age,) * 2)
         return path
 
-    with Catalog.open(f"sqlite:///{tmp_path / 'catalog.sqlite'}") as catalog:
+    with open_catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}") as catalog:
         data = write_stack(tmp_path / "a.ome.tif").read_bytes()
         kept = [put("known/a.ome.tif", data), put("unmarked/a.ome.tif", data)]
         add_upload(catalog, folder / "known" / "a.ome.tif")
         put("known.pending", catalog.url)
         put("orphan/a.ome.tif", data)
-        put("orphan.pending", catalog.url)
-        put("old.part", b"II*")
+        put("orphan.pending", f"{catalog.url}\n{folder / 'orphan'}")
+        put("killed.part", b"II*")
         put("never.pending", catalog.url)
-        kept += [put("new.part", b"II*", age=60), put("new/a.tif", data), put("new.pending", catalog.url, age=60)]
+        put("torn.pending", b"")
+        kept += [put("elsewhere/a.tif", data)]
+        put("elsewhere.pending", f"{catalog.url}\n{folder / 'known'}")  # the catalog knows it by another spelling
+        kept += [put("alive.part", b"II*"), put("alive/a.tif", data), put("alive.pending", catalog.url)]
         kept += [put("other/a.tif", data), put("other.pending", "sqlite:///another.sqlite"), put("notes.txt", "mine")]
-        assert sweep(catalog, folder) == 2
+        with hold(folder / "alive.part"), hold(folder / "alive.pending"):
+            assert sweep_uploads(catalog, folder) == 2
         assert sorted(path for path in folder.rglob("*") if path.is_file()) == sorted(kept)
         assert not (folder / "orphan").exists()
-        assert sweep(catalog, folder) == 0
-        assert sweep(catalog, tmp_path / "nowhere") == 0
+        assert sweep_uploads(catalog, folder) == 2
+        assert sweep_uploads(catalog, tmp_path / "nowhere") == 0
 
 
 def test_an_upload_the_catalog_says_nothing_about_is_kept_until_it_does(service: Service, stack_file: Path) -> None:
     folder = service.settings.uploads_folder
-    with Catalog.open(service.settings.catalog_url) as catalog:
+    with open_catalog(service.settings.catalog_url) as catalog:
         with broken_catalog(service.settings.home):
             check_problem(service.upload(stack_file), 503, "catalog-unavailable")
             kept = sorted(path.suffix for path in service.uploads)
             assert kept == ["", ".pending", ".tif"]
-            assert sweep(catalog, folder, 0) == 0
+            assert sweep_uploads(catalog, folder) == 0
             assert sorted(path.suffix for path in service.uploads) == kept
-        assert sweep(catalog, folder, 0) == 1
+        assert sweep_uploads(catalog, folder) == 1
     assert nothing_left(service)
 
 
@@ -217,6 +221,5 @@ def test_the_server_sweeps_when_it_starts(tmp_path: Path) -> None:
     part = tmp_path / "home" / "uploads" / "x.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"II*")
-    os.utime(part, (0, 0))
     with running(tmp_path / "home"):
         assert not part.exists()

@@ -21,7 +21,7 @@ from ome_zarr_models.v05.image import Image as ImageV05
 from zarr.storage import ObjectStore
 
 import coverslip
-from coverslip.catalog import Catalog
+from coverslip.derive import open_catalog
 from coverslip.ingest import add
 from tests.api.checks import check_problem
 from tests.api.conftest import Service, running
@@ -218,7 +218,7 @@ def test_a_changed_file_has_other_tags_and_other_chunks(service: Service, tmp_pa
 
 
 def cataloged(service: Service, path: Path) -> str:
-    with Catalog.open(service.settings.catalog_url) as catalog:
+    with open_catalog(service.settings.catalog_url) as catalog:
         add([path], catalog=catalog)
         return next(image.id for image in catalog.list_images().images if image.path == str(path))
 

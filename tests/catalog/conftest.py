@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from coverslip.catalog import Catalog
 from coverslip.catalog.tables import Base
-from tests.catalog.making import Clock
+from tests.catalog.making import VERSIONS, Clock
 from tests.services.postgres import postgres
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.service)]
@@ -61,7 +61,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an empty catalog to copy: quicker than the migrations."""
     path = tmp_path_factory.mktemp("empty") / "catalog.sqlite"
-    Catalog.open(f"sqlite:///{path}").close()
+    Catalog.open(f"sqlite:///{path}", versions=VERSIONS).close()
     return path
 
 
@@ -71,7 +71,7 @@ def emptied_postgresql(server: str) -> str:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute("CREATE DATABASE emptied")
     address = _address(server, "emptied")
-    Catalog.open(address).close()
+    Catalog.open(address, versions=VERSIONS).close()
     return address
 
 
@@ -125,5 +125,5 @@ def url(new_catalog: NewPlace) -> str:
 @pytest.fixture
 def catalog(url: str, clock: Clock) -> Iterator[Catalog]:
     """Return an empty catalog that goes by the test's clock."""
-    with Catalog.open(url, clock=clock) as opened:
+    with Catalog.open(url, versions=VERSIONS, clock=clock) as opened:
         yield opened

@@ -79,7 +79,7 @@ class AnyOrder(RuleBasedStateMachine):
         super().__init__()
         self.clock = Clock()
         self.url = new_catalog()
-        self.catalog = Catalog.open(self.url, clock=self.clock)
+        self.catalog = Catalog.open(self.url, versions=VERSIONS, clock=self.clock)
         self.files: dict[str, File] = {}
 
     def teardown(self) -> None:
@@ -179,7 +179,7 @@ class AnyOrder(RuleBasedStateMachine):
     def crash(self) -> None:
         """Forget everything but what is written."""
         self.catalog.close()
-        self.catalog = Catalog.open(self.url, clock=self.clock)
+        self.catalog = Catalog.open(self.url, versions=VERSIONS, clock=self.clock)
 
     @rule(number=st.integers(0, 9))
     def delete(self, number: int) -> None:

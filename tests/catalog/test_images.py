@@ -23,7 +23,16 @@ from tests.catalog.making import (
     seen,
 )
 
-WRONG_IDS = ["", "1", "../../etc/passwd", "' OR 1=1 --", "a\x00b", "\udc80", "x" * 5000, "urn:uuid:0f8fad5b-d9cb-469f-a165-70867728950e"]
+WRONG_IDS = [
+    "",
+    "1",
+    "../../etc/passwd",
+    "' OR 1=1 --",
+    "a\x00b",
+    "\udc80",
+    "x" * 5000,
+    "urn:uuid:0f8fad5b-d9cb-469f-a165-70867728950e",
+]
 
 
 def names(catalog: Catalog, q: str | None = None, skip: int = 0, limit: int = 100) -> list[str]:
@@ -150,7 +159,7 @@ def test_the_thumbnail_of_a_record(catalog: Catalog) -> None:
 
 
 def test_a_thumbnail_of_an_older_recipe_is_shown_as_stale(url: str) -> None:
-    with Catalog.open(url) as old:
+    with Catalog.open(url, versions=VERSIONS) as old:
         image_id = add_one(old)
         build(old, image_id)
         assert old.get_image(image_id).thumbnail.state == "fresh"
@@ -273,17 +282,18 @@ def test_lists_carry_no_vendor_metadata(catalog: Catalog) -> None:
 
 
 def test_images_get_the_artifacts_of_a_new_kind_when_the_catalog_is_opened(url: str) -> None:
-    with Catalog.open(url) as old:
+    with Catalog.open(url, versions=VERSIONS) as old:
         image_id, gone = add_one(old), add_one(old, "/gone.tif")
         old.delete_image(gone)
         old.purge_images([gone])
         with pytest.raises(NotFoundError):
             old.artifact("projection", image_id)
     for _ in range(2):
-        with Catalog.open(url, kinds=("thumbnail", "projection")) as new:
+        with Catalog.open(url, versions={"thumbnail": 1, "projection": 1}) as new:
             assert new.artifact("projection", image_id).wanted == 1
             assert new.counts({}).artifacts_stale == 2
-    with Catalog.open(url, kinds=("thumbnail", "projection")) as new:
+            assert new.mark("projection", [gone]) == 0
+    with Catalog.open(url, versions={"thumbnail": 1, "projection": 1}) as new:
         second = add_one(new, "/also.tif")
         assert {found.kind for found in new.claim({"thumbnail": 1, "projection": 1}, lease_seconds=9, limit=9)} == {
             "thumbnail",

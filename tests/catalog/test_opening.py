@@ -1,9 +1,12 @@
+import fcntl
 import os
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from coverslip.catalog import Catalog
 from coverslip.catalog.address import parse_address
 from coverslip.catalog.tables import Base
 from coverslip.errors import CatalogError
-from tests.catalog.making import READ_BY, add_one, item
+from tests.catalog.making import READ_BY, VERSIONS, add_one, item
 from tests.catalog.processes import outputs
 from tests.services.postgres import PASSWORD
 
@@ -28,7 +31,7 @@ from tests.services.postgres import PASSWORD
 @pytest.fixture
 def engine(place: str) -> Any:
     """Return an engine of its own on a new catalog."""
-    Catalog.open(place).close()
+    Catalog.open(place, versions=VERSIONS).close()
     opened = create_engine(parse_address(place).url)
     yield opened
     opened.dispose()
@@ -37,16 +40,16 @@ def engine(place: str) -> Any:
 def refusal(url: str) -> str:
     """Return why an address is refused: always one line."""
     with pytest.raises(CatalogError) as caught:
-        Catalog.open(url)
+        Catalog.open(url, versions=VERSIONS)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_a_new_catalog_is_there_when_it_is_opened_again(place: str) -> None:
-    with Catalog.open(place) as catalog:
+    with Catalog.open(place, versions=VERSIONS) as catalog:
         image_id = add_one(catalog)
         catalog.check()
-    with Catalog.open(place) as catalog:
+    with Catalog.open(place, versions=VERSIONS) as catalog:
         assert catalog.get_image(image_id).id == image_id
         catalog.check()
 
@@ -126,7 +129,7 @@ def test_every_foreign_key_has_an_index(engine: Engine) -> None:
     ],
 )
 def test_the_database_itself_refuses_nonsense(engine: Engine, place: str, wrong: str) -> None:
-    with Catalog.open(place) as catalog:
+    with Catalog.open(place, versions=VERSIONS) as catalog:
         catalog.sync_files([item("/one.tif"), item("/two.tif")], READ_BY)
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
@@ -136,7 +139,7 @@ def test_the_database_itself_refuses_nonsense(engine: Engine, place: str, wrong:
 
 
 def test_removing_an_asset_removes_what_hangs_on_it(engine: Engine, place: str) -> None:
-    with Catalog.open(place) as catalog:
+    with Catalog.open(place, versions=VERSIONS) as catalog:
         add_one(catalog)
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
@@ -153,15 +156,31 @@ def test_a_catalog_of_a_newer_version_is_refused(engine: Engine, place: str) -> 
 
 
 def test_two_processes_may_create_the_same_catalog_at_once(place: str) -> None:
-    script = "with Catalog.open(sys.argv[1]) as catalog: print(catalog.list_images().total)"
+    script = "with Catalog.open(sys.argv[1], versions=dict(thumbnail=1)) as catalog: print(catalog.list_images().total)"
     assert outputs(script, [place], [place]) == ["0\n", "0\n"]
+
+
+def test_who_comes_second_waits_until_the_first_has_made_the_catalog(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    with ThreadPoolExecutor(1) as pool, (tmp_path / "catalog.sqlite.lock").open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        opening = pool.submit(lambda: Catalog.open(str(path), versions=VERSIONS).close())
+        time.sleep(0.2)
+        assert not opening.done()
+        assert not path.exists()
+        fcntl.flock(held, fcntl.LOCK_UN)
+        opening.result(timeout=30)
+    assert path.exists()
 
 
 _PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 2, "busy_timeout": 30_000}
 
 
 def test_sqlite_is_set_up_to_lose_nothing(tmp_path: Path) -> None:
-    with Catalog.open(f"sqlite:///{tmp_path}/c.sqlite") as catalog, catalog._database.writing() as connection:
+    with (
+        Catalog.open(f"sqlite:///{tmp_path}/c.sqlite", versions=VERSIONS) as catalog,
+        catalog._database.writing() as connection,
+    ):
         asked = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in _PRAGMAS}
     assert asked == _PRAGMAS
 
@@ -197,7 +216,7 @@ def test_an_empty_file_and_an_odd_path_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "100% wäre?schön#1" / "c a%20t.sqlite"
     path.parent.mkdir()
     path.touch()
-    with Catalog.open(f"sqlite:///{path}") as catalog:
+    with Catalog.open(f"sqlite:///{path}", versions=VERSIONS) as catalog:
         add_one(catalog)
         assert catalog.url == f"sqlite:///{path}"
     assert path.stat().st_size > 0
@@ -206,14 +225,15 @@ def test_an_empty_file_and_an_odd_path_are_fine(tmp_path: Path) -> None:
 READ_ONLY = """
 import os, pathlib
 folder = pathlib.Path(sys.argv[1])
-catalog = Catalog.open(f"sqlite:///{folder}/there/catalog.sqlite")
+catalog = Catalog.open(f"sqlite:///{folder}/there/catalog.sqlite", versions=dict(thumbnail=1))
 catalog.close()
 for name in ("there/catalog.sqlite", "there", ""):
     (folder / name).chmod(0o555)
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
-for action in (catalog.check, lambda: Catalog.open(f"sqlite:///{folder}/new/catalog.sqlite")):
+new = f"sqlite:///{folder}/new/catalog.sqlite"
+for action in (catalog.check, lambda: Catalog.open(new, versions={})):
     try:
         action()
     except Exception as error:
@@ -248,7 +268,7 @@ def open_folder() -> Any:
 
 def test_a_catalog_that_was_removed_while_open_cannot_be_written(tmp_path: Path) -> None:
     path = tmp_path / "catalog.sqlite"
-    with Catalog.open(f"sqlite:///{path}") as catalog:
+    with Catalog.open(f"sqlite:///{path}", versions=VERSIONS) as catalog:
         path.unlink()
         with pytest.raises(CatalogError, match="was removed"):
             catalog.check()
@@ -256,7 +276,7 @@ def test_a_catalog_that_was_removed_while_open_cannot_be_written(tmp_path: Path)
 
 def test_a_damaged_catalog_says_so(tmp_path: Path) -> None:
     path = tmp_path / "catalog.sqlite"
-    with Catalog.open(f"sqlite:///{path}") as catalog:
+    with Catalog.open(f"sqlite:///{path}", versions=VERSIONS) as catalog:
         add_one(catalog)
     content = bytearray(path.read_bytes())
     content[4096:] = b"\x55" * (len(content) - 4096)
@@ -273,7 +293,7 @@ def test_a_wrong_password_is_refused_and_not_shown(server: str) -> None:
 
 @pytest.mark.service
 def test_a_password_is_not_shown(new_database: Callable[[], str]) -> None:
-    with Catalog.open(new_database()) as catalog:
+    with Catalog.open(new_database(), versions=VERSIONS) as catalog:
         assert PASSWORD not in catalog.url
         assert catalog.url.startswith("postgresql://postgres:***@127.0.0.1:")
 
@@ -290,12 +310,12 @@ def test_a_server_that_is_not_there_is_refused() -> None:
 @pytest.mark.service
 def test_a_user_who_may_not_write_is_refused(new_database: Callable[[], str]) -> None:
     address = new_database()
-    Catalog.open(address).close()
+    Catalog.open(address, versions=VERSIONS).close()
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute("CREATE ROLE reader LOGIN PASSWORD 'hunter2'")
         connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
     try:
-        with Catalog.open(address.replace(f"postgres:{PASSWORD}", "reader:hunter2")) as catalog:
+        with Catalog.open(address.replace(f"postgres:{PASSWORD}", "reader:hunter2"), versions=VERSIONS) as catalog:
             assert catalog.list_images().total == 0
             with pytest.raises(CatalogError, match="permission denied"):
                 catalog.check()
@@ -306,7 +326,7 @@ def test_a_user_who_may_not_write_is_refused(new_database: Callable[[], str]) ->
 
 
 def test_closing_leaves_nothing_open(tmp_path: Path) -> None:
-    with Catalog.open(f"sqlite:///{tmp_path}/c.sqlite") as catalog:
+    with Catalog.open(f"sqlite:///{tmp_path}/c.sqlite", versions=VERSIONS) as catalog:
         add_one(catalog)
         assert _open_below(tmp_path)
     catalog.close()
@@ -315,7 +335,7 @@ def test_closing_leaves_nothing_open(tmp_path: Path) -> None:
 
 
 def test_a_refused_catalog_leaves_nothing_open(tmp_path: Path) -> None:
-    with Catalog.open(f"sqlite:///{tmp_path}/c.sqlite"):
+    with Catalog.open(f"sqlite:///{tmp_path}/c.sqlite", versions=VERSIONS):
         pass
     with closing(sqlite3.connect(tmp_path / "c.sqlite")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'x'")
@@ -329,7 +349,8 @@ def _open_below(folder: Path) -> list[str]:
 
 
 def test_no_warning_when_a_process_ends(tmp_path: Path) -> None:
-    script = "from coverslip.catalog import Catalog\nimport sys\nwith Catalog.open(sys.argv[1]) as c: c.list_images()"
+    opening = "with Catalog.open(sys.argv[1], versions={}) as catalog: catalog.list_images()"
+    script = f"from coverslip.catalog import Catalog\nimport sys\n{opening}"
     order = [sys.executable, "-X", "dev", "-W", "error", "-c", script, f"sqlite:///{tmp_path}/c.sqlite"]
     done = subprocess.run(order, check=False, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": ""})
     assert (done.returncode, done.stderr) == (0, "")

@@ -18,7 +18,7 @@ from tests.catalog.processes import outputs, processes
 
 CLAIM_ALL = """
 from coverslip.model.records import Built
-with Catalog.open(sys.argv[1]) as catalog:
+with Catalog.open(sys.argv[1], versions=dict(thumbnail=1)) as catalog:
     while claims := catalog.claim({"thumbnail": 1}, lease_seconds=60, limit=3):
         for claim in claims:
             assert catalog.heartbeat(claim, 60)
@@ -45,7 +45,7 @@ def test_threads_never_get_the_same_artifact_and_lose_none(catalog: Catalog, lim
 
 
 def test_processes_never_build_the_same_artifact_and_lose_none(url: str) -> None:
-    with Catalog.open(url) as catalog:
+    with Catalog.open(url, versions=VERSIONS) as catalog:
         add(catalog, *(item(f"/{number}.tif") for number in range(200)))
         printed = outputs(CLAIM_ALL, *[[url]] * 4)
         done = [image_id for lines in printed for image_id in lines.split()]
@@ -207,7 +207,7 @@ from coverslip.model.records import Built, SeenFile, SyncItem
 def item(path):
     pages = tuple(ImageMetadata(name=n, file_format="TIFF", size_y=1, size_x=1, dtype="uint8") for n in "ab")
     return SyncItem(SeenFile(path, 1, 1), "ok", None, pages)
-with Catalog.open(sys.argv[1]) as catalog:
+with Catalog.open(sys.argv[1], versions=dict(thumbnail=1)) as catalog:
     for batch in range(10000):
         catalog.sync_files([item(f"/{sys.argv[2]}/{batch}/{number}.tif") for number in range(10)], "1")
         for claim in catalog.claim({"thumbnail": 1}, lease_seconds=1, limit=5):
@@ -222,7 +222,7 @@ def test_a_killed_process_leaves_whole_batches(place: str, seconds: float) -> No
         time.sleep(seconds)
         for process in started:
             process.kill()
-    with Catalog.open(place) as catalog:
+    with Catalog.open(place, versions=VERSIONS) as catalog:
         catalog.check()
         add_one(catalog, "/after.tif")
         files = catalog.assets_under("/")

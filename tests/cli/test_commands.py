@@ -110,7 +110,7 @@ def test_thumbnail_writes_a_picture(shell: Shell, images: Path, tmp_path: Path) 
 def test_thumbnail_refuses_what_it_cannot_do(shell: Shell, images: Path, tmp_path: Path) -> None:
     path = images / "image_000.tif"
     assert "the ending decides the format" in shell("thumbnail", path, "-o", tmp_path / "x.gif", code=2)
-    assert "z 9:10 lies outside the image" in shell("thumbnail", path, "-o", tmp_path / "x.png", "--z", "9", code=2)
+    assert f"{path}: slice 9 does not exist" in shell("thumbnail", path, "-o", tmp_path / "x.png", "--z", "9", code=2)
     assert "there is no image 4" in shell("thumbnail", path, "-o", tmp_path / "x.png", "--image", "4", code=2)
     assert "expected numbers such as 0,2" in shell(
         "thumbnail", path, "-o", tmp_path / "x.png", "--channels", "red", code=2
@@ -151,15 +151,40 @@ def test_delete_restore_and_purge(shell: Shell, images: Path) -> None:
     assert "1 image would be purged" in shell("purge", "--older-than-days", "0")
     assert "1 image purged" in shell("purge", "--older-than-days", "0", "--yes")
     assert len(list(images.iterdir())) == 3
-    shell("restore", image_id, code=3)
     shell("add", images)
     assert json.loads(shell("status", "--json"))["images"] == 2
+    shell("restore", image_id)  # its file was never touched
+    assert json.loads(shell("status", "--json"))["images"] == 3
+
+
+def test_purge_takes_unused_artifacts_too_and_says_what_it_could_not_remove(
+    shell: Shell, images: Path, tmp_path: Path
+) -> None:
+    shell("add", images)
+    shell("worker", "--until-done")
+    stray = tmp_path / "home" / "artifacts" / "thumbnail" / "00" / f"{'0' * 64}.png"
+    stray.parent.mkdir(parents=True, exist_ok=True)
+    stray.write_bytes(b"of an earlier content")
+    assert "unused" not in shell("purge"), "it may be one that is being published"
+    os.utime(stray, (1, 1))
+    assert "0 images and 1 unused artifact (21 B) would be purged" in shell("purge")
+    assert stray.exists()
+    assert "1 file removed" in shell("purge", "--yes")
+    assert not stray.exists()
+
+    shell("delete", _first_id(shell))
+    thumbnails = tmp_path / "home" / "artifacts" / "thumbnail"
+    thumbnails.rename(tmp_path / "elsewhere")
+    thumbnails.symlink_to(thumbnails)
+    text = shell("purge", "--older-than-days", "0", "--yes", code=5)
+    assert "1 image purged, 0 files removed" in text
+    assert f"coverslip: cannot remove {thumbnails}" in text
 
 
 def _first_id(shell: Shell) -> str:
     code = (
-        "from coverslip.catalog import Catalog; from coverslip.settings import Settings;"
-        "c = Catalog.open(Settings.load().catalog_url); print(c.list_images().images[0].id); c.close()"
+        "from coverslip.derive import open_catalog; from coverslip.settings import Settings;"
+        "c = open_catalog(Settings.load().catalog_url); print(c.list_images().images[0].id); c.close()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env=shell.environment, capture_output=True, text=True, check=True

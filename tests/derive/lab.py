@@ -65,7 +65,7 @@ class Lab:
     def open(cls, folder: Path, catalog_url: str = "", storage_url: str = "") -> "Lab":
         """Return another view of the laboratory in a folder, as another process has it."""
         clock = Clock()
-        catalog = Catalog.open(catalog_url or f"sqlite:///{folder / 'catalog.sqlite'}", clock=clock)
+        catalog = Catalog.open(catalog_url or f"sqlite:///{folder / 'catalog.sqlite'}", versions={KIND: 1}, clock=clock)
         return cls(folder, clock, catalog, open_storage(storage_url or str(folder / "artifacts")))
 
     def place_of(self, image_id: str) -> Path:
@@ -74,7 +74,7 @@ class Lab:
 
     def builder(self, recipe: Recipe | None = None, lease_seconds: float = LEASE) -> Builder:
         kinds = {KIND: recipe or Recipe()}
-        return Builder(self.catalog, self.storage, lease_seconds=lease_seconds, kinds=kinds, now=self.clock)
+        return Builder(self.catalog, self.storage, lease_seconds=lease_seconds, kinds=kinds)
 
     def add(self, name: str = "cells.tif", mtime_ns: int = 1) -> str:
         """Catalog a file that need not exist, or a change of it; return the image's id."""

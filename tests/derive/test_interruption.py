@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from coverslip.derive import OpenSource
+from coverslip.derive import Builder, OpenSource
 from coverslip.errors import BuildError
 from coverslip.model import Region
 from coverslip.model.records import ImageRecord
-from tests.derive.lab import KIND, Lab, Recipe, recipe_of_revision
+from coverslip.storage import FolderStorage
+from tests.derive.lab import KIND, LEASE, Lab, Recipe, recipe_of_revision
 
 PROCESS = """
 import sys, time
@@ -205,3 +206,33 @@ def test_ctrl_c_gives_the_claim_back(lab: Lab) -> None:
         lab.builder(Recipe(work)).build_next()
     assert (lab.artifact(image).lease_until, lab.artifact(image).attempts) == (None, 0)
     assert lab.builder().build_next() is not None
+
+
+class SlowToSweep(FolderStorage):
+    """A storage that takes long to list."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.may_end = threading.Event()
+        self.sweeps = 0
+
+    def sweep(self, older_than_seconds: float) -> int:
+        self.sweeps += 1
+        self.may_end.wait(30)
+        return super().sweep(older_than_seconds)
+
+
+def test_nobody_waits_for_the_sweep_of_the_storage(lab: Lab) -> None:
+    image_id = lab.add()
+    storage = SlowToSweep(lab.folder / "slow")
+    stop = threading.Event()
+    builder = Builder(lab.catalog, storage, lease_seconds=LEASE, kinds={KIND: Recipe()})
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(builder.run, 1, stop)
+        while not lab.is_fresh(image_id) and not running.done():
+            time.sleep(0.01)
+        assert not storage.may_end.is_set()
+        assert storage.sweeps == 1
+        stop.set()
+        running.result(20)
+        storage.may_end.set()

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from coverslip.derive import VERSIONS
 from coverslip.errors import NotFoundError, ReadError, UnsupportedFormatError
 from coverslip.ingest import AddItem, AddReport, add, add_upload
 from tests.files import write_folder, write_tiff
+from tests.ingest.conftest import open_catalog
 
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(f"sqlite:///{tmp_path / 'home' / 'catalog.sqlite'}") as opened:
+    with open_catalog(tmp_path / "home") as opened:
         yield opened
 
 
@@ -93,12 +95,6 @@ def test_a_same_size_change_is_noticed_by_time_and_checksum(catalog: Catalog, fo
     assert run(catalog, folder).outcomes == {"changed": 1}
 
 
-def test_refresh_reads_everything_again(catalog: Catalog, folder: Path) -> None:
-    write_folder(folder, 3)
-    run(catalog, folder)
-    assert run(catalog, folder, refresh=True).outcomes == {"changed": 3}
-
-
 def test_a_missing_file_is_reported_and_kept_and_found_again(catalog: Catalog, folder: Path, tmp_path: Path) -> None:
     path, _ = write_folder(folder, 2)
     run(catalog, folder)
@@ -130,25 +126,30 @@ def test_a_path_that_never_was_is_an_error(catalog: Catalog, folder: Path) -> No
 
 
 def test_a_folder_that_cannot_be_listed_is_unknown_not_missing() -> None:
+    with acting_as_nobody() as (home, owner), open_catalog(home) as catalog:
+        write_folder(home / "images" / "closed", 3)
+        assert run(catalog, home / "images").outcomes == {"added": 3}
+        _chmod(home / "images" / "closed", 0o000, owner)
+        report = run(catalog, home / "images")
+        _chmod(home / "images" / "closed", 0o755, owner)
+        assert [item.path for item in report.unreadable] == [str(home / "images" / "closed")]
+        assert report.missing == []
+        assert all(image.missing_since is None for image in catalog.list_images().images)
+
+
+@contextmanager
+def acting_as_nobody() -> Iterator[tuple[Path, int]]:
+    """Yield a folder for everybody and the user we really are, acting as a user whom permissions bind."""
+    owner = os.geteuid()
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         home.chmod(0o777)
-        write_folder(home / "images" / "closed", 3)
-        os.umask(os.umask(0))
-        euid = os.geteuid()
-        if euid == 0:
-            os.seteuid(65534)
         try:
-            with Catalog.open(f"sqlite:///{home / 'catalog.sqlite'}") as catalog:
-                assert run(catalog, home / "images").outcomes == {"added": 3}
-                _chmod(home / "images" / "closed", 0o000, euid)
-                report = run(catalog, home / "images")
-                _chmod(home / "images" / "closed", 0o755, euid)
-                assert report.unreadable == [str(home / "images" / "closed")]
-                assert report.missing == []
-                assert all(image.missing_since is None for image in catalog.list_images().images)
+            if owner == 0:
+                os.seteuid(65534)
+            yield home, owner
         finally:
-            os.seteuid(euid)
+            os.seteuid(owner)
 
 
 def _chmod(path: Path, mode: int, owner: int) -> None:
@@ -186,6 +187,52 @@ def test_a_file_that_lies_about_its_ending_is_read_by_its_content(catalog: Catal
     assert catalog.list_images().images[0].metadata.file_format == "TIFF"
 
 
+@pytest.mark.parametrize("content", [b"version https://git-lfs.github.com/spec/v1\n", b"just some text"])
+def test_a_name_that_promises_an_image_makes_other_content_broken(
+    catalog: Catalog, folder: Path, content: bytes
+) -> None:
+    (folder / "run7.nd2").write_bytes(content)
+    (folder / "run7.txt").write_bytes(content)
+    report = run(catalog, folder)
+    assert report.outcomes == {"broken": 1, "unknown": 1}
+    assert str(folder / "run7.nd2") in (report.broken[0].reason or "")
+    assert not report.is_sound
+
+
+def test_a_file_that_could_not_be_looked_at_is_tried_again() -> None:
+    with acting_as_nobody() as (home, owner), open_catalog(home) as catalog:
+        path = write_tiff(home / "images" / "a.tif")
+        write_tiff(home / "images" / "b.tif", seed=1)
+        run(catalog, home / "images")
+        for turn in ("known", "changed"):
+            if turn == "changed":
+                write_tiff(path, seed=5)
+            _chmod(path, 0o000, owner)
+            report = run(catalog, home / "images")
+            assert [item.path for item in report.unreadable] == ([str(path)] if turn == "changed" else [])
+            assert catalog.counts(VERSIONS).broken == 0
+            assert all(image.missing_since is None for image in catalog.list_images().images)
+            _chmod(path, 0o666, owner)
+        assert run(catalog, home / "images").outcomes == {"changed": 1, "unchanged": 1}
+
+
+def test_a_link_whose_target_is_gone_is_missing(catalog: Catalog, folder: Path, tmp_path: Path) -> None:
+    target = write_tiff(tmp_path / "elsewhere" / "a.tif")
+    (folder / "link.tif").symlink_to(target)
+    run(catalog, folder)
+    target.unlink()
+    assert run(catalog, folder).missing == [str(folder / "link.tif")]
+
+
+def test_names_of_any_bytes_are_kept(catalog: Catalog, folder: Path) -> None:
+    names = [b"new\nline.tif", b"br[acket]*.tif", b"caf\xe9.tif", "日本.tif".encode(), b"%_.tif"]
+    for seed, name in enumerate(names):
+        write_tiff(folder / "x.tif", seed).rename(folder / os.fsdecode(name))
+    assert run(catalog, folder).outcomes == {"added": 5}
+    assert run(catalog, folder).outcomes == {"unchanged": 5}
+    assert {os.fsencode(Path(image.path).name) for image in catalog.list_images().images} == set(names)
+
+
 def test_hidden_files_and_the_own_home_are_left_out(catalog: Catalog, folder: Path) -> None:
     write_tiff(folder / "seen.tif")
     write_tiff(folder / ".hidden.tif")
@@ -211,6 +258,7 @@ def test_overlapping_paths_are_walked_once(catalog: Catalog, folder: Path) -> No
 def test_a_pipe_is_not_opened(catalog: Catalog, folder: Path) -> None:
     os.mkfifo(folder / "pipe.tif")
     assert run(catalog, folder).files_seen == 0
+    assert [item.path for item in run(catalog, folder / "pipe.tif").unreadable] == [str(folder / "pipe.tif")]
 
 
 def test_a_zarr_folder_is_one_image_and_its_chunks_are_watched(catalog: Catalog, folder: Path) -> None:
@@ -259,3 +307,12 @@ def test_an_uploaded_file_is_not_reported_missing_by_add(catalog: Catalog, folde
     write_tiff(folder / "mine.tif")
     (folder / "up.tif").unlink()
     assert run(catalog, folder).missing == []
+
+
+def test_what_is_read_again_as_it_was_is_no_change(catalog: Catalog, folder: Path) -> None:
+    write_folder(folder, 3)
+    run(catalog, folder)
+    report = run(catalog, folder, refresh=True)
+    assert (report.files_opened, report.outcomes) == (3, {"unchanged": 3})
+    assert {image.revision for image in catalog.list_images().images} == {1}
+    assert {catalog.artifact("thumbnail", image.id).wanted for image in catalog.list_images().images} == {1}

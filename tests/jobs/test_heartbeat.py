@@ -8,9 +8,8 @@ import pytest
 
 from coverslip.errors import CatalogError
 from coverslip.jobs import Heartbeat
-from coverslip.model.records import Claim
 
-CLAIM = Claim("artifact-1", "thumbnail", "image-1", seen=1, token="t", attempts=0)
+NAME = "artifact-1"
 
 
 class Beats:
@@ -33,7 +32,7 @@ class Beats:
 
 def test_it_beats_until_the_work_ends() -> None:
     beats = Beats(True)
-    with Heartbeat(CLAIM, beats, 0.01) as heartbeat:
+    with Heartbeat(NAME, beats, 0.01) as heartbeat:
         assert beats.enough.wait(10)
         assert not heartbeat.lost
     ended = beats.count
@@ -43,7 +42,7 @@ def test_it_beats_until_the_work_ends() -> None:
 
 def test_a_lost_claim_is_noticed_and_beaten_no_more() -> None:
     beats = Beats(True, False, True)
-    with Heartbeat(CLAIM, beats, 0.01) as heartbeat:
+    with Heartbeat(NAME, beats, 0.01) as heartbeat:
         deadline = time.monotonic() + 10
         while not heartbeat.lost and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -54,7 +53,7 @@ def test_a_lost_claim_is_noticed_and_beaten_no_more() -> None:
 
 def test_trouble_with_the_catalog_is_not_a_loss(caplog: pytest.LogCaptureFixture) -> None:
     beats = Beats(CatalogError("database is locked"), True)
-    with caplog.at_level(logging.WARNING), Heartbeat(CLAIM, beats, 0.01) as heartbeat:
+    with caplog.at_level(logging.WARNING), Heartbeat(NAME, beats, 0.01) as heartbeat:
         assert beats.enough.wait(10)
     assert not heartbeat.lost
     assert "database is locked" in caplog.text
@@ -63,7 +62,7 @@ def test_trouble_with_the_catalog_is_not_a_loss(caplog: pytest.LogCaptureFixture
 def test_short_work_never_beats_and_does_not_wait() -> None:
     beats = Beats(True)
     started = time.monotonic()
-    with Heartbeat(CLAIM, beats, 30):
+    with Heartbeat(NAME, beats, 30):
         pass
     assert time.monotonic() - started < 5
     assert beats.count == 0
@@ -71,6 +70,6 @@ def test_short_work_never_beats_and_does_not_wait() -> None:
 
 def test_it_stops_when_the_work_fails() -> None:
     beats = Beats(True)
-    with pytest.raises(ZeroDivisionError), Heartbeat(CLAIM, beats, 0.01):
+    with pytest.raises(ZeroDivisionError), Heartbeat(NAME, beats, 0.01):
         raise ZeroDivisionError
     assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat artifact-1"]

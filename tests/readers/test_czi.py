@@ -3,6 +3,7 @@
 import struct
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -218,6 +219,30 @@ def test_too_few_pixels_are_not_filled_up(compression: int, tmp_path: Path) -> N
     patch(path, HEADER_BYTES + 32 + 8, "<q", 1000)
     with coverslip.open_image(path) as file, pytest.raises(ReadError, match="short"):
         file.images[0].to_numpy()
+
+
+def pyramid(path: Path, stored_bytes: int) -> tuple[Path, np.ndarray[Any, np.dtype[Any]]]:
+    """Write a scene with one stored level of 8 x 16, of which only so many bytes are there; return the level."""
+    full = np.random.default_rng(2).integers(1, 255, (16, 32)).astype("u1")
+    level = Block(full[::2, ::2], "YX", {"Y": 0, "X": 0}, {"Y": 16, "X": 32}, is_pyramid=True)
+    write(path, [level, Block(full, "YX", {"Y": 0, "X": 0})])
+    patch(path, HEADER_BYTES + 32 + 8, "<q", stored_bytes)
+    return path, level.pixels
+
+
+@no_leak
+@pytest.mark.parametrize("rows", [1, 4, 6])
+def test_too_few_pixels_of_a_pyramid_tile_are_not_filled_up(rows: int, tmp_path: Path) -> None:
+    path, _ = pyramid(tmp_path / "short.czi", rows * 16)
+    with coverslip.open_image(path) as file, pytest.raises(ReadError, match=r"holds .* the directory promises \(8, 16"):
+        file.images[0].to_numpy(level=1)
+
+
+def test_a_pyramid_tile_that_was_rounded_down_is_stretched_by_its_one_row(tmp_path: Path) -> None:
+    path, level = pyramid(tmp_path / "odd.czi", 7 * 16)
+    with coverslip.open_image(path) as file:
+        pixels = file.images[0].to_numpy(level=1)[0, 0, 0]
+    assert np.array_equal(pixels, level[np.arange(8) * 7 // 8])
 
 
 def patch(path: Path, place: int, kind: str, value: int) -> None:

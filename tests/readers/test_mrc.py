@@ -2,15 +2,17 @@ import bz2
 import gzip
 import struct
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import mrcfile
 import numpy as np
 import pytest
 
-from coverslip.errors import ReadError, UnsupportedFormatError
+from coverslip.errors import ReadError, UnreadableFileError, UnsupportedFormatError
 from coverslip.model import ImageMetadata, Region
 from coverslip.readers import open_image, recognise
+from coverslip.readers.mrc.packed import Packed
 from tests.readers.generate_mrc import Array, header, make_mrc, write
 
 
@@ -133,7 +135,7 @@ def test_too_short_and_too_long(tmp_path: Path) -> None:
         open_image(put(tmp_path / "header.mrc", good[:600]))
     packed = put(tmp_path / "short.mrc.gz", gzip.compress(good[:-1]))
     with open_image(packed) as file, pytest.raises(ReadError, match="there are 1279"):
-        file.images[0].plane()
+        file.images[0].plane(z=3)
     longer = put(tmp_path / "long.mrc", good + bytes(7))
     assert "7 bytes longer" in (metadata(longer).note or "")
     assert pixels(longer).shape == (1, 1, 4, 4, 4)
@@ -170,6 +172,59 @@ def test_a_damaged_compressed_file(tmp_path: Path) -> None:
     for name, content in (("broken.gz", b"\x1f\x8bnonsense" * 200), ("broken.bz2", b"BZhnonsense" * 200)):
         with pytest.raises(UnsupportedFormatError):
             open_image(put(tmp_path / name, content))
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress)])
+def test_a_compressed_file_that_promises_the_impossible_is_refused(
+    tmp_path: Path, ending: str, pack: Callable[[bytes], bytes]
+) -> None:
+    path = put(tmp_path / f"bomb.mrc.{ending}", pack(header((4096, 4096, 64), 0) + bytes(1 << 20)))
+    with pytest.raises(ReadError, match=rf"{path.stat().st_size} bytes promise 1073742848 unpacked"):
+        open_image(path)
+
+
+def test_a_small_compressed_file_may_be_as_empty_as_it_likes(tmp_path: Path) -> None:
+    content = header((1024, 1024, 8), 0) + bytes(8 << 20)
+    path = put(tmp_path / "mask.mrc.gz", gzip.compress(content))
+    assert len(content) > 500 * path.stat().st_size
+    assert not pixels(path).any()
+
+
+def test_planes_of_a_compressed_file_in_any_order(tmp_path: Path) -> None:
+    volume = np.random.default_rng(5).integers(-99, 99, (8, 200, 300)).astype("i2")
+    path = put(tmp_path / "a.mrc.gz", gzip.compress(write(tmp_path / "a.mrc", volume).read_bytes()))
+    with open_image(path) as file:
+        for z in (5, 0, 7, 3):
+            assert np.array_equal(file.images[0].plane(z=z), volume[z])
+
+
+def test_the_first_plane_takes_little_space(tmp_path: Path) -> None:
+    content = header((1024, 1024, 32), 0) + np.random.default_rng(5).bytes(32 << 20)
+    path = put(tmp_path / "a.mrc.gz", gzip.compress(content, 1))
+    packed = Packed(path, path.read_bytes()[:2])
+    try:
+        assert packed.up_to(1024 + (1 << 20), len(content)).seek(0, 2) <= 3 << 20
+    finally:
+        packed.close()
+
+
+def test_a_damaged_end_is_noticed_once_everything_is_unpacked_and_every_time(tmp_path: Path) -> None:
+    content = header((40, 40, 4), 1) + np.random.default_rng(3).bytes(40 * 40 * 4 * 2)
+    raw = bytearray(gzip.compress(content))
+    raw[-6] ^= 0xFF  # the checksum
+    with open_image(put(tmp_path / "a.mrc.gz", bytes(raw))) as file:
+        for _ in range(2):
+            with pytest.raises(ReadError, match="CRC"):
+                file.images[0].plane(z=3)
+
+
+def test_without_space_to_unpack_nothing_is_known(tmp_path: Path) -> None:
+    path = put(tmp_path / "huge.mrc.gz", gzip.compress(header((1 << 20, 1 << 20, 32), 2) + bytes(100)))
+    with path.open("r+b") as stream:
+        stream.truncate(1 << 40)  # a hole: it takes no space itself
+    with open_image(path) as file, pytest.raises(UnreadableFileError, match="are free in"):
+        file.images[0].read(0, Region(z=(31, 32), y=((1 << 20) - 1, 1 << 20)))
+    path.unlink()  # whoever copies the folder might write the hole out
 
 
 def test_what_is_not_mrc(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_a_document_of_nonsense_knows_nothing() -> None:
         (),
         None,
         None,
-        {"a": None},
+        {"a": "<3 bytes>"},
     )
 
 

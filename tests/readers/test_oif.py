@@ -7,7 +7,7 @@ import numpy as np
 import oiffile
 import pytest
 
-from coverslip.catalog import Catalog
+from coverslip.derive import open_catalog
 from coverslip.errors import ReadError
 from coverslip.ingest import add
 from coverslip.model import ImageMetadata
@@ -83,7 +83,7 @@ def test_the_planes_of_an_oif_are_its_parts(tmp_path: Path) -> None:
             assert part in file.files
             assert len([item for item in file.files if item.suffix == ".tif"]) == 6
             assert np.array_equal(file.images[0].plane(c=1, z=2), PIXELS[0, 1, 0, 2])
-    with Catalog.open(f"sqlite:///{tmp_path / 'catalog.db'}") as catalog:
+    with open_catalog(f"sqlite:///{tmp_path / 'catalog.db'}") as catalog:
         report = add([path, folder], catalog=catalog)
     assert (report.images, report.outcomes["added"], report.outcomes["part"]) == (1, 1, 7)
     assert report.broken == []

@@ -1,3 +1,4 @@
+import json
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from zarr.storage import LocalStore
 from coverslip.errors import ReadError, UnsupportedFormatError
 from coverslip.model import ImageMetadata, PhysicalSize, Region
 from coverslip.readers import open_image
-from coverslip.readers.ome_zarr.metadata import parse_axes, parse_channels, parse_length, parse_scale, parse_seconds
+from coverslip.readers.ome_zarr.metadata import parse_axes, parse_channels, parse_scale
+from coverslip.readers.units import length, seconds
+from coverslip.readers.vendor_metadata import MAX_DOCUMENT
 from tests.readers.generate_ome_zarr import ZarrFormat, bare, canonical, counted, edit, make_ome_zarr, write_image
 
 
@@ -119,23 +122,23 @@ def test_axes_that_make_no_sense(axes: Any, ndim: int, reason: str) -> None:
 
 
 def test_units() -> None:
-    assert parse_length(2.0, "micrometer") == PhysicalSize(value=2.0, unit="um")
-    assert parse_length(2.0, "Nanometres") == PhysicalSize(value=2.0, unit="nm")
-    assert parse_length(2.0, "angstrom") == PhysicalSize(value=2.0, unit="angstrom")
-    assert parse_length(2.0, "inch") == PhysicalSize(value=2.0, unit="in")
-    assert parse_length(2.0, "decimeter") == PhysicalSize(value=2e5, unit="um")
-    assert parse_length(2.0, "mm") == PhysicalSize(value=2.0, unit="mm")
+    assert length(2.0, "micrometer") == PhysicalSize(value=2.0, unit="um")
+    assert length(2.0, "Nanometres") == PhysicalSize(value=2.0, unit="nm")
+    assert length(2.0, "angstrom") == PhysicalSize(value=2.0, unit="angstrom")
+    assert length(2.0, "inch") == PhysicalSize(value=2.0, unit="in")
+    assert length(2.0, "decimeter") == PhysicalSize(value=20.0, unit="cm")
+    assert length(2.0, "mm") == PhysicalSize(value=2.0, unit="mm")
     for unit in (None, "pixel", "", "second"):
-        assert parse_length(2.0, unit) is None
-    assert parse_length(0.0, "micrometer") is None
-    assert [parse_seconds(3.0, unit) for unit in ("second", "millisecond", "minute", "s", "hours")] == [
+        assert length(2.0, unit) is None
+    assert length(0.0, "micrometer") is None
+    assert [seconds(3.0, unit) for unit in ("second", "millisecond", "minute", "s", "hours")] == [
         3.0,
         pytest.approx(0.003),
         180.0,
         3.0,
         10800.0,
     ]
-    assert [parse_seconds(value, unit) for value, unit in ((1.0, None), (0.0, "second"), (1.0, "meter"))] == [None] * 3
+    assert [seconds(value, unit) for value, unit in ((1.0, None), (0.0, "second"), (1.0, "meter"))] == [None] * 3
 
 
 def test_scales_are_multiplied_and_nonsense_is_unknown() -> None:
@@ -244,7 +247,7 @@ def test_long_tables_in_attributes_are_cut(tmp_path: Path) -> None:
     path = write_image(tmp_path / "a.zarr", counted(8, 8), "yx")
     edit(path / ".zattrs", table=list(range(5000)), limit=float("nan"))
     attributes = metadata(path).vendor["attributes"]
-    assert len(attributes["table"]) == 1000
+    assert attributes["table"] == [*range(1000), "(left out: 4000 more)"]
     assert attributes["limit"] is None
 
 
@@ -257,3 +260,12 @@ def test_real_plates_and_broken_ones(samples: Path) -> None:
         open_image(samples / "bad" / "broken_v05.ome.zarr")
     with pytest.raises(UnsupportedFormatError):
         open_image(samples / "ome-zarr" / "plain-v3" / "data.zarr")
+
+
+def test_attributes_of_any_size_become_a_bounded_document(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "a.zarr", counted(8, 8), "yx")
+    edit(path / ".zattrs", text="x" * 1_000_000, wide={f"key {i}": i for i in range(20_000)}, kept="small")
+    vendor = metadata(path).vendor
+    assert len(json.dumps(vendor)) <= MAX_DOCUMENT
+    assert vendor["attributes"]["kept"] == "small"
+    assert vendor["array"]["shape"] == [8, 8]

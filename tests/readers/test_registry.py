@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 import tifffile
 
-from coverslip.errors import CoverslipError, MissingDependencyError, ReadError, UnsupportedFormatError
+from coverslip.errors import (
+    CoverslipError,
+    MislabelledFileError,
+    MissingDependencyError,
+    ReadError,
+    UnreadableFileError,
+    UnsupportedFormatError,
+)
 from coverslip.model import Probe, Region
 from coverslip.readers import extensions, formats, install_command, open_image, readers, recognise
 from tests.readers.generate_czi import make_czi
@@ -166,8 +173,17 @@ def test_an_unknown_file_says_what_was_seen_and_tried(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("ending", [".czi", ".nd2", ".lif", ".tif", ".ome.tiff", ".mrc", ".zarr"])
 def test_content_that_is_something_else(tmp_path: Path, content: bytes, hint: str, ending: str) -> None:
-    with pytest.raises(UnsupportedFormatError, match=hint):
+    with pytest.raises(MislabelledFileError, match=hint):
         open_image(put(tmp_path / f"image{ending}", content))
+
+
+@pytest.mark.parametrize("name", ["notes.xyz", "tif", "image.tif.part", "archive.zip"])
+def test_a_name_that_promises_nothing_is_not_mislabelled(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.czi").mkdir()
+    for path in (put(tmp_path / name, b"PK\x03\x04" + bytes(40)), put(tmp_path / "x", b""), tmp_path / "folder.czi"):
+        with pytest.raises(UnsupportedFormatError) as caught:
+            open_image(path)
+        assert not isinstance(caught.value, MislabelledFileError)
 
 
 @pytest.mark.parametrize("ending", [".czi", ".nd2", ".lif", ".tif", ".mrc", ".zarr"])
@@ -184,12 +200,12 @@ def test_an_empty_file_that_promises_no_image_is_unknown_not_broken(tmp_path: Pa
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ReadError, match=r"nowhere\.tif: there is no such file"):
+    with pytest.raises(UnreadableFileError, match=r"nowhere\.tif: there is no such file"):
         open_image(tmp_path / "nowhere.tif")
-    with pytest.raises(ReadError, match=r"below\.tif: cannot be read"):
+    with pytest.raises(UnreadableFileError, match=r"below\.tif: cannot be read"):
         open_image(put(tmp_path / "file", b"x") / "below.tif")
     (tmp_path / "link.mrc").symlink_to(tmp_path / "gone.mrc")
-    with pytest.raises(ReadError, match="there is no such file"):
+    with pytest.raises(UnreadableFileError, match="there is no such file"):
         open_image(tmp_path / "link.mrc")
 
 
@@ -205,7 +221,7 @@ def test_a_file_without_permission(open_folder: Path) -> None:
     path = write(open_folder / "secret.mrc", np.ones((2, 3), "i2"))
     assert recognise(path) is not None
     path.chmod(0)
-    with unprivileged(), pytest.raises(ReadError, match=r"secret\.mrc: permission denied"):
+    with unprivileged(), pytest.raises(UnreadableFileError, match=r"secret\.mrc: permission denied"):
         open_image(path)
 
 
@@ -216,16 +232,16 @@ def test_folders_and_chunks_without_permission(open_folder: Path) -> None:
     with open_image(path) as file:
         # A chunk that may not be read is no missing chunk: it must not come out as the fill value.
         chunk.chmod(0)
-        with unprivileged(), pytest.raises(ReadError, match="Permission denied"):
+        with unprivileged(), pytest.raises(UnreadableFileError, match="Permission denied"):
             file.images[0].plane()
     (path / ".zattrs").chmod(0)
-    with unprivileged(), pytest.raises(ReadError, match="Permission denied"):
+    with unprivileged(), pytest.raises(UnreadableFileError, match="Permission denied"):
         open_image(path)
     path.chmod(0)
-    with unprivileged(), pytest.raises(ReadError, match=r"secret\.zarr: the folder cannot be looked into"):
+    with unprivileged(), pytest.raises(UnreadableFileError, match=r"secret\.zarr: the folder cannot be looked into"):
         open_image(path)
     open_folder.chmod(0)
-    with unprivileged(), pytest.raises(ReadError, match="permission denied"):
+    with unprivileged(), pytest.raises(UnreadableFileError, match="permission denied"):
         open_image(path)
 
 
@@ -318,11 +334,46 @@ def test_a_package_that_lacks_another_one_is_named_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "raised", ["KeyError('Dimensions')", "MemoryError()", "RecursionError()", "OSError(5, 'I/O error')"]
+    "raised", ["KeyError('Dimensions')", "MemoryError()", "RecursionError()", "OSError('no errno')", "OSError(22, 'x')"]
 )
 def test_whatever_a_reader_raises_becomes_a_read_error(tmp_path: Path, raised: str) -> None:
-    with installed(tmp_path, opening=f"raise {raised}") as path, pytest.raises(ReadError, match=r"data\.bin: opening"):
+    with installed(tmp_path, opening=f"raise {raised}") as path, pytest.raises(ReadError) as caught:
         open_image(path)
+    assert str(caught.value).startswith(f"{path}: opening")
+    assert not isinstance(caught.value, UnreadableFileError)
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "raise OSError(5, 'I/O error')",
+        "import errno; raise OSError(errno.ESTALE, 'Stale file handle')",
+        "import errno; raise OSError(errno.ETIMEDOUT, 'Connection timed out')",
+        "raise OSError(24, 'Too many open files')",
+        "raise RuntimeError('library') from PermissionError(13, 'Permission denied')",
+        "from coverslip.errors import ReadError; raise ReadError(f'{path}: no luck') from OSError(5, 'I/O error')",
+        "from coverslip.errors import ReadError; raise ReadError('no luck') from OSError(5, 'I/O error')",
+        "path.unlink(); path.open()",
+    ],
+)
+def test_a_disk_in_trouble_says_nothing_about_the_file(tmp_path: Path, opening: str) -> None:
+    with installed(tmp_path, opening=opening) as path, pytest.raises(UnreadableFileError, match=r"data\.bin: "):
+        open_image(path)
+
+
+def test_a_part_that_a_file_names_and_that_is_missing_is_damage(tmp_path: Path) -> None:
+    with installed(tmp_path, opening="path.with_name('other.bin').open()") as path:
+        with pytest.raises(ReadError, match=r"other\.bin") as caught:
+            open_image(path)
+        assert not isinstance(caught.value, UnreadableFileError)
+
+
+def test_what_a_reader_raises_is_in_the_log_with_its_place(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="coverslip.readers")
+    with installed(tmp_path, opening="path.misspelled()") as path, pytest.raises(ReadError, match="AttributeError"):
+        open_image(path)
+    assert "path.misspelled()" in caplog.text
+    assert {record.levelname for record in caplog.records} == {"DEBUG"}
 
 
 def test_a_reader_that_breaks_its_promises_is_caught(tmp_path: Path) -> None:

@@ -5,20 +5,26 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coverslip.readers.vendor_metadata import (
+    MAX_DOCUMENT,
     MAX_LIST,
     MAX_TEXT,
     bounded,
     element_document,
     json_document,
+    mean_step,
     moment,
     number,
     optional,
     parse_xml,
     positive,
     seconds_since_epoch,
+    vendor_document,
     words,
 )
 
@@ -52,7 +58,8 @@ def test_xml_documents_are_bounded() -> None:
 def test_foreign_values_become_json() -> None:
     value = {1: float("nan"), "b": b"raw", "t": (1, 2.5, None, True), "o": object(), "l": list(range(MAX_LIST + 1))}
     document = json_document(value)
-    assert document == {"1": None, "b": None, "t": [1, 2.5, None, True], "o": None, "l": list(range(MAX_LIST))}
+    cut = [*range(MAX_LIST), "(left out: 1 more)"]
+    assert document == {"1": None, "b": "<3 bytes>", "t": [1, 2.5, None, True], "o": None, "l": cut}
     json.dumps(document, allow_nan=False)
 
 
@@ -63,12 +70,64 @@ def test_large_documents_keep_their_small_parts() -> None:
         "c": 1,
     }
     cut = bounded(document, 1000)
-    assert len(json.dumps(cut)) <= 1100
+    assert len(json.dumps(cut)) <= 1000
     assert cut["a"]["small"] == "kept"
     assert cut["a"]["large"].startswith("(left out: 5")
     assert cut["b"][0] == {"first": "kept"}
     assert cut["c"] == 1
     assert bounded(document, 100_000) is document
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {f"key number {i}": i for i in range(20_000)},
+        {f"key number {i}": "x" * 100 for i in range(20_000)},
+        {f"key {i}": {f"inner {j}": "y" * 50 for j in range(200)} for i in range(200)},
+        {"k" * 300_000: 1},
+        [{"a": "x" * 300_000}] * 3,
+        [[[["x" * 99] * 99] * 99] * 9] * 9,
+        "x" * 300_000,
+        {"\u00e9" * 9: ["\u00e9" * 99] * 9999, "small": 1},
+    ],
+)
+@pytest.mark.parametrize("budget", [MAX_DOCUMENT, 5000, 500, 61, 10])
+def test_no_document_is_larger_than_its_budget(document: Any, budget: int) -> None:
+    cut = bounded(document, budget)
+    assert len(json.dumps(cut)) <= budget
+
+
+def test_what_there_is_no_room_for_is_told() -> None:
+    cut = bounded({f"key number {i}": i for i in range(20_000)})
+    assert len(cut) > 5000
+    assert cut["..."] == f"(left out: {20_001 - len(cut)} more)"
+    assert cut["key number 7"] == 7
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=300),
+        lambda inner: st.lists(inner, max_size=30) | st.dictionaries(st.text(max_size=30), inner, max_size=30),
+        max_leaves=200,
+    ),
+    st.integers(4, 3000),
+)
+def test_any_document_fits_any_budget(document: Any, budget: int) -> None:
+    assert len(json.dumps(bounded(document, budget))) <= budget
+
+
+def test_documents_hold_nothing_that_a_database_refuses() -> None:
+    found = vendor_document({"nul\0": "a\0b", "half": "\ud800", "big": 1 << 99_999, "nan": float("nan")})
+    assert (found["nul"], found["half"], found["nan"]) == ("ab", "?", None)
+    assert found["big"].startswith("0x8000")
+    json.dumps(found, allow_nan=False).encode()
+    assert vendor_document([1]) == {}
+
+
+def test_records_of_numpy_are_documents() -> None:
+    layout = np.dtype([("name", "S8"), ("cell", [("x", "f4"), ("y", "f4")]), ("axes", "i2", 3)])
+    record = np.array([(b"Titan", (1.5, np.nan), (1, 2, 3))], layout)[0]
+    assert json_document(record) == {"name": "Titan", "cell": {"x": 1.5, "y": None}, "axes": [1, 2, 3]}
 
 
 @pytest.mark.parametrize(
@@ -114,6 +173,19 @@ def test_words(value: object, expected: str | None) -> None:
 )
 def test_moments(text: object, expected: datetime | None) -> None:
     assert moment(text) == expected
+
+
+def test_moments_in_formats_of_a_vendor() -> None:
+    assert moment(" 13/02/2024 10:11:12\0", ("%d/%m/%Y %H:%M:%S",)) == datetime(2024, 2, 13, 10, 11, 12)
+    assert moment("13/02/2024 10:11:12") is None
+    assert moment(datetime(2024, 2, 13)) == datetime(2024, 2, 13)
+
+
+@pytest.mark.parametrize(
+    ("times", "step"), [([1.0, 2.0, 5.0], 2.0), ([1.0], None), ([], None), ([2.0, 1.0], None), ([1.0, 1.0], None)]
+)
+def test_mean_steps(times: list[float], step: float | None) -> None:
+    assert mean_step(times) == step
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,9 @@ def _unpack_member(package: tarfile.TarFile, member: tarfile.TarInfo, folder: Pa
         archive.extractall(target, filter="tar")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this process."""
+    """One Chromium for the tests of a module: while Playwright runs, asyncio.run() cannot, which other tests need."""
     executable, environment = find_chromium()
     expect.set_options(timeout=PATIENCE_MS)
     with pytest.MonkeyPatch.context() as patch, sync_playwright_on(patch) as chromium:

@@ -2,15 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from coverslip.api import errors, events, health, images, uploads, views, zarr
+from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
 from coverslip.api.guard import Guard
 from coverslip.api.open_files import OpenFiles
@@ -20,12 +22,15 @@ from coverslip.api.rooms import Rooms
 from coverslip.api.sharing import Sharing
 from coverslip.api.stores import Stores
 from coverslip.catalog import Catalog
-from coverslip.derive import KINDS, VERSIONS, Builder
+from coverslip.cleanup import sweep_uploads
+from coverslip.derive import Builder, open_catalog
 from coverslip.settings import Settings
 from coverslip.storage import open_storage
 
 IDLE_SECONDS = 60.0
 """Image files nobody has looked at for so long are closed."""
+SWEEP_SECONDS = 600.0
+"""How often somebody looks for what a process that was killed has left of an upload."""
 
 
 def create_app(settings: Settings, *, build_in_background: bool = True, page_folder: Path = PAGE_FOLDER) -> FastAPI:
@@ -66,10 +71,10 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
 
 async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_background: bool) -> Rooms:
     """Open everything the routes need; the stack closes it in the opposite order."""
-    catalog = await run_in_threadpool(Catalog.open, settings.catalog_url, kinds=KINDS, versions=VERSIONS)
+    catalog = await run_in_threadpool(open_catalog, settings.catalog_url)
     stack.push_async_callback(run_in_threadpool, catalog.close)
     storage = await run_in_threadpool(open_storage, settings.artifacts_url)
-    await run_in_threadpool(uploads.sweep, catalog, settings.uploads_folder)
+    await run_in_threadpool(sweep_uploads, catalog, settings.uploads_folder)
     builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds)
     files = OpenFiles()
     stack.push_async_callback(run_in_threadpool, files.close)
@@ -78,8 +83,9 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     wake = threading.Event()
     if build_in_background:
         stack.enter_context(_building(builder, settings.workers, wake))
-    await stack.enter_async_context(_running(feed, files))
-    return Rooms(settings, catalog, storage, files, pictures, Stores(catalog, files), feed, wake)
+    await stack.enter_async_context(_running(feed, _close_idle(files), _sweep(catalog, settings.uploads_folder)))
+    checks = Checks(catalog, storage)
+    return Rooms(settings, catalog, storage, files, pictures, Stores(catalog, files), feed, wake, checks)
 
 
 @contextmanager
@@ -97,10 +103,10 @@ def _building(builder: Builder, threads: int, wake: threading.Event) -> Iterator
 
 
 @asynccontextmanager
-async def _running(feed: EventFeed, files: OpenFiles) -> AsyncIterator[None]:
+async def _running(feed: EventFeed, *others: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run the loops of the event loop's own thread for the time of a ``with`` statement."""
     async with asyncio.TaskGroup() as tasks:
-        loops = [tasks.create_task(feed.run()), tasks.create_task(_close_idle(files))]
+        loops = [tasks.create_task(loop) for loop in (feed.run(), *others)]
         try:
             yield
         finally:
@@ -113,3 +119,9 @@ async def _close_idle(files: OpenFiles) -> None:
     while True:
         await asyncio.sleep(IDLE_SECONDS / 2)
         await run_in_threadpool(files.close_idle, IDLE_SECONDS)
+
+
+async def _sweep(catalog: Catalog, uploads_folder: Path) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        await run_in_threadpool(sweep_uploads, catalog, uploads_folder)

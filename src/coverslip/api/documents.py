@@ -92,7 +92,7 @@ class Uploaded(BaseModel):
 class Deleted(BaseModel):
     """The answer to a deletion."""
 
-    message: str = "Image deleted; restore it with POST /api/images/{id}/restore"
+    message: str
     id: str
 
 
@@ -138,6 +138,11 @@ def shown(path: str) -> str:
     return path.encode(errors="surrogateescape").decode(errors="replace")
 
 
+def _tidy(micrometers: float | None) -> float | None:
+    """Return a length without the noise of converting units: 0.1, not 0.09999999999999999."""
+    return None if micrometers is None else float(f"{micrometers:.12g}")
+
+
 def image_stack(record: ImageRecord) -> ImageStack:
     """Return the document of one image."""
     meta = record.metadata
@@ -150,9 +155,9 @@ def image_stack(record: ImageRecord) -> ImageStack:
         depth=meta.size_z,
         channels=meta.size_c,
         bit_depth=meta.bit_depth,
-        pixel_size_x=x,
-        pixel_size_y=y,
-        pixel_size_z=z,
+        pixel_size_x=_tidy(x),
+        pixel_size_y=_tidy(y),
+        pixel_size_z=_tidy(z),
         metadata=summary(record),
     )
 
@@ -201,7 +206,7 @@ def full_metadata(record: ImageRecord) -> FullMetadata:
         **dict(meta),
         id=record.id,
         filename=shown(record.filename),
-        voxel_size_um=VoxelSize(x=x, y=y, z=z),
+        voxel_size_um=VoxelSize(x=_tidy(x), y=_tidy(y), z=_tidy(z)),
         memory_size_mb=meta.get_memory_size_mb(),
         use_lazy_loading=meta.should_use_lazy_loading(),
     )

@@ -20,6 +20,7 @@ from coverslip.errors import (
     CoverslipError,
     ImageLoadError,
     InvalidRequestError,
+    MislabelledFileError,
     MissingDependencyError,
     NotFoundError,
     ReadError,
@@ -27,6 +28,7 @@ from coverslip.errors import (
     SettingsError,
     StorageError,
     TooLargeError,
+    UnreadableFileError,
     UnsupportedFormatError,
 )
 
@@ -46,12 +48,14 @@ class Answer(NamedTuple):
 
 
 ANSWERS: Mapping[type[CoverslipError], Answer] = {
+    MislabelledFileError: Answer(400, "unsupported-format", "This is not the kind of file that its name says"),
     UnsupportedFormatError: Answer(400, "unsupported-format", "This file format is not supported"),
     InvalidRequestError: Answer(400, "invalid-request", "The request makes no sense"),
     RegionError: Answer(400, "outside-image", "The request lies outside the image"),
     NotFoundError: Answer(404, "not-found", "There is nothing here"),
     ConflictError: Answer(409, "conflict", "The request contradicts the present state"),
     TooLargeError: Answer(413, "too-large", "This is larger than the server accepts"),
+    UnreadableFileError: Answer(422, "unreadable-file", "The file could not be looked at"),
     ReadError: Answer(422, "unreadable-file", "The file is damaged, incomplete or unreadable"),
     MissingDependencyError: Answer(500, "missing-dependency", "A package this file needs is not installed"),
     ImageLoadError: Answer(422, "unreadable-file", "The file cannot be read as an image"),

@@ -80,12 +80,17 @@ class EventFeed:
         cursor = after
         self._join(newest)
         try:
-            if cursor > newest or await self._misses_some(cursor):
+            if cursor > newest:
                 yield on_gap(newest)
                 cursor = newest
             while not self._closed:
                 news = self._news
                 batch = await self._after(cursor)
+                if batch and batch[0].seq > cursor + 1:
+                    # also in mid-stream: one transaction may write more events than the catalog keeps
+                    cursor = await run_in_threadpool(self._catalog.last_event)
+                    yield on_gap(cursor)
+                    continue
                 for event in batch:
                     yield event
                     cursor = event.seq
@@ -103,6 +108,8 @@ class EventFeed:
         assert self._last is not None, "nobody has joined"
         found = await run_in_threadpool(self._catalog.events_after, self._last, BATCH)
         if found:
+            if found[0].seq > self._last + 1:
+                self._recent.clear()  # what is kept in memory has no gaps
             self._recent.extend(found)
             self._last = found[-1].seq
             self._tell()
@@ -114,12 +121,6 @@ class EventFeed:
         if self._recent and self._recent[0].seq <= cursor + 1:
             return [event for event in self._recent if event.seq > cursor]
         return await run_in_threadpool(self._catalog.events_after, cursor, BATCH)
-
-    async def _misses_some(self, cursor: int) -> bool:
-        if cursor == self._last:
-            return False
-        following = await run_in_threadpool(self._catalog.events_after, cursor, 1)
-        return bool(following) and following[0].seq > cursor + 1
 
     def _join(self, newest: int) -> None:
         if self._listeners == 0:

@@ -101,7 +101,7 @@ def delete_image(rooms: InRooms, image_id: str) -> Deleted:
     record = rooms.catalog.get_image(image_id)
     rooms.catalog.delete_image(image_id)
     rooms.files.forget(record.path)
-    return Deleted(id=image_id)
+    return Deleted(message=f"Image deleted; restore it with POST /api/images/{image_id}/restore", id=image_id)
 
 
 @router.post("/{image_id}/restore", response_model=ImageStack, responses=responses(404, 409, 503))

@@ -3,11 +3,11 @@
 import asyncio
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import get_args
 from weakref import WeakValueDictionary
 
 import anyio
@@ -15,11 +15,13 @@ import cv2
 import numpy as np
 from anyio.to_thread import run_sync
 from numpy.typing import NDArray
+from starlette.requests import ClientDisconnect
 
 from coverslip import render
 from coverslip.api.open_files import Identity, OpenFiles
+from coverslip.api.patience import HasGone, Patience, stays, turn, watching
 from coverslip.catalog import Catalog
-from coverslip.derive import VERSIONS, Builder
+from coverslip.derive import VERSIONS, Builder, GivenUp, InterruptibleImage
 from coverslip.errors import BuildError, ReadError, StorageError
 from coverslip.model import CanRead, RenderSpec
 from coverslip.model.records import ArtifactRecord, ImageRecord
@@ -30,12 +32,11 @@ DRAWING_VERSION = 1
 """Raise it when ``render`` draws the same choice differently."""
 KEPT_BYTES = 64 << 20
 AT_ONCE = 4
-"""Pictures drawn or awaited at the same time. They have threads of their own: a page that asks for a hundred
-thumbnails must not keep the list or an upload waiting."""
+"""Thumbnails fetched or built at the same time, and as many other pictures drawn. They have threads of their own: a
+page that asks for a hundred thumbnails must not keep the list or an upload waiting, nor large pictures the thumbnails.
+"""
 
 WHEN_CHANGED = "when a file has changed, let the catalog know: coverslip add PATH"
-
-MEDIA_TYPES: tuple[MediaType, ...] = get_args(MediaType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Pictures:
     files
         Opens the others.
     build_seconds
-        How long a request waits for a thumbnail that has to be built first.
+        How long a request may take, be it that a thumbnail has to be built or another picture to be drawn.
     """
 
     def __init__(self, catalog: Catalog, builder: Builder, files: OpenFiles, *, build_seconds: float) -> None:
@@ -91,10 +92,19 @@ class Pictures:
         self._build_seconds = build_seconds
         self._cache = ByteCache()
         self._drawing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._fetching = anyio.CapacityLimiter(AT_ONCE)
         self._at_work = anyio.CapacityLimiter(AT_ONCE)
         self._files = files
 
-    async def get(self, image_id: str, spec: RenderSpec, media_type: MediaType, known: str | None) -> Picture:
+    async def get(
+        self,
+        image_id: str,
+        spec: RenderSpec,
+        media_type: MediaType,
+        known: str | None,
+        *,
+        has_gone: HasGone = stays,
+    ) -> Picture:
         """Return one picture of one image.
 
         Parameters
@@ -107,6 +117,8 @@ class Pictures:
             How to encode it.
         known
             The ``If-None-Match`` header of the request.
+        has_gone
+            Asked now and then while a picture is drawn; nobody goes on drawing for a client that has gone.
 
         Raises
         ------
@@ -117,7 +129,7 @@ class Pictures:
         ReadError
             The file cannot be read.
         BuildError
-            The thumbnail could not be built, or not in time.
+            The picture could not be built or drawn, or not in time.
         """
         if spec == RenderSpec():
             return await self._thumbnail(image_id, media_type, known)
@@ -126,10 +138,18 @@ class Pictures:
         def draw(image: CanRead) -> bytes:
             return render.encode(render.draw(image, spec), media_type)
 
-        return await self.made(image_id, f"{spec.digest}-{DRAWING_VERSION}-{kind}", media_type, known, draw)
+        name = f"{spec.digest}-{DRAWING_VERSION}-{kind}"
+        return await self.made(image_id, name, media_type, draw, known=known, has_gone=has_gone)
 
     async def made(
-        self, image_id: str, name: str, media_type: str, known: str | None, make: Callable[[CanRead], bytes]
+        self,
+        image_id: str,
+        name: str,
+        media_type: str,
+        make: Callable[[CanRead], bytes],
+        *,
+        known: str | None,
+        has_gone: HasGone = stays,
     ) -> Picture:
         """Return anything that is made from the pixels of one image, kept and served like a picture.
 
@@ -141,10 +161,12 @@ class Pictures:
             Says what is made; part of the ETag. Another name for everything that would be other bytes.
         media_type
             Of the bytes.
+        make
+            Makes the bytes, in a thread. It is given up between two reads when the time is up.
         known
             The ``If-None-Match`` header of the request.
-        make
-            Makes the bytes, in a thread.
+        has_gone
+            Asked now and then meanwhile; nobody goes on for a client that has gone.
 
         Raises
         ------
@@ -153,59 +175,67 @@ class Pictures:
         ReadError
             The file cannot be read.
         BuildError
-            Too many others are being made.
+            Not in time.
         CoverslipError
             Whatever ``make`` raises.
         """
+        patience = Patience(time.monotonic() + self._build_seconds)
         record = await run_sync(self._catalog.get_image, image_id)
         identity = await run_sync(Identity.of, record.path, record.revision)
         etag = f'"{identity.tag}-{record.index}-{name}"'
         if is_known(etag, known):
             return Picture(etag, media_type, None)
         key = f"{record.id} {etag}"
-        # several requests for one thing that is not there yet make it once
-        async with self._drawing.setdefault(key, asyncio.Lock()):
-            data = self._cache.get(key)
-            if data is None:
-                data = await self._in_time(partial(self._make, record, identity, make))
-                self._cache.put(key, data)
+        lock = self._drawing.setdefault(key, asyncio.Lock())
+        try:
+            # several requests for one thing that is not there yet make it once
+            async with watching(patience, has_gone), turn(lock, patience):
+                data = self._cache.get(key)
+                if data is None:
+                    async with turn(self._at_work, patience):
+                        data = await _in_thread(partial(self._make, record, identity, make, patience))
+                    self._cache.put(key, data)
+        except GivenUp as error:
+            if patience.gone.is_set():
+                raise ClientDisconnect from error
+            raise BuildError(
+                f"this picture is not drawn within {self._build_seconds:g} seconds (COVERSLIP_BUILD_SECONDS)"
+            ) from error
         return Picture(etag, media_type, data)
 
     async def _thumbnail(self, image_id: str, media_type: MediaType, known: str | None) -> Picture:
+        patience = Patience(time.monotonic() + self._build_seconds)
         artifact = await run_sync(self._catalog.artifact, THUMBNAIL, image_id)
         if artifact.is_fresh(VERSIONS[THUMBNAIL]):
             etag = _thumbnail_tag(artifact, media_type)
             data = self._cache.get(etag)
             if data is not None or is_known(etag, known):
                 return Picture(etag, media_type, None if is_known(etag, known) else data)
-        artifact, made = await self._in_time(partial(self._built, image_id, media_type))
+        async with turn(self._fetching, patience):
+            artifact, made = await _in_thread(partial(self._built, image_id, media_type, patience))
         etag = _thumbnail_tag(artifact, media_type)
         self._cache.put(etag, made)
         return Picture(etag, media_type, made)
 
-    async def _in_time[T](self, make: Callable[[], T]) -> T:
-        """Return ``make()``, run in one of the few threads for pictures; the time waited for a thread counts."""
-        try:
-            with anyio.fail_after(self._build_seconds):
-                await self._at_work.acquire()
-        except TimeoutError as error:
-            raise BuildError("many pictures are being made at the moment; ask again in a few seconds") from error
-        try:
-            return await run_sync(make, limiter=anyio.CapacityLimiter(1))
-        finally:
-            self._at_work.release()
-
-    def _built(self, image_id: str, media_type: MediaType) -> tuple[ArtifactRecord, bytes]:
-        artifact, data = self._builder.read_artifact(THUMBNAIL, image_id, self._build_seconds)
+    def _built(self, image_id: str, media_type: MediaType, patience: Patience) -> tuple[ArtifactRecord, bytes]:
+        artifact, data = self._builder.read_artifact(THUMBNAIL, image_id, patience.seconds_left)
         if artifact.media_type != media_type:
             data = render.encode(_decode(data), media_type)
         return artifact, data
 
-    def _make(self, record: ImageRecord, identity: Identity, make: Callable[[CanRead], bytes]) -> bytes:
+    def _make(
+        self, record: ImageRecord, identity: Identity, make: Callable[[CanRead], bytes], patience: Patience
+    ) -> bytes:
+        """Return what was made, or raise ``GivenUp`` between two reads when the patience is over."""
         with self._files.borrow(identity) as file:
             if record.index >= len(file.images):
                 raise ReadError(f"{record.path}: image {record.index + 1} of the file is gone; {WHEN_CHANGED}")
-            return make(file.images[record.index])
+            return make(InterruptibleImage(file.images[record.index], patience.is_over))
+
+
+async def _in_thread[T](make: Callable[[], T]) -> T:
+    """Return ``make()``, run in a thread that no other request needs; whoever calls has had a turn."""
+    return await run_sync(make, limiter=anyio.CapacityLimiter(1))
 
 
 def negotiate(accept: str | None) -> MediaType:
@@ -221,7 +251,7 @@ def negotiate(accept: str | None) -> MediaType:
         allowed = [quality for name, quality in wishes if name in ("image/*", "*/*")]
         return (max(named), True) if named else (max(allowed, default=0.0), False)
 
-    best = max(MEDIA_TYPES, key=preference)
+    best = max(render.MEDIA_TYPES, key=preference)
     return best if preference(best)[0] > 0 else "image/png"
 
 

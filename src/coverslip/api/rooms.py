@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
 from coverslip.api.open_files import OpenFiles
 from coverslip.api.pictures import Pictures
@@ -28,6 +29,7 @@ class Rooms:
     feed: EventFeed
     wake: threading.Event
     """Set when there is something new to build."""
+    checks: Checks
 
 
 async def rooms_of(request: Request) -> Rooms:

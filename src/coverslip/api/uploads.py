@@ -3,11 +3,9 @@
 import asyncio
 import logging
 import os
-import time
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from coverslip.api.errors import responses
 from coverslip.api.form import FIELD, FileForm, boundary_of, safe_name
 from coverslip.api.rooms import InRooms
 from coverslip.catalog import Catalog
+from coverslip.cleanup import Original
 from coverslip.errors import (
     CatalogError,
     ImageLoadError,
@@ -29,7 +28,7 @@ from coverslip.errors import (
 )
 from coverslip.ingest import add_upload
 from coverslip.model.records import ImageRecord
-from coverslip.storage import publish_file
+from coverslip.storage import hold, publish_file
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["images"])
@@ -37,8 +36,6 @@ router = APIRouter(tags=["images"])
 CHUNK_BYTES = 1 << 20
 FORM_BYTES = 1 << 16
 """How much longer than its file a request may be."""
-ABANDONED_SECONDS = 3600.0
-"""An upload without a sign of life for so long belongs to a process that was killed."""
 DRAIN_SECONDS = 5.0
 """How long a request that is refused is read on: a browser shows the answer only after it has sent everything."""
 
@@ -58,34 +55,6 @@ BODY: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """The places one upload takes on its way.
-
-    ``<id>.part`` grows while bytes arrive; ``<id>/<name>`` is the published original; ``<id>.pending`` holds the
-    address of the catalog and lies there from before the original is published until the catalog knows it. A folder
-    without such a mark is never swept, whatever the catalog of the day says.
-    """
-
-    folder: Path
-    id: str
-
-    @property
-    def part(self) -> Path:
-        """What has arrived so far."""
-        return self.folder / f"{self.id}.part"
-
-    @property
-    def mark(self) -> Path:
-        """Says that the catalog may not know the original yet."""
-        return self.folder / f"{self.id}.pending"
-
-    @property
-    def home(self) -> Path:
-        """Folder of the published original."""
-        return self.folder / self.id
-
-
 @router.post(
     "/api/images/upload",
     status_code=201,
@@ -95,47 +64,26 @@ class Incoming:
 )
 async def upload(request: Request, rooms: InRooms) -> Uploaded:
     """Upload one image file. It is in the library when the answer comes; its thumbnail follows."""
-    incoming = Incoming(rooms.settings.uploads_folder, str(uuid.uuid4()))
-    try:
-        name = await _receive(request, incoming, rooms.settings.max_upload_bytes)
-        records = await run_in_threadpool(_publish, rooms.catalog, incoming, name)
-    finally:
-        with suppress(OSError):  # the sweep of a later start removes what cannot be removed now
-            incoming.part.unlink(missing_ok=True)
+    incoming = Original(rooms.settings.uploads_folder, str(uuid.uuid4()))
+    with ExitStack() as held:
+        try:
+            name = await _receive(request, incoming.part, held, rooms.settings.max_upload_bytes)
+            records = await run_in_threadpool(_publish, rooms.catalog, incoming, name)
+        finally:
+            with suppress(OSError):  # the next sweep removes what cannot be removed now
+                incoming.part.unlink(missing_ok=True)
     rooms.wake.set()
     images = [image_stack(record) for record in records]
     return Uploaded(id=images[0].id, image_stack=images[0], images=images)
 
 
-def sweep(catalog: Catalog, folder: Path, older_than_seconds: float = ABANDONED_SECONDS) -> int:
-    """Remove what killed processes left of uploads, and return how many files that were.
-
-    An original goes only when it carries the mark of this very catalog and the catalog does not know it. What
-    cannot be decided or removed now is left for another time.
-    """
-    before = time.time() - older_than_seconds
-    removed = 0
-    for path in sorted(folder.glob("*.part")) + sorted(folder.glob("*.pending")):
-        try:
-            if path.stat().st_mtime > before:
-                continue
-            if path.suffix == ".part":
-                path.unlink()
-                removed += 1
-            elif path.read_bytes() == catalog.url.encode():
-                removed += _settle(catalog, Incoming(folder, path.stem))
-        except (CatalogError, OSError) as error:
-            log.warning("%s is left for the next start: %s", path, error)
-    return removed
-
-
-async def _receive(request: Request, incoming: Incoming, limit: int) -> str:
-    """Write the file of the request to its temporary place and return its name."""
+async def _receive(request: Request, part: Path, held: ExitStack, limit: int) -> str:
+    """Write the file of the request to its temporary place, which is then held, and return its name."""
     form = FileForm(boundary_of(request.headers.get("content-type")))
     body = request.stream()
     try:
         _check_size(int(request.headers.get("content-length", "0")), limit + FORM_BYTES, limit)
-        await _write(body, form, incoming.part, limit)
+        await _write(body, form, part, held, limit)
         return safe_name(form.finish())
     except TooLargeError:
         if "expect" not in request.headers:
@@ -143,11 +91,12 @@ async def _receive(request: Request, incoming: Incoming, limit: int) -> str:
         raise
 
 
-async def _write(body: AsyncIterator[bytes], form: FileForm, part: Path, limit: int) -> None:
+async def _write(body: AsyncIterator[bytes], form: FileForm, part: Path, held: ExitStack, limit: int) -> None:
     received = 0
     try:
         await run_in_threadpool(part.parent.mkdir, parents=True, exist_ok=True)
-        stream = await run_in_threadpool(part.open, "xb")
+        await run_in_threadpool(held.enter_context, hold(part))
+        stream = await run_in_threadpool(part.open, "r+b")
         try:
             async for piece in body:
                 received += len(piece)
@@ -180,7 +129,7 @@ def _check_size(size: int, allowed: int, limit: int) -> None:
         )
 
 
-def _publish(catalog: Catalog, incoming: Incoming, name: str) -> tuple[ImageRecord, ...]:
+def _publish(catalog: Catalog, incoming: Original, name: str) -> tuple[ImageRecord, ...]:
     """Publish the received file under its name and catalog it; on any failure nothing of it is left.
 
     Raises
@@ -191,50 +140,31 @@ def _publish(catalog: Catalog, incoming: Incoming, name: str) -> tuple[ImageReco
         The file could not be kept or cataloged.
     """
     final = incoming.home / name
+    with ExitStack() as held:
+        try:
+            held.enter_context(incoming.marked(catalog))
+            incoming.home.mkdir()
+            publish_file(incoming.part, final)
+        except OSError as error:
+            incoming.remove()
+            raise StorageError(f"the upload could not be kept: {error.strerror or error}") from error
+        try:
+            return add_upload(catalog, final)
+        except ImageLoadError as error:
+            raise _about(error, incoming, name) from error
+        finally:
+            _settle_quietly(catalog, incoming)
+
+
+def _settle_quietly(catalog: Catalog, incoming: Original) -> None:
+    """Settle; where the catalog does not answer, the mark stays and the next sweep settles it."""
     try:
-        incoming.mark.write_bytes(catalog.url.encode())
-        incoming.home.mkdir()
-        publish_file(incoming.part, final)
-    except OSError as error:
-        _remove(incoming)
-        raise StorageError(f"the upload could not be kept: {error.strerror or error}") from error
-    try:
-        return add_upload(catalog, final)
-    except ImageLoadError as error:
-        raise _about(error, incoming, name) from error
-    finally:
-        _settle_quietly(catalog, incoming)
-
-
-def _settle(catalog: Catalog, incoming: Incoming) -> int:
-    """Remove the original when the catalog says that it does not know it; otherwise remove only the mark."""
-    if catalog.assets_under(str(incoming.home)):
-        incoming.mark.unlink(missing_ok=True)
-        return 0
-    return _remove(incoming)
-
-
-def _settle_quietly(catalog: Catalog, incoming: Incoming) -> None:
-    """Settle; where the catalog does not answer, the mark stays and the next start settles it."""
-    try:
-        _settle(catalog, incoming)
+        incoming.settle(catalog)
     except (CatalogError, OSError) as error:
-        log.warning("%s is left for the next start: %s", incoming.home, error)
+        log.warning("%s is left for another time: %s", incoming.home, error)
 
 
-def _remove(incoming: Incoming) -> int:
-    """Remove the published original, its folder and the mark, in this order; return how many originals that were."""
-    removed = 0
-    if incoming.home.is_dir() and not incoming.home.is_symlink():
-        for path in incoming.home.iterdir():
-            path.unlink(missing_ok=True)
-            removed += 1
-        incoming.home.rmdir()
-    incoming.mark.unlink(missing_ok=True)
-    return removed
-
-
-def _about(error: ImageLoadError, incoming: Incoming, name: str) -> ImageLoadError:
+def _about(error: ImageLoadError, incoming: Original, name: str) -> ImageLoadError:
     """Return the error in words for the one who sent the file: with its name, without our folders."""
     text = str(error).replace(f"{incoming.home}{os.sep}", "")
     if isinstance(error, MissingDependencyError):

@@ -20,10 +20,11 @@ from coverslip.api.choices import (
     Whole,
 )
 from coverslip.api.errors import responses
-from coverslip.api.pictures import MEDIA_TYPES, Picture, negotiate
+from coverslip.api.pictures import Picture, negotiate
 from coverslip.api.rooms import InRooms, Rooms
 from coverslip.model import CanRead, RenderSpec
 from coverslip.model.render import MediaType
+from coverslip.render import MEDIA_TYPES
 from coverslip.render.cut import cut, pack
 from coverslip.render.measure import histogram, percentiles, sample
 
@@ -157,8 +158,7 @@ async def get_region(
         return pack(cut(image, query.crop(), t=spec.t, z=spec.z, channels=spec.channels, limit=MOST_BYTES), form)
 
     media_type = "image/tiff" if form == "tiff" else "application/octet-stream"
-    known = request.headers.get("if-none-match")
-    return _answer(await rooms.pictures.made(image_id, f"{spec.digest}-{form}", media_type, known, make))
+    return await _made(rooms, image_id, f"{spec.digest}-{form}", media_type, make, request)
 
 
 @_route("/{image_id}/histogram", ("application/json",))
@@ -183,8 +183,7 @@ async def get_histogram(
         return document.model_dump_json().encode()
 
     name = f"histogram-{query.channel}-{query.bins}-{query.t}-{query.z}"
-    known = request.headers.get("if-none-match")
-    return _answer(await rooms.pictures.made(image_id, name, "application/json", known, make))
+    return await _made(rooms, image_id, name, "application/json", make, request)
 
 
 @_route("/{image_id}/stats", ("application/json",))
@@ -198,8 +197,7 @@ async def get_stats(rooms: InRooms, image_id: str, query: Annotated[StatsQuery, 
         return Stats(channels=stats).model_dump_json().encode()
 
     name = f"stats-{chosen}-{query.t}-{query.z}".replace(" ", "")
-    known = request.headers.get("if-none-match")
-    return _answer(await rooms.pictures.made(image_id, name, "application/json", known, make))
+    return await _made(rooms, image_id, name, "application/json", make, request)
 
 
 def _stats(image: CanRead, c: int, t: int | None, z: int | None) -> ChannelStats:
@@ -230,7 +228,16 @@ def _projected(query: MipQuery, kind: str) -> RenderSpec:
 async def _picture(rooms: Rooms, image_id: str, form: Format | None, spec: RenderSpec, request: Request) -> Response:
     """Answer with a picture in the kind that the address or else the Accept header names."""
     media_type = negotiate(request.headers.get("accept")) if form is None else _MEDIA_TYPES[form]
-    return _answer(await rooms.pictures.get(image_id, spec, media_type, request.headers.get("if-none-match")))
+    known = request.headers.get("if-none-match")
+    return _answer(await rooms.pictures.get(image_id, spec, media_type, known, has_gone=request.is_disconnected))
+
+
+async def _made(
+    rooms: Rooms, image_id: str, name: str, media_type: str, make: Callable[[CanRead], bytes], request: Request
+) -> Response:
+    """Answer with something else that is made from pixels."""
+    known, has_gone = request.headers.get("if-none-match"), request.is_disconnected
+    return _answer(await rooms.pictures.made(image_id, name, media_type, make, known=known, has_gone=has_gone))
 
 
 def _answer(picture: Picture) -> Response:

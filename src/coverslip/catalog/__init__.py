@@ -3,9 +3,9 @@
 ``Catalog`` is the front door; ``docs/catalog.md`` explains the tables.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Self
 
 from coverslip.catalog.address import parse_address
@@ -14,7 +14,7 @@ from coverslip.catalog.assets import Assets
 from coverslip.catalog.database import Database, utc_now
 from coverslip.catalog.events import Events
 from coverslip.catalog.health import Health
-from coverslip.catalog.images import THUMBNAIL, Images
+from coverslip.catalog.images import Images
 from coverslip.catalog.opening import prepare
 from coverslip.catalog.sync import Sync
 
@@ -32,8 +32,7 @@ class Catalog(Assets, Sync, Images, Artifacts, Events, Health):
         cls,
         url: str,
         *,
-        kinds: Iterable[str] = (THUMBNAIL,),
-        versions: Mapping[str, int] = MappingProxyType({}),
+        versions: Mapping[str, int],
         clock: Callable[[], datetime] = utc_now,
     ) -> Self:
         """Return the catalog at an address, created or brought up to date first.
@@ -42,11 +41,9 @@ class Catalog(Assets, Sync, Images, Artifacts, Events, Health):
         ----------
         url
             ``sqlite:///path`` or ``postgresql://user:password@host/name``.
-        kinds
-            Artifacts that every image has.
         versions
-            Present recipe version of each kind, by which lists say whether a thumbnail is fresh. Of a kind that
-            is not in it, only the counters are asked.
+            Present recipe version of each kind of artifact that every image has. No default: who opens a catalog
+            without a kind would add images without that kind's rows. ``derive.open_catalog`` knows them all.
         clock
             Tells the time, aware. Machines that share a catalog need clocks that agree within a lease.
 
@@ -58,7 +55,7 @@ class Catalog(Assets, Sync, Images, Artifacts, Events, Health):
         database = Database(parse_address(url), clock)
         try:
             prepare(database)
-            catalog = cls(database, kinds, versions)
+            catalog = cls(database, versions)
             catalog._complete()
         except BaseException:
             database.close()
@@ -69,6 +66,10 @@ class Catalog(Assets, Sync, Images, Artifacts, Events, Health):
     def url(self) -> str:
         """The address, without a password: safe to show."""
         return self._database.address.shown
+
+    def now(self) -> datetime:
+        """Return the time that leases, back-off and tombstones are compared with; aware."""
+        return self._clock()
 
     def close(self) -> None:
         """Close every connection. Safe to call twice."""

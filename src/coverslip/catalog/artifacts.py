@@ -74,12 +74,19 @@ class Artifacts(Part):
             free.append(_is_past(Artifact.next_try_at, now))
         if image_id is not None:
             free.append(Artifact.image_id == image_id)
+        ways = [
+            _select_claimable().where(way, *free) for way in (_is_behind(versions), *_are_of_older_recipes(versions))
+        ]
+        with self._database.reading() as connection:
+            # idle builders ask all the time, and SQLite has one writer
+            if not any(connection.execute(way.limit(1)).first() for way in ways):
+                return []
         with self._database.writing() as connection:
             picked: list[Any] = []
-            for is_stale in (_is_behind(versions), *_are_of_other_recipes(versions)):
+            for way in ways:
                 if len(picked) < limit:
-                    wanted = _select_claimable().where(is_stale, *free).limit(limit - len(picked))
-                    picked += connection.execute(wanted).all()
+                    locking = way.limit(limit - len(picked)).with_for_update(skip_locked=True, of=Artifact)
+                    picked += connection.execute(locking).all()
             token = new_id()
             lease = {"lease_until": now + timedelta(seconds=lease_seconds), "token": token}
             for ids in chunks(row.id for row in picked):
@@ -146,8 +153,8 @@ _NO_LEASE: Mapping[str, None] = {"lease_until": None, "token": None}
 
 
 def is_stale(versions: Mapping[str, int]) -> ColumnElement[bool]:
-    """Return the condition for what may not be shown as current: changed since, or built by another recipe."""
-    return or_(Artifact.built < Artifact.wanted, *_are_of_other_recipes(versions))
+    """Return the condition for what may not be shown as current: changed since, or built by an older recipe."""
+    return or_(Artifact.built < Artifact.wanted, *_are_of_older_recipes(versions))
 
 
 def new_artifacts(image_ids: Iterable[str], kinds: Iterable[str], now: datetime) -> list[dict[str, Any]]:
@@ -211,27 +218,26 @@ def _is_behind(versions: Mapping[str, int]) -> ColumnElement[bool]:
     return and_(Artifact.built < Artifact.wanted, Artifact.kind.in_(list(versions)))
 
 
-def _are_of_other_recipes(versions: Mapping[str, int]) -> list[ColumnElement[bool]]:
-    """Return the conditions for what has seen every change, but was built by an older or newer recipe.
+def _are_of_older_recipes(versions: Mapping[str, int]) -> list[ColumnElement[bool]]:
+    """Return the conditions for what has seen every change, but was built by an older recipe.
 
-    One range of an index each: no database answers "is not", or all of them together, by looking into an index.
+    What a newer one built is fresh: while two versions of Coverslip run, they would build each other's artifacts
+    for ever. One range of an index each: no database answers all of them together by looking into an index.
     """
     return [
-        and_(Artifact.built >= Artifact.wanted, Artifact.kind == kind, differs)
+        and_(Artifact.built >= Artifact.wanted, Artifact.kind == kind, Artifact.version < version)
         for kind, version in versions.items()
-        for differs in (Artifact.version < version, Artifact.version > version)
     ]
 
 
 def _select_claimable() -> Select[str, str, str, int, int]:
-    """Return the query for artifacts of images that can be read, longest stale first, skipping what others lock."""
+    """Return the query for artifacts of images that can be read, longest stale first."""
     return (
         select(Artifact.id, Artifact.kind, Artifact.image_id, Artifact.wanted, Artifact.attempts)
         .join(Image, Image.id == Artifact.image_id)
         .join(Asset, Asset.id == Image.asset_id)
         .where(Image.deleted_at.is_(None), Image.missing_since.is_(None), Asset.missing_since.is_(None))
         .order_by(Artifact.marked_at, Image.place.desc(), Artifact.id)
-        .with_for_update(skip_locked=True, of=Artifact)
     )
 
 

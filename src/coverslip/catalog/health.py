@@ -26,7 +26,7 @@ class Health(Part):
         Parameters
         ----------
         versions
-            Present recipe version of each kind; an artifact built by another one is stale.
+            Present recipe version of each kind; an artifact built by an older one is stale.
         """
         with self._database.reading() as connection:
             return CatalogCounts(

@@ -99,7 +99,11 @@ def _locked(path: Path, database: Database) -> Iterator[None]:
 
 
 def _switch_to_wal(database: Database, path: Path) -> None:
-    """Let readers and the writer work at the same time, for good: the mode is kept in the file."""
+    """Let readers and the writer work at the same time, for good: the mode is kept in the file.
+
+    To be done by one at a time: others get "database is locked" at once, whatever their timeout (seen by 2 % of
+    six threads on one new file).
+    """
     try:
         with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
             (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()

@@ -28,16 +28,14 @@ class Part:
     ----------
     database
         Hands out transactions.
-    kinds
-        Artifacts that every image has.
     versions
-        Present recipe version of each kind, as far as known.
+        Present recipe version of each kind of artifact that every image has.
     """
 
-    def __init__(self, database: Database, kinds: Iterable[str], versions: Mapping[str, int]) -> None:
+    def __init__(self, database: Database, versions: Mapping[str, int]) -> None:
         self._database = database
-        self._kinds = tuple(kinds)
         self._versions = dict(versions)
+        self._kinds = tuple(versions)
 
     @property
     def _clock(self) -> Callable[[], datetime]:

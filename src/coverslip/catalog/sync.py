@@ -27,7 +27,8 @@ class Sync(Part):
 
         Images keep their identity: the image of the same index in the same path is the same image, updated in
         place. Images that a file no longer has, or that can no longer be read, become missing. Deleted images are
-        updated too, without events, and stay deleted.
+        updated too, without events, and stay deleted. What is written again as it was (another process was faster, or
+        somebody asked for everything to be read again) is no change.
 
         Parameters
         ----------
@@ -46,10 +47,14 @@ class Sync(Part):
         work = _Work(self._clock(), self._kinds)
         with self._database.writing() as connection:
             missing = _lock_missing(connection, latest)
+            same = _written_before(connection, latest)
             ids = _write_assets(connection, latest, read_by)
+            _hand_over(connection, latest, ids)
             before = _images_by_asset(connection, ids.values())
             changes = {
-                path: work.take(item, ids[path], before[ids[path]], was_missing=path in missing)
+                path: Change(ids[path], rows_written=1)
+                if path in same
+                else work.take(item, ids[path], before[ids[path]], was_missing=path in missing)
                 for path, item in latest.items()
             }
             work.write(connection)
@@ -162,11 +167,33 @@ def _lock_missing(connection: Connection, paths: Iterable[str]) -> set[str]:
     return missing
 
 
+def _written_before(connection: Connection, items: Mapping[str, SyncItem]) -> set[str]:
+    """Return the paths whose content and images are in the catalog just as they are to be written.
+
+    Only where the checksum is known, and never for sets of files, whose other files it says nothing about.
+    """
+    wholes = {item.part_of for item in items.values()}
+    may_be = [path for path, item in items.items() if item.images and item.seen.checksum and path not in wholes]
+    there: dict[str, list[Any]] = defaultdict(list)
+    for some in chunks(may_be):
+        wanted = select(Asset.path, Asset.checksum, Image.document, Image.vendor, Image.missing_since)
+        wanted = wanted.join(Image, Image.asset_id == Asset.id).where(
+            Asset.path.in_(some), Asset.missing_since.is_(None)
+        )
+        for row in connection.execute(wanted.where(Asset.state == "ok").order_by(Asset.path, Image.index)):
+            there[row.path].append((row.checksum, row.missing_since, row.document, row.vendor))
+    return {
+        path
+        for path in may_be
+        if there[path] == [(items[path].seen.checksum, None, *to_documents(image)) for image in items[path].images]
+    }
+
+
 def _write_assets(connection: Connection, items: Mapping[str, SyncItem], read_by: str) -> dict[str, str]:
     """Write one row a path and return the identifiers by path. Where a file came from never changes."""
     statement = upsert(connection, Asset)
     new = statement.excluded
-    names = ("is_folder", "size", "mtime_ns", "checksum", "state", "reason", "read_by")
+    names = ("is_folder", "size", "mtime_ns", "checksum", "state", "reason", "part_of", "read_by")
     statement = statement.on_conflict_do_update(
         index_elements=[Asset.path], set_={**{name: new[name] for name in names}, "missing_since": null()}
     )
@@ -175,6 +202,21 @@ def _write_assets(connection: Connection, items: Mapping[str, SyncItem], read_by
         return {}
     written = connection.execute(statement.returning(Asset.path, Asset.id), rows)
     return {row.path: row.id for row in written}
+
+
+def _hand_over(connection: Connection, items: Mapping[str, SyncItem], ids: Mapping[str, str]) -> None:
+    """Let images follow when a set turns out to begin with another file than the one they were cataloged under.
+
+    Only to a file that has no images yet: an image is never merged with another one.
+    """
+    heirs = {ids[path]: ids.get(kept_path(item.part_of)) for path, item in items.items() if item.part_of is not None}
+    having: set[str] = set()
+    for some in chunks(dict.fromkeys(asset for pair in heirs.items() for asset in pair if asset is not None)):
+        having |= set(connection.scalars(select(Image.asset_id).where(Image.asset_id.in_(some)).distinct()))
+    for part, heir in heirs.items():
+        if part in having and heir is not None and heir not in having:
+            connection.execute(update(Image).where(Image.asset_id == part).values(asset_id=heir))
+            having.add(heir)
 
 
 def _asset_row(item: SyncItem, read_by: str) -> dict[str, Any]:
@@ -189,6 +231,7 @@ def _asset_row(item: SyncItem, read_by: str) -> dict[str, Any]:
         "checksum": seen.checksum,
         "state": item.state,
         "reason": item.reason,
+        "part_of": item.part_of,
         "read_by": read_by,
     }
 

@@ -134,6 +134,7 @@ class Asset(Base):
     checksum: Mapped[str | None]
     state: Mapped[str]
     reason: Mapped[str | None]
+    part_of: Mapped[str | None] = mapped_column(PathText())
     read_by: Mapped[str]
     missing_since: Mapped[datetime | None]
 

@@ -1,5 +1,6 @@
 """Removal of records and of bytes that are ours. Plan first, then apply."""
 
-from coverslip.cleanup.purge import plan_purge, purge
+from coverslip.cleanup.purge import Removed, plan_purge, plan_sweep, purge, sweep_artifacts
+from coverslip.cleanup.uploads import Original, sweep_uploads
 
-__all__ = ["plan_purge", "purge"]
+__all__ = ["Original", "Removed", "plan_purge", "plan_sweep", "purge", "sweep_artifacts", "sweep_uploads"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 
 import typer
 
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     A command is imported only when it is the one asked for: numpy, zarr, SQLAlchemy and FastAPI together take two
     seconds, which help and typing errors should not cost.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be text
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = words[0] if words else "--help"
     if name in ("--help", "-h", "help"):

@@ -1,5 +1,6 @@
 """``coverslip add PATH...``."""
 
+import json
 import signal
 import threading
 from dataclasses import asdict
@@ -10,26 +11,27 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from coverslip.catalog import Catalog
-from coverslip.cli.output import amount, console
+from coverslip.cli.output import amount, console, one_line
+from coverslip.derive import open_catalog
 from coverslip.ingest import AddItem, AddReport, add
 from coverslip.settings import Settings
 
 
 def run(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders are walked.")],
+    paths: Annotated[list[Path], typer.Argument(readable=False, help="Files and folders; folders are walked.")],
     workers: Annotated[int, typer.Option(min=1, max=64, help="Files opened at the same time.")] = 4,
     refresh: Annotated[bool, typer.Option(help="Open every file again, changed or not.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Catalog image files where they lie. Exit code 1 when some files of a known format cannot be read."""
+    """Catalog image files where they lie. Exit code 1 when something that should be an image could not be read."""
     settings = Settings.load()
-    with Catalog.open(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url) as catalog:
         report = add_with_progress(paths, catalog, settings, workers=workers, refresh=refresh)
     if as_json:
         _print_json(report)
     else:
         print_report(report)
-    raise typer.Exit(130 if report.stopped else 1 if report.broken else 0)
+    raise typer.Exit(130 if report.stopped else 0 if report.is_sound else 1)
 
 
 def add_with_progress(
@@ -46,18 +48,19 @@ def add_with_progress(
     stopping = threading.Event()
     usual = signal.signal(signal.SIGINT, lambda _number, _frame: stopping.set())
     try:
-        with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        screen = console(stderr=True)
+        with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
             task = progress.add_task("reading metadata", total=None)
 
             def tell(item: AddItem) -> None:
-                progress.update(task, advance=1, description=f"{item.outcome:9s} {Path(item.path).name[:48]}")
+                progress.update(task, advance=1, description=f"{item.outcome:9s} {one_line(Path(item.path).name)[:48]}")
 
             return add(
                 paths,
                 catalog=catalog,
                 workers=workers,
                 refresh=refresh,
-                skip=[settings.home.absolute()],
+                skip=settings.own_folders,
                 on_item=tell,
                 should_stop=stopping.is_set,
             )
@@ -66,7 +69,7 @@ def add_with_progress(
 
 
 def print_report(report: AddReport) -> None:
-    """Print what a run of ``add`` did, broken files with their reasons last."""
+    """Print what a run of ``add`` did, what could not be read with its reasons last."""
     out = console()
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in report.outcomes.most_common())
     out.print(f"{amount(report.files_seen, 'file')} seen{f': {counts}' if counts else ''}.")
@@ -74,17 +77,17 @@ def print_report(report: AddReport) -> None:
         f"{amount(report.files_opened, 'file')} opened, {amount(report.images, 'image')} read, "
         f"{amount(report.rows_written, 'row')} written."
     )
-    for title, paths in (("Missing (kept in the catalog)", report.missing), ("Could not be listed", report.unreadable)):
-        if paths:
+    for title, lines in (
+        ("Missing (kept in the catalog)", report.missing),
+        ("Could not be looked at (left as they were)", [item.reason or item.path for item in report.unreadable]),
+        ("Broken", [item.reason or item.path for item in report.broken]),
+    ):
+        if lines:
             out.print(f"{title}:")
-            for path in paths:
-                out.print(f"  {path}")
-    if report.broken:
-        out.print("Broken:")
-        for item in report.broken:
-            out.print(f"  {item.reason or item.path}")
+        for line in lines:
+            out.print(f"  {one_line(line)}")
 
 
 def _print_json(report: AddReport) -> None:
     document = asdict(report) | {"outcomes": dict(report.outcomes)}
-    console().print_json(data=document)
+    typer.echo(json.dumps(document, indent=2))

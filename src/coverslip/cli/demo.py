@@ -7,16 +7,19 @@ from typing import Annotated
 
 import typer
 
-from coverslip.catalog import Catalog
 from coverslip.cli.add import add_with_progress, print_report
 from coverslip.cli.output import amount, console
 from coverslip.cli.serve import serve
 from coverslip.demo import make_library
+from coverslip.derive import open_catalog
+from coverslip.errors import NotFoundError
 from coverslip.settings import Settings
 
 
 def run(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Your own files or folders instead of the demo.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(readable=False, help="Your own files or folders instead of the demo.")
+    ] = None,
     folder: Annotated[Path, typer.Option(help="Where the demo library and its catalog are kept.")] = Path(
         "coverslip-demo"
     ),
@@ -27,6 +30,9 @@ def run(
     out = console()
     if paths:
         shown = [path.absolute() for path in paths]
+        for path in shown:
+            if not path.exists():
+                raise NotFoundError(f"{path}: there is no such file or folder")
         name = "own-" + hashlib.sha256("\n".join(map(str, shown)).encode()).hexdigest()[:8]
     else:
         name, library = "demo", folder.absolute() / "library"
@@ -35,7 +41,7 @@ def run(
         out.print(f"  {amount(len(made), 'file')} ready")
         shown = [library]
     settings = Settings.load(home=folder.absolute() / f"{name}-home", port=_free_port(port))
-    with Catalog.open(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url) as catalog:
         print_report(add_with_progress(shown, catalog, settings, workers=4))
     if show:
         serve(settings)

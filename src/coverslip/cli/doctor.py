@@ -9,8 +9,8 @@ from importlib.resources import files
 import typer
 from rich.console import Console
 
-from coverslip.catalog import Catalog
 from coverslip.cli.output import console
+from coverslip.derive import open_catalog
 from coverslip.errors import CoverslipError
 from coverslip.readers import formats, install_command
 from coverslip.settings import Settings
@@ -53,7 +53,7 @@ def _check(out: Console, title: str, check: Callable[[], None]) -> bool:
 
 
 def _check_catalog(settings: Settings) -> None:
-    with Catalog.open(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url) as catalog:
         catalog.check()
 
 

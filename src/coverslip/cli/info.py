@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from coverslip.cli.output import amount, console, size_text
+from coverslip.cli.output import amount, console, one_line, size_text
 from coverslip.model import ImageMetadata
 from coverslip.readers import open_image
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="An image file or OME-Zarr folder.")],
+    file: Annotated[Path, typer.Argument(readable=False, help="An image file or OME-Zarr folder.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all metadata, the vendor's included, as JSON.")
     ] = False,
@@ -30,11 +30,11 @@ def run(
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     out = console()
-    out.print(f"{file}: {amount(len(images), 'image')}, read by {reader}")
+    out.print(f"{one_line(str(file))}: {amount(len(images), 'image')}, read by {reader}")
     for number, meta in enumerate(images):
-        out.print(f"\n[{number}] {meta.name}")
+        out.print(f"\n[{number}] {one_line(meta.name)}")
         for title, text in _facts(meta):
-            out.print(f"  {title:<12} {text}")
+            out.print(f"  {title:<12} {one_line(text)}")
 
 
 def _facts(meta: ImageMetadata) -> list[tuple[str, str]]:

@@ -33,6 +33,14 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, highlight=False, soft_wrap=True)
 
 
+def one_line(text: str) -> str:
+    """Return text that any terminal can show on one line: what cannot be printed is spelled as an escape."""
+    escaped = (
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
+    )
+    return "".join(escaped)
+
+
 def exit_code(error: CoverslipError) -> int:
     """Return the exit code for an error."""
     return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
@@ -40,7 +48,7 @@ def exit_code(error: CoverslipError) -> int:
 
 def say_error(error: CoverslipError) -> None:
     """Print an error as one sentence, without a traceback."""
-    console(stderr=True).print(f"coverslip: {error}")
+    console(stderr=True).print(f"coverslip: {one_line(str(error))}")
 
 
 def amount(count: int, noun: str) -> str:

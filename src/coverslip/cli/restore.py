@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from coverslip.catalog import Catalog
 from coverslip.cli.output import amount, console
+from coverslip.derive import open_catalog
 from coverslip.settings import Settings
 
 
 def run(ids: Annotated[list[str], typer.Argument(help="Ids of deleted images.")]) -> None:
     """Bring deleted images back, with the ids they had."""
-    with Catalog.open(Settings.load().catalog_url) as catalog:
+    with open_catalog(Settings.load().catalog_url) as catalog:
         for image_id in ids:
             catalog.restore_image(image_id)
     console().print(f"{amount(len(ids), 'image')} restored.")

@@ -8,8 +8,10 @@ import uvicorn
 
 from coverslip.api import create_app
 from coverslip.cli.output import console
+from coverslip.derive import open_catalog
 from coverslip.errors import SettingsError
 from coverslip.settings import Settings
+from coverslip.storage import open_storage
 
 
 def run(
@@ -29,7 +31,11 @@ def serve(settings: Settings, *, build: bool = True) -> None:
     ------
     SettingsError
         The address cannot be listened on.
+    CatalogError, StorageError
+        The catalog or the storage cannot be opened.
     """
+    with open_catalog(settings.catalog_url):  # says what is wrong in a sentence, before there is an address
+        open_storage(settings.artifacts_url)
     listener = _listen(settings)
     app = create_app(settings, build_in_background=build)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5, server_header=False)

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from coverslip.catalog import Catalog
-from coverslip.cli.output import console
-from coverslip.derive import VERSIONS
+from coverslip.cli.output import console, one_line
+from coverslip.derive import VERSIONS, open_catalog
 from coverslip.settings import Settings
 
 
@@ -17,7 +16,7 @@ def run(
 ) -> None:
     """Show what the catalog holds and what waits to be built."""
     settings = Settings.load()
-    with Catalog.open(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url) as catalog:
         counts = catalog.counts(VERSIONS)
         problems = catalog.problems(broken)
         place = catalog.url
@@ -34,4 +33,4 @@ def run(
         f"({counts.artifacts_building:,} being built, {counts.artifacts_failed:,} failed and waiting to be tried again)"
     )
     for asset in problems:
-        out.print(f"  broken: {asset.reason or asset.path}")
+        out.print(f"  broken: {one_line(asset.reason or asset.path)}")

@@ -8,21 +8,13 @@ import typer
 from coverslip.cli.output import console
 from coverslip.errors import InvalidRequestError, RegionError
 from coverslip.model import RenderSpec
-from coverslip.model.render import MediaType
 from coverslip.readers import open_image
-from coverslip.render import draw, encode
+from coverslip.render import ENDINGS, draw, encode
 from coverslip.storage import write_file
-
-MEDIA_TYPES: dict[str, MediaType] = {
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-}
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="An image file or OME-Zarr folder.")],
+    file: Annotated[Path, typer.Argument(readable=False, help="An image file or OME-Zarr folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write: .png, .webp or .jpg.")],
     *,
     size: Annotated[int, typer.Option(min=1, max=8192, help="Largest width and height in pixels.")] = 256,
@@ -32,15 +24,18 @@ def run(
     channels: Annotated[str | None, typer.Option(help="Channel numbers, such as 0,2; all unless given.")] = None,
 ) -> None:
     """Draw a picture of an image file."""
-    media_type = MEDIA_TYPES.get(out.suffix.lower())
+    media_type = ENDINGS.get(out.suffix.lower())
     if media_type is None:
-        known = ", ".join(sorted(MEDIA_TYPES))
+        known = ", ".join(sorted(ENDINGS))
         raise InvalidRequestError(f"{out}: the ending decides the format and must be one of {known}")
     spec = RenderSpec(width=size, height=size, z=z, t=t, channels=_numbers(channels))
     with open_image(file) as opened:
         if image >= len(opened.images):
             raise RegionError(f"{file}: there is no image {image}; the file has {len(opened.images)}, counted from 0")
-        picture = draw(opened.images[image], spec)
+        try:
+            picture = draw(opened.images[image], spec)
+        except RegionError as error:
+            raise RegionError(f"{file}: {error}") from error
     write_file(out, encode(picture, media_type))
     console().print(f"{out}: {picture.shape[1]} x {picture.shape[0]} pixels")
 

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from coverslip.catalog import Catalog
 from coverslip.cli.output import amount, console
-from coverslip.derive import Builder
+from coverslip.derive import Builder, open_catalog
 from coverslip.settings import Settings
 from coverslip.storage import open_storage
 
@@ -19,7 +18,7 @@ def run(
 ) -> None:
     """Build artifacts that are out of date, until Ctrl-C. Any number of workers may run."""
     settings = Settings.load()
-    with Catalog.open(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url) as catalog:
         builder = Builder(catalog, open_storage(settings.artifacts_url), lease_seconds=settings.lease_seconds)
         if until_done:
             count = _drain(builder)

@@ -1,7 +1,20 @@
 """Everything a person looks at that is made from an image: which kinds there are, and building them once."""
 
 from coverslip.derive.builder import Builder, Outcome, retry_delay
-from coverslip.derive.kinds import KINDS, VERSIONS, Kind, OpenSource
+from coverslip.derive.kinds import KINDS, VERSIONS, Kind, OpenSource, open_catalog
 from coverslip.derive.serving import current
+from coverslip.derive.sources import GivenUp, InterruptibleImage
 
-__all__ = ["KINDS", "VERSIONS", "Builder", "Kind", "OpenSource", "Outcome", "current", "retry_delay"]
+__all__ = [
+    "KINDS",
+    "VERSIONS",
+    "Builder",
+    "GivenUp",
+    "InterruptibleImage",
+    "Kind",
+    "OpenSource",
+    "Outcome",
+    "current",
+    "open_catalog",
+    "retry_delay",
+]

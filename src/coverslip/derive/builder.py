@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Literal
 
@@ -31,12 +31,8 @@ IDLE_SECONDS = 2.0
 POLL_SECONDS = (0.05, 0.25)
 """First and longest pause between two looks at an artifact that another process builds."""
 
-ABANDONED_SECONDS = 24 * 3600.0
-
-
-def utc_now() -> datetime:
-    """Return the present in UTC."""
-    return datetime.now(UTC)
+DAY_SECONDS = 24 * 3600.0
+"""How old unfinished work in the storage must be to be abandoned, and how often somebody looks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +72,6 @@ class Builder:
         How long a claim outlives its builder.
     kinds
         The recipes.
-    now
-        The present, with a time zone.
     """
 
     def __init__(
@@ -87,14 +81,12 @@ class Builder:
         *,
         lease_seconds: float,
         kinds: Mapping[str, Kind] = KINDS,
-        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._catalog = catalog
         self._storage = storage
         self._lease = lease_seconds
         self._kinds = kinds
         self._versions = {name: kind.version for name, kind in kinds.items()}
-        self._now = now
         self._asked = KeyedLocks()
 
     def build_next(
@@ -181,10 +173,8 @@ class Builder:
         wake
             Set by whoever has made something stale.
         """
-        try:
-            self._storage.sweep(ABANDONED_SECONDS)
-        except StorageError as error:
-            log.warning("abandoned files of killed processes could not be removed: %s", error)
+        # a thread of its own that nobody waits for: a sweep lists everything, which takes minutes in a large bucket
+        threading.Thread(target=self._sweep_daily, args=(should_stop,), name="storage sweep", daemon=True).start()
         run_workers(
             lambda: self.build_next(should_stop=should_stop.is_set) is not None,
             threads=threads,
@@ -192,6 +182,14 @@ class Builder:
             idle_seconds=IDLE_SECONDS,
             wake=wake,
         )
+
+    def _sweep_daily(self, should_stop: threading.Event) -> None:
+        while not should_stop.is_set():
+            try:
+                self._storage.sweep(DAY_SECONDS)
+            except StorageError as error:
+                log.warning("abandoned files of killed processes could not be removed: %s", error)
+            should_stop.wait(DAY_SECONDS)
 
     def _build_until(self, kind: str, image_id: str, deadline: float) -> ArtifactRecord:
         """Build, or wait for whoever builds; the caller is the only one of this process to do so."""
@@ -216,7 +214,7 @@ class Builder:
     def _build(self, claim: Claim, should_stop: Callable[[], bool]) -> Outcome:
         """Build what was claimed. The one place where any exception at all becomes a row in the catalog."""
         beat = partial(self._catalog.heartbeat, claim, self._lease)
-        heartbeat = Heartbeat(claim, beat, self._lease / 3)
+        heartbeat = Heartbeat(claim.artifact_id, beat, self._lease / 3)
         try:
             with heartbeat:
                 built = self._make(claim, lambda: heartbeat.lost or should_stop())
@@ -274,7 +272,7 @@ class Builder:
         if record.error is None or record.next_try_at is None or record.attempts == 0:
             return
         failed_at = record.next_try_at - timedelta(seconds=retry_delay(record.attempts - 1))
-        if self._now() - failed_at < timedelta(seconds=EXPLICIT_RETRY_SECONDS):
+        if self._catalog.now() - failed_at < timedelta(seconds=EXPLICIT_RETRY_SECONDS):
             raise BuildError(record.error, retryable=False)
 
     def _refuse_missing(self, image_id: str) -> None:

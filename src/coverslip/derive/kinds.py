@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+from coverslip.catalog import Catalog
 from coverslip.model import CanRead, RenderSpec
 from coverslip.model.records import ImageRecord
 from coverslip.render import draw, encode
@@ -80,3 +81,14 @@ KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (Thumb
 
 VERSIONS: Mapping[str, int] = MappingProxyType({kind.name: kind.version for kind in KINDS.values()})
 """The present recipe version of every kind."""
+
+
+def open_catalog(url: str) -> Catalog:
+    """Return the catalog at an address, whose images have the artifacts of all kinds.
+
+    Raises
+    ------
+    CatalogError
+        It cannot be reached or written, is of another program, or was written by a newer Coverslip.
+    """
+    return Catalog.open(url, versions=VERSIONS)

@@ -1,55 +1,22 @@
 """Catalog files where they lie: look, open what is new or changed, write, then say what is gone."""
 
 import os
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from coverslip.catalog import Catalog
-from coverslip.errors import NotFoundError, ReadError
+from coverslip.errors import ImageLoadError, NotFoundError, ReadError
+from coverslip.ingest.decide import decide
 from coverslip.ingest.examine import Examined, checksum, examine
+from coverslip.ingest.report import AddItem, AddReport
 from coverslip.ingest.walk import Walk, see_file
-from coverslip.model.records import AssetRecord, Change, ImageRecord, SeenFile
+from coverslip.ingest.writing import Batch
+from coverslip.model.records import AssetRecord, ImageRecord, SeenFile
 from coverslip.readers import signature
-
-Outcome = Literal["added", "changed", "unchanged", "touched", "broken", "unknown", "part", "missing", "found"]
-
-BATCH_FILES = 64
-BATCH_SECONDS = 1.0
-"""A batch is written when either is reached; a killed run loses at most one batch, which the next one reads again."""
-
-
-@dataclass(frozen=True, slots=True)
-class AddItem:
-    """What happened to one file."""
-
-    path: str
-    outcome: Outcome
-    images: int = 0
-    reason: str | None = None
-
-
-@dataclass(slots=True)
-class AddReport:
-    """What one run of ``add`` did."""
-
-    files_seen: int = 0
-    files_opened: int = 0
-    rows_written: int = 0
-    images: int = 0
-    """Images in the files that were added or changed."""
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    broken: list[AddItem] = field(default_factory=list)
-    """Every file of a known format that cannot be read, those found broken in an earlier run included."""
-    missing: list[str] = field(default_factory=list)
-    """Cataloged files that a complete listing no longer shows."""
-    unreadable: list[str] = field(default_factory=list)
-    """Folders that could not be listed; what was known below them is left as it was."""
-    stopped: bool = False
 
 
 def add(
@@ -75,7 +42,7 @@ def add(
     refresh
         Open every file again, changed or not.
     skip
-        Folders never entered.
+        Folders never entered, as absolute paths.
     on_item
         Called in this thread for every file with what happened to it.
     should_stop
@@ -88,7 +55,22 @@ def add(
     CatalogError
         The catalog cannot be written.
     """
-    return _Run(catalog, workers, refresh, tuple(skip), on_item, should_stop).run(paths)
+    roots = _roots(paths)
+    known: dict[str, AssetRecord] = {}
+    for root in roots:
+        known |= catalog.assets_under(str(root))
+    _check_roots(roots, known)
+    report = AddReport()
+    run = _Run(known, refresh, tuple(skip), should_stop, report, Batch(catalog, signature(), report, on_item))
+    with ThreadPoolExecutor(workers, thread_name_prefix="add") as pool:
+        run.open_all(pool, run.candidates(roots), 4 * workers)
+        if not report.stopped:
+            gone = run.gone()
+            report.rows_written += catalog.mark_missing(gone)
+            for path in gone:
+                run.batch.tell(AddItem(path, "missing"))
+            run.open_all(pool, run.sets_without(gone), 4 * workers)
+    return report
 
 
 def add_upload(catalog: Catalog, path: Path) -> tuple[ImageRecord, ...]:
@@ -104,172 +86,121 @@ def add_upload(catalog: Catalog, path: Path) -> tuple[ImageRecord, ...]:
     examined = examine(replace(see_file(path), origin="uploaded"))
     if examined.error is not None:
         raise examined.error
-    item = examined.item
-    if examined.whole_in is not None:
-        raise ReadError(f"{path.name}: {item.reason}; add the folder of the whole set instead of one file of it")
-    change = catalog.sync_files([item], signature())[0]
+    if len(examined.items) > 1:
+        raise ReadError(f"{path.name}: this is one file of a set; add the folder of the whole set instead")
+    change = catalog.sync_files(examined.items, signature())[0]
     return catalog.images_of(change.asset_id)
 
 
 @dataclass(slots=True)
 class _Run:
-    catalog: Catalog
-    workers: int
+    """One run: what it knew at the start and what it has met since."""
+
+    known: dict[str, AssetRecord]
     refresh: bool
     skip: tuple[Path, ...]
-    on_item: Callable[[AddItem], None]
     should_stop: Callable[[], bool]
-    report: AddReport = field(default_factory=AddReport)
-    known: dict[str, AssetRecord] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
-    batch: list[Examined] = field(default_factory=list)
-    touched: list[SeenFile] = field(default_factory=list)
-    found: list[str] = field(default_factory=list)
-    opened: set[str] = field(default_factory=set)
-    wholes: set[Path] = field(default_factory=set)
-    written_at: float = field(default_factory=time.monotonic)
+    report: AddReport
+    batch: Batch
+    met: set[str] = field(default_factory=set)
+    """Paths the listing has shown."""
+    judged: set[str] = field(default_factory=set)
+    """Paths about which there is a verdict of this run, parts of opened sets included."""
+    unlisted: list[str] = field(default_factory=list)
+    """Folders whose content is unknown."""
 
-    def run(self, paths: Sequence[Path]) -> AddReport:
-        roots = _roots(paths)
-        for root in roots:
-            self.known |= self.catalog.assets_under(str(root))
-        _check_roots(roots, self.known)
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="add") as pool:
-            self._open_all(pool, self._candidates(roots), self._look)
-            # a set is cataloged under its first file, which may lie elsewhere or be unchanged itself
-            wholes = [see_file(path) for path in sorted(self.wholes) if str(path) not in self.opened and path.exists()]
-            self._open_all(pool, iter(wholes), examine)
-        self._flush()
-        if not self.report.stopped:
-            self._find_missing()
-        return self.report
-
-    def _candidates(self, roots: Sequence[Path]) -> Iterator[SeenFile]:
-        """Yield what must be opened; settle the rest on the way."""
+    def candidates(self, roots: Iterable[Path]) -> Iterator[Callable[[], Examined | SeenFile]]:
+        """Yield what must be looked into; settle the rest on the way."""
         for root in roots:
             walk = Walk(root, self.skip)
-            for item in walk:
-                if item.path not in self.seen:
-                    self.seen.add(item.path)
+            for seen in walk:
+                if seen.path not in self.met:
+                    self.met.add(seen.path)
                     self.report.files_seen += 1
-                    if self._must_open(item):
-                        yield item
-            self.report.unreadable += walk.unreadable
+                    if seen.path not in self.judged and self._must_look(seen):
+                        yield partial(_look, seen, None if self.refresh else self.known.get(seen.path))
+            self.unlisted += walk.unreadable
+            for path in walk.unreadable:
+                self.batch.tell(
+                    AddItem(path, "unreadable", reason=f"{path}: neither a file nor a folder that can be listed")
+                )
 
-    def _must_open(self, item: SeenFile) -> bool:
-        asset = self.known.get(item.path)
-        if asset is None or self.refresh:
-            return True
-        judged = asset.state in ("ok", "part") or asset.read_by == signature()
-        same = (item.size, item.mtime_ns) == (asset.size, asset.mtime_ns)
-        if item.is_folder:
-            same = item.checksum == asset.checksum
-        if not (same and judged):
-            return True
-        if asset.missing_since is not None:
-            self.found.append(item.path)
-        self._settle(AddItem(item.path, "found" if asset.missing_since else "unchanged"), asset)
-        return False
-
-    def _settle(self, item: AddItem, asset: AssetRecord) -> None:
-        """Report a file that needs no opening, repeating an earlier verdict."""
-        if asset.state == "broken":
-            item = replace(item, outcome="broken", reason=asset.reason)
-        elif asset.state == "unknown":
-            item = replace(item, outcome="unknown", reason=asset.reason)
-        self._tell(item)
-
-    def _tell(self, item: AddItem) -> None:
-        self.report.outcomes[item.outcome] += 1
-        if item.outcome == "broken":
-            self.report.broken.append(item)
-        self.on_item(item)
-
-    def _open_all(
-        self, pool: ThreadPoolExecutor, items: Iterator[SeenFile], look: Callable[[SeenFile], Examined | SeenFile]
+    def open_all(
+        self, pool: ThreadPoolExecutor, looks: Iterable[Callable[[], Examined | SeenFile]], ahead: int
     ) -> None:
-        """Open files several at a time, in order, with a bounded number under way."""
+        """Look into files several at a time, in order, with a bounded number under way, and write what was found."""
         under_way: deque[Future[Examined | SeenFile]] = deque()
-        for item in items:
+        for look in looks:
             if self.should_stop():
                 self.report.stopped = True
                 break
-            self.opened.add(item.path)
-            under_way.append(pool.submit(look, item))
-            if len(under_way) >= 4 * self.workers:
+            under_way.append(pool.submit(look))
+            if len(under_way) >= ahead:
                 self._take(under_way.popleft().result())
         while under_way:
             self._take(under_way.popleft().result())
+        self.batch.flush()
 
-    def _look(self, item: SeenFile) -> Examined | SeenFile:
-        """Return what opening showed, or the file itself when only its times have changed."""
-        asset = self.known.get(item.path)
-        if asset is None or asset.state not in ("ok", "part") or item.is_folder or self.refresh:
-            return examine(item)
-        try:
-            item = replace(item, checksum=checksum(Path(item.path)))
-        except ReadError:
-            return examine(item)
-        return item if item.checksum == asset.checksum else examine(item)
+    def gone(self) -> list[str]:
+        """Return what the listing no longer shows. What could not be listed is unknown and stays as it is."""
+        return sorted(
+            path
+            for path, asset in self.known.items()
+            if path not in self.met
+            and asset.origin == "added"
+            and not any(path == folder or path.startswith(folder + os.sep) for folder in self.unlisted)
+            and _is_gone(path)
+        )
+
+    def sets_without(self, gone: Iterable[str]) -> Iterator[Callable[[], Examined]]:
+        """Yield what is left of the sets of which a file has just gone: their images are not what they were."""
+        newly = {path for path in gone if self.known[path].missing_since is None}
+        wholes = {asset.part_of for path in newly if (asset := self.known[path]).part_of}
+        heirs = {asset.part_of: path for path, asset in sorted(self.known.items(), reverse=True) if path not in newly}
+        left = {heirs.get(whole) if whole in newly else whole for whole in wholes | newly}
+        for path in sorted(path for path in left if path is not None and path not in self.judged):
+            yield partial(_look_again, path)
+
+    def _must_look(self, seen: SeenFile) -> bool:
+        asset = self.known.get(seen.path)
+        if decide(seen, asset, self.batch.read_by, refresh=self.refresh) != "settled" or asset is None:
+            return True
+        if asset.missing_since is not None:
+            self.batch.find(seen.path)
+        elif asset.state in ("broken", "unknown"):
+            self.batch.tell(AddItem(seen.path, asset.state, reason=asset.reason))
+        else:
+            self.batch.tell(AddItem(seen.path, "unchanged"))
+        return False
 
     def _take(self, result: Examined | SeenFile) -> None:
         self.report.files_opened += 1
         if isinstance(result, SeenFile):
-            self.touched.append(result)
-            asset = self.known[result.path]
-            if asset.missing_since is not None:
-                self.found.append(result.path)
-            self._tell(AddItem(result.path, "touched"))
-        else:
-            self.batch.append(result)
-            if result.whole_in is not None:
-                self.wholes.add(result.whole_in)
-        if len(self.batch) >= BATCH_FILES or time.monotonic() - self.written_at > BATCH_SECONDS:
-            self._flush()
-
-    def _flush(self) -> None:
-        """Write what was read so far in one transaction, then tell of it: what is told is true."""
-        if self.batch:
-            changes = self.catalog.sync_files([result.item for result in self.batch], signature())
-            for result, change in zip(self.batch, changes, strict=True):
-                self.report.rows_written += change.rows_written
-                self._tell(_outcome(result, change))
-                self.report.images += len(result.item.images)
-            self.batch.clear()
-        if self.touched:
-            self.report.rows_written += self.catalog.touch_files(self.touched)
-            self.touched.clear()
-        if self.found:
-            self.report.rows_written += self.catalog.mark_found(self.found)
-            self.found.clear()
-        self.written_at = time.monotonic()
-
-    def _find_missing(self) -> None:
-        """Mark what a complete listing no longer shows. What could not be listed is unknown and stays as it is."""
-        unlisted = tuple(self.report.unreadable)
-        gone = sorted(
-            path
-            for path, asset in self.known.items()
-            if path not in self.seen
-            and asset.origin == "added"
-            and not any(path == folder or path.startswith(folder + os.sep) for folder in unlisted)
-            and _is_gone(path)
-        )
-        self.report.rows_written += self.catalog.mark_missing(gone)
-        self.report.missing = gone
-        for path in gone:
-            self._tell(AddItem(path, "missing"))
+            if result.path not in self.judged:
+                self.batch.touch(result)
+            return
+        paths = {item.seen.path for item in result.items} or {result.path}
+        if not paths <= self.judged:  # another file of the same set may have been faster
+            self.judged |= paths
+            self.batch.add(result)
 
 
-def _outcome(result: Examined, change: Change) -> AddItem:
-    item = result.item
-    if item.state != "ok":
-        outcome: Outcome = item.state
-    elif change.images_changed or not change.images_added:
-        outcome = "changed"
-    else:
-        outcome = "added"
-    return AddItem(item.seen.path, outcome, len(item.images), item.reason)
+def _look(seen: SeenFile, known: AssetRecord | None) -> Examined | SeenFile:
+    """Return what opening showed, or the file itself when only its times have changed."""
+    if known is None or decide(seen, known, known.read_by, refresh=False) != "hash":
+        return examine(seen)
+    try:
+        seen = replace(seen, checksum=checksum(Path(seen.path)))
+    except ImageLoadError as error:
+        return Examined(seen.path, error=error)
+    return seen if seen.checksum == known.checksum else examine(seen)
+
+
+def _look_again(path: str) -> Examined:
+    try:
+        return examine(see_file(Path(path)))
+    except OSError as error:
+        return Examined(path, error=ReadError(f"{path}: cannot be read: {error.strerror or error}"))
 
 
 def _roots(paths: Sequence[Path]) -> list[Path]:
@@ -286,9 +217,9 @@ def _check_roots(roots: Sequence[Path], known: dict[str, AssetRecord]) -> None:
 
 
 def _is_gone(path: str) -> bool:
-    """Return True only when the file system says, without error, that nothing is there."""
+    """Return True only when the file system says, without error, that nothing is there (or a link to nothing)."""
     try:
-        os.lstat(path)
+        os.stat(path)  # noqa: PTH116  # undecodable names are text here
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:

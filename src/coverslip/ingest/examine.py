@@ -1,10 +1,17 @@
 """One file -> what the catalog should know of it. Opens the file, reads metadata, never pixels."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coverslip.errors import ImageLoadError, MissingDependencyError, ReadError, UnsupportedFormatError
+from coverslip.errors import (
+    ImageLoadError,
+    MislabelledFileError,
+    UnreadableFileError,
+    UnsupportedFormatError,
+)
+from coverslip.ingest.walk import see_file
 from coverslip.model import ImageMetadata
 from coverslip.model.records import AssetState, SeenFile, SyncItem
 from coverslip.readers import open_image
@@ -17,29 +24,47 @@ HASH_UP_TO = 8 << 20
 class Examined:
     """What opening a file showed."""
 
-    item: SyncItem
-    whole_in: Path | None = None
-    """For a part of a multi-file set: the file under which the whole image is cataloged."""
+    path: str
+    items: tuple[SyncItem, ...] = ()
+    """What to write, all of it or nothing: the file, or the first file of its set and then the other parts."""
     error: ImageLoadError | None = None
+    """Why there is no image. Without ``items`` nothing is known: the file could not be looked at."""
 
 
 def examine(seen: SeenFile) -> Examined:
-    """Return what the catalog should know of one file. Never raises for a bad file: that is a result too."""
+    """Return what the catalog should know of one file. Never raises for a bad file: that is a result too.
+
+    A file of a multi-file set stands for its whole set, which is cataloged under its first file.
+    """
     path = Path(seen.path)
     try:
-        hashed = replace(seen, checksum=seen.checksum or _hash_small(path, seen.size))
-        with open_image(path) as file:
-            first = min(file.files, default=path)
-            if first != path:
-                return Examined(_item(hashed, "part", f"part of the set in {first}"), whole_in=first)
-            metadata = tuple(image.metadata for image in file.images)
-        return Examined(_item(hashed, "ok", None, metadata))
-    except UnsupportedFormatError as error:
-        return Examined(_item(seen, "unknown", str(error)), error=error)
-    except MissingDependencyError as error:
-        return Examined(_item(seen, "broken", str(error)), error=error)
-    except ReadError as error:
-        return Examined(_item(seen, "broken", str(error)), error=error)
+        seen = hashed(seen)
+        files, images = _open(path)
+        first = min(files, default=path)
+        if first != path:
+            others, other_images = _open(first)
+            if path in others:
+                return Examined(seen.path, _whole_set(first, others, other_images, seen))
+        elif len(files) > 1:
+            return Examined(seen.path, _whole_set(path, files, images, seen))
+        return Examined(seen.path, (SyncItem(seen, "ok", images=images),))
+    except UnreadableFileError as error:
+        return Examined(seen.path, error=error)
+    except ImageLoadError as error:
+        return Examined(seen.path, (SyncItem(seen, _state_of(error), str(error)),), error)
+
+
+def hashed(seen: SeenFile) -> SeenFile:
+    """Return the file with its checksum, if it is small enough to be hashed in passing.
+
+    Raises
+    ------
+    UnreadableFileError
+        The file cannot be read.
+    """
+    if seen.checksum is not None or not 0 < seen.size <= HASH_UP_TO:
+        return seen
+    return replace(seen, checksum=checksum(Path(seen.path)))
 
 
 def checksum(path: Path) -> str:
@@ -47,19 +72,45 @@ def checksum(path: Path) -> str:
 
     Raises
     ------
-    ReadError
+    UnreadableFileError
         The file cannot be read.
     """
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except OSError as error:
-        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _hash_small(path: Path, size: int) -> str | None:
-    return checksum(path) if 0 < size <= HASH_UP_TO else None
+def _open(path: Path) -> tuple[tuple[Path, ...], tuple[ImageMetadata, ...]]:
+    with open_image(path) as file:
+        return file.files, tuple(image.metadata for image in file.images)
 
 
-def _item(seen: SeenFile, state: AssetState, reason: str | None, images: tuple[ImageMetadata, ...] = ()) -> SyncItem:
-    return SyncItem(seen=seen, state=state, reason=reason, images=images)
+def _whole_set(
+    first: Path, files: Iterable[Path], images: tuple[ImageMetadata, ...], seen: SeenFile
+) -> tuple[SyncItem, ...]:
+    """Return the first file with all images of the set, then the other files as its parts."""
+    parts = [
+        SyncItem(_see(path, seen), "part", f"part of the set in {first}", part_of=str(first))
+        for path in sorted(files)
+        if path != first
+    ]
+    return (SyncItem(_see(first, seen), "ok", images=images), *parts)
+
+
+def _see(path: Path, seen: SeenFile) -> SeenFile:
+    if str(path) == seen.path:
+        return seen
+    try:
+        return hashed(see_file(path))
+    except UnreadableFileError:
+        raise
+    except OSError as error:
+        raise UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _state_of(error: ImageLoadError) -> AssetState:
+    """Return ``unknown`` where nobody promised an image, ``broken`` where one should be and is not."""
+    promised = isinstance(error, MislabelledFileError) or not isinstance(error, UnsupportedFormatError)
+    return "broken" if promised else "unknown"

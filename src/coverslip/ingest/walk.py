@@ -46,6 +46,8 @@ class Walk:
             yield SeenFile(path=str(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
         elif stat.S_ISDIR(status.st_mode):
             yield from self._visit_folder(path, (status.st_dev, status.st_ino))
+        elif path == self.root:  # inside a folder nobody means pipes and devices; named, somebody does
+            self.unreadable.append(str(path))
 
     def _visit_folder(self, path: Path, identity: tuple[int, int]) -> Iterator[SeenFile]:
         if path in self.skip or identity in self._entered:  # a link may lead back to where we came from

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Self
 
 from coverslip.errors import CoverslipError
-from coverslip.model.records import Claim
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +16,8 @@ class Heartbeat:
 
     Parameters
     ----------
-    claim
-        What is being held; names the thread.
+    name
+        Of what is being held; names the thread.
     beat
         Renews the lease; ``False`` means somebody else holds the claim now. A ``CoverslipError`` means nobody
         knows, so the next beat tries again: the lease is long enough for more than one.
@@ -26,12 +25,12 @@ class Heartbeat:
         Time between two beats; a third of the lease.
     """
 
-    def __init__(self, claim: Claim, beat: Callable[[], bool], every_seconds: float) -> None:
+    def __init__(self, name: str, beat: Callable[[], bool], every_seconds: float) -> None:
         self._beat = beat
         self._every = every_seconds
         self._done = threading.Event()
         self._lost = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"heartbeat {claim.artifact_id}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"heartbeat {name}", daemon=True)
 
     @property
     def lost(self) -> bool:

@@ -40,6 +40,8 @@ class SyncItem:
     """Why it is broken, or which file it is a part of."""
     images: tuple[ImageMetadata, ...] = ()
     """Its images in the file's own order; empty unless ``state`` is ``ok``."""
+    part_of: str | None = None
+    """For a ``part``: the path under which the images of the whole set are cataloged."""
 
     def __post_init__(self) -> None:
         if self.state != "ok" and self.images:
@@ -60,6 +62,8 @@ class AssetRecord:
     state: AssetState
     reason: str | None
     """Why it is broken, or which file it is a part of."""
+    part_of: str | None
+    """For a ``part``: the path under which the images of the whole set are cataloged."""
     read_by: str
     """Versions of the readers that judged it; a broken or unknown file is tried again when these change."""
     missing_since: datetime | None
@@ -121,7 +125,7 @@ class ImagePage:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRecord:
-    """A derived artifact. It is stale while ``built < wanted`` or its recipe version is not the present one."""
+    """A derived artifact. It is stale while ``built < wanted`` or an older recipe built it."""
 
     id: str
     kind: str
@@ -145,7 +149,7 @@ class ArtifactRecord:
 
     def is_fresh(self, version: int) -> bool:
         """Return whether the published artifact may be shown as current."""
-        return self.key is not None and self.built >= self.wanted and self.version == version
+        return self.key is not None and self.built >= self.wanted and self.version >= version
 
 
 @dataclass(frozen=True, slots=True)

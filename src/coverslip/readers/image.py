@@ -1,12 +1,16 @@
 """What ``open_image`` hands out: files and images that keep the promises of the interfaces."""
 
+import errno
+import logging
+import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from coverslip.errors import CoverslipError, MissingDependencyError, ReadError, RegionError
+from coverslip.errors import CoverslipError, MissingDependencyError, ReadError, RegionError, UnreadableFileError
 from coverslip.model import CanRead, ImageMetadata, OpenedFile, Region
 from coverslip.readers.lazy import LazyPixels, to_dask, to_xarray
 
@@ -16,8 +20,18 @@ if TYPE_CHECKING:
 
     from coverslip.model.protocols import Array
 
-VENDOR_FAILURES = (Exception,)
-"""Format libraries raise anything at all on damaged files: ``struct.error``, ``KeyError``, ``IndexError`` ..."""
+log = logging.getLogger(__name__)
+
+SAYS_NOTHING = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EACCES", "EPERM", "EIO", "EBUSY", "EAGAIN", "EINTR", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EDQUOT"),
+        *("ESTALE", "ENODEV", "ENXIO", "ENOMEDIUM", "EREMOTEIO", "ETIMEDOUT", "ENOTCONN", "ECONNRESET"),
+        *("ECONNABORTED", "ECONNREFUSED", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH"),
+    )
+    if hasattr(errno, name)
+)
+"""Error numbers of a disk, a network or a process in trouble; what is in the file they do not tell."""
 
 
 def foreign[T](doing: str, path: Path, call: Callable[[], T]) -> T:
@@ -25,15 +39,20 @@ def foreign[T](doing: str, path: Path, call: Callable[[], T]) -> T:
 
     Raises
     ------
+    UnreadableFileError
+        The system did not let us look: permission, an I/O error, the file vanished.
     ReadError
         With the library's own words as the reason. Our own errors pass, given the path where they lack it.
     """
     try:
         return call()
     except ReadError as error:
+        kind = UnreadableFileError if could_not_look(error, path) else ReadError
         if str(path) in str(error):
-            raise
-        raise ReadError(f"{path}: {error}") from error
+            if isinstance(error, kind):
+                raise
+            raise kind(str(error)) from error
+        raise kind(f"{path}: {error}") from error
     except CoverslipError:
         raise
     except ModuleNotFoundError as error:
@@ -43,9 +62,37 @@ def foreign[T](doing: str, path: Path, call: Callable[[], T]) -> T:
         ) from error
     except MemoryError as error:
         raise ReadError(f"{path}: {doing} failed: the file asks for more memory than there is") from error
-    except VENDOR_FAILURES as error:
+    except Exception as error:  # on damaged files format libraries raise anything at all
+        log.debug("%s: %s failed", path, doing, exc_info=True)  # it may as well be a mistake of ours
+        kind = UnreadableFileError if could_not_look(error, path) else ReadError
         reason = str(error).strip() or "no reason given"
-        raise ReadError(f"{path}: {doing} failed: {type(error).__name__}: {reason}") from error
+        advice = "" if kind is UnreadableFileError else ". It is damaged, or of a kind the reader does not know"
+        raise kind(f"{path}: {doing} failed: {type(error).__name__}: {reason}{advice}") from error
+
+
+def could_not_look(error: BaseException | None, path: Path) -> bool:
+    """Return whether an error, or what it was raised from, says that the file could not be looked at.
+
+    A file that is not there counts only where it is the opened one: a part that the file names and that is missing
+    is damage.
+    """
+    while error is not None:
+        if isinstance(error, UnreadableFileError):
+            return True
+        if isinstance(error, OSError):
+            vanished = isinstance(error, FileNotFoundError) and not os.path.exists(path)  # noqa: PTH110  # never raises
+            if vanished or error.errno in SAYS_NOTHING:
+                return True
+        error = error.__cause__
+    return False
+
+
+@dataclass(slots=True)
+class Turn:
+    """Whose turn it is to use the handles of one file, and whether they are still there."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    is_over: bool = False
 
 
 class Image:
@@ -56,11 +103,11 @@ class Image:
     """
 
     def __init__(
-        self, source: CanRead, path: Path, lock: threading.RLock, reopen: "Callable[[Path], ImageFile]", index: int
+        self, source: CanRead, path: Path, turn: Turn, reopen: "Callable[[Path], ImageFile]", index: int
     ) -> None:
         self._source = source
         self._path = path
-        self._lock = lock
+        self._turn = turn
         self._reopen = reopen
         self._index = index
 
@@ -99,8 +146,13 @@ class Image:
         meta = self.metadata
         if not 0 <= level < len(meta.levels):
             raise RegionError(f"{self._path}: level {level} does not exist; there are {len(meta.levels)}")
-        box = (region or Region()).resolve(meta.level_shape(level))
-        with self._lock:
+        try:
+            box = (region or Region()).resolve(meta.level_shape(level))
+        except RegionError as error:
+            raise RegionError(f"{self._path}: {error}") from error
+        with self._turn.lock:
+            if self._turn.is_over:
+                raise ReadError(f"{self._path}: the file is closed. Read its pixels inside the with statement")
             pixels = foreign(f"reading {meta.name!r}", self._path, lambda: self._source.read(level, box))
         expected = (*box.shape, meta.samples) if meta.samples > 1 else box.shape
         if pixels.shape != expected or pixels.dtype.name != meta.dtype:
@@ -179,11 +231,10 @@ class ImageFile:
 
     def __init__(self, opened: OpenedFile, path: Path, reader_name: str, reopen: "Callable[[Path], ImageFile]") -> None:
         self._opened = opened
-        self._lock = threading.RLock()
-        self._closed = False
+        self._turn = Turn()
         self.path = path
         self.reader = reader_name
-        self.images = tuple(Image(image, path, self._lock, reopen, n) for n, image in enumerate(opened.images))
+        self.images = tuple(Image(image, path, self._turn, reopen, n) for n, image in enumerate(opened.images))
         if not self.images:
             self.close()
             raise ReadError(f"{path}: the file holds no image")
@@ -198,9 +249,9 @@ class ImageFile:
 
     def close(self) -> None:
         """Release every handle. Safe to call twice; waits for a read that is under way."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
+        with self._turn.lock:
+            if not self._turn.is_over:
+                self._turn.is_over = True
                 self._opened.close()
 
     def __enter__(self) -> Self:

@@ -3,13 +3,20 @@
 import importlib.util
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from pathlib import Path
 
-from coverslip.errors import MissingDependencyError, ReadError, UnsupportedFormatError
+from coverslip.errors import (
+    MislabelledFileError,
+    MissingDependencyError,
+    ReadError,
+    UnreadableFileError,
+    UnsupportedFormatError,
+)
 from coverslip.model import Probe, Reader
 from coverslip.readers.image import ImageFile, foreign
 
@@ -73,8 +80,10 @@ def recognise(path: str | os.PathLike[str]) -> Reader | None:
 
     Raises
     ------
+    UnreadableFileError
+        The file is not there, or may not or cannot be read.
     ReadError
-        The file is missing, empty or may not be read.
+        The file is empty, and its ending promises an image.
     UnsupportedFormatError
         The file is empty, and its ending promises no image.
     """
@@ -99,15 +108,20 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
     UnsupportedFormatError
         No reader knows the content; the message says what was seen. Also where there is no such file, and no reader
         knows the ending of its name either.
+    MislabelledFileError
+        The same, of a file whose ending promises a format.
     MissingDependencyError
         The format is known, its package is not installed.
     ReadError
-        The file is missing, empty, damaged or may not be read.
+        The file is empty or damaged.
+    UnreadableFileError
+        The file is not there, or may not or cannot be read: nothing is known about its content.
     """
     probe = _probe(Path(path))
     reader = _recognise(probe)
     if reader is None:
-        raise UnsupportedFormatError(_explain(probe))
+        kind = MislabelledFileError if _promised(probe) else UnsupportedFormatError
+        raise kind(_explain(probe))
     if not _is_installed(reader):
         raise MissingDependencyError(
             f"{probe.path}: reading {reader.title} needs the package {reader.package!r}. "
@@ -145,33 +159,48 @@ def _recognise(probe: Probe) -> Reader | None:
         return 1 if name.endswith(reader.extensions) else 2
 
     by_ending = sorted(readers().values(), key=rank)
-    return next((reader for reader in by_ending if reader.recognises(probe)), None)
+    return foreign(
+        "looking at its content",
+        probe.path,
+        lambda: next((reader for reader in by_ending if reader.recognises(probe)), None),
+    )
 
 
 def _probe(path: Path) -> Probe:
     """Return what is seen of the file, or say clearly why nothing can be seen."""
     try:
-        if path.is_dir():
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             return Probe(path=path, size=0, head=b"", is_folder=True)
+        if not stat.S_ISREG(mode):
+            raise UnsupportedFormatError(f"{path}: this is a pipe, socket or device, not a file")
         with path.open("rb") as stream:
-            probe = Probe(
-                path=path, size=os.fstat(stream.fileno()).st_size, head=stream.read(HEAD_BYTES), is_folder=False
-            )
+            size = os.fstat(stream.fileno()).st_size
+            probe = Probe(path=path, size=size, head=stream.read(HEAD_BYTES), is_folder=False)
     except FileNotFoundError as error:
         if path.suffix and not path.name.lower().endswith(extensions()):
             raise UnsupportedFormatError(
                 f"{path}: there is no such file, and no reader knows the ending {path.suffix!r}"
             ) from error
-        raise ReadError(f"{path}: there is no such file") from error
+        raise UnreadableFileError(f"{path}: there is no such file") from error
     except PermissionError as error:
-        raise ReadError(f"{path}: permission denied. Ask its owner for read access") from error
+        raise UnreadableFileError(f"{path}: permission denied. Ask its owner for read access") from error
     except OSError as error:
-        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a NUL byte in the path
+        raise UnreadableFileError(f"{str(path)!r}: this cannot be the name of a file") from error
     if probe.size == 0:
-        promised = path.name.lower().endswith(extensions())
-        kind = ReadError if promised else UnsupportedFormatError
-        raise kind(f"{path}: the file is empty (0 bytes){'. Copy it again from its source' if promised else ''}")
+        if _promised(probe):
+            raise ReadError(f"{path}: the file is empty (0 bytes). Copy it again from its source")
+        raise UnsupportedFormatError(f"{path}: the file is empty (0 bytes)")
     return probe
+
+
+def _promised(probe: Probe) -> list[str]:
+    """Return the titles of the formats that a file's ending promises; a folder may be called anything."""
+    name = probe.path.name.lower()
+    known = () if probe.is_folder else readers().values()
+    return [reader.title for reader in known if name.endswith(reader.extensions)]
 
 
 def _explain(probe: Probe) -> str:
@@ -183,15 +212,9 @@ def _explain(probe: Probe) -> str:
             f"To catalog the files in it: coverslip add {probe.path}"
         )
     hint = next((text for start, text in FOREIGN_CONTENT.items() if probe.head.startswith(start)), "")
-    hint = hint or _mismatch(probe)
+    if not hint and (promised := _promised(probe)):
+        hint = f"The name says {' or '.join(promised)}, the content does not"
     return f"{probe.path}: no reader. First 8 bytes: {probe.head[:8]!r}. Tried: {tried}.{f' {hint}.' if hint else ''}"
-
-
-def _mismatch(probe: Probe) -> str:
-    """Return a remark when the ending promises a format that the content is not."""
-    name = probe.path.name.lower()
-    promised = [reader.title for reader in readers().values() if name.endswith(reader.extensions)]
-    return f"The name says {' or '.join(promised)}, the content does not" if promised else ""
 
 
 def _version(package: str) -> str:

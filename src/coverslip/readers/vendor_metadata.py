@@ -4,8 +4,11 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime, time
+from enum import Enum
+from itertools import islice
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -28,8 +31,20 @@ MAX_XML_BYTES = 256 << 20
 MAX_DEPTH = 64
 MAX_LIST = 1000
 MAX_TEXT = 20_000
+MAX_NODES = 200_000
 MAX_DOCUMENT = 200_000
 """Size of a vendor document in JSON characters; one lies in the catalog for every image."""
+LEFT_OUT = 60
+"""Characters a remark about what was left out may take."""
+MOMENTS = (
+    "%Y:%m:%d %H:%M:%S",
+    "%d %b %Y %H:%M:%S",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%d.%m.%Y %H:%M:%S",
+    "%Y%m%d %H:%M:%S.%f",
+    "%Y%m%d %H:%M:%S",
+)
+"""Dates that can be read in one way only."""
 
 
 def optional[T](call: Callable[[], T], default: T) -> T:
@@ -96,35 +111,110 @@ def _local(tag: str) -> str:
     return tag.rsplit("}", 1)[-1]
 
 
-def json_document(value: Any, depth: int = 0) -> Any:
-    """Return a foreign value as JSON: no bytes, no NaN, no arrays, lists and texts of bounded length."""
-    if isinstance(value, Mapping) and depth < MAX_DEPTH:
-        return {str(key): json_document(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple) and depth < MAX_DEPTH:
-        return [json_document(item, depth + 1) for item in value[:MAX_LIST]]
-    if isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value[:MAX_TEXT] if isinstance(value, str) else None
+def vendor_document(value: object) -> dict[str, Any]:
+    """Return a foreign dict as the bounded JSON document that the catalog keeps; empty where it is no dict."""
+    kept = bounded(json_document(value))
+    return kept if isinstance(kept, dict) else {}
+
+
+def json_document(value: object, depth: int = 0) -> Any:
+    """Return a foreign value as JSON: of bounded depth and size, without NaN and NUL, which no database takes.
+
+    Long lists and texts are cut; of bytes and large arrays only the size is told; NaN is ``None``.
+    """
+    return _Cleaner().clean(value, depth)
+
+
+class _Cleaner:
+    """Turns foreign values into JSON values, as many as may be."""
+
+    def __init__(self) -> None:
+        self._left = MAX_NODES
+
+    def clean(self, value: object, depth: int) -> Any:
+        self._left -= 1
+        if depth > MAX_DEPTH:
+            return None
+        if isinstance(value, Mapping):
+            return self._mapping(value, depth)
+        if isinstance(value, list | tuple | set | frozenset):
+            return self._sequence(value, len(value), depth)
+        return self._of_numpy(value, depth) if hasattr(value, "tolist") else _scalar(value)
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, item in value.items():
+            if self._left <= 0:
+                break
+            result[_text(str(key))] = self.clean(item, depth + 1)
+        return result
+
+    def _sequence(self, items: Iterable[object], count: int, depth: int) -> list[Any]:
+        kept = [self.clean(item, depth + 1) for item in islice(items, min(MAX_LIST, max(0, self._left)))]
+        return kept if len(kept) == count else [*kept, f"(left out: {count - len(kept)} more)"]
+
+    def _of_numpy(self, value: Any, depth: int) -> Any:
+        """Arrays, records and scalars of numpy, without knowing numpy."""
+        dtype: Any = getattr(value, "dtype", None)
+        kind = getattr(dtype, "kind", "")
+        if getattr(value, "ndim", 0) and value.size > MAX_LIST:
+            return f"<array {value.shape} {dtype}>"
+        if kind == "V" and dtype.names and not value.ndim:
+            return self._mapping({name: value[name] for name in dtype.names}, depth)
+        plain = value.astype("datetime64[ms]").tolist() if kind == "M" else value.tolist()
+        if kind == "S" and isinstance(plain, bytes):  # text of fixed length, as old headers have it
+            return _text(plain.decode("latin-1").strip("\0 "))
+        return _scalar(str(plain)) if hasattr(plain, "tolist") else self.clean(plain, depth)
+
+
+def _scalar(value: object) -> str | int | float | None:
+    """Return a single value as JSON, ``None`` where it has no place there."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, bytes | bytearray):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, str | complex):
+        return _text(str(value))
+    if isinstance(value, int):
+        return value if value.bit_length() <= 64 else f"{value:#x}"[:MAX_TEXT]
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _text(text: str) -> str:
+    """Return a text that every database takes: of bounded length, without NUL and halves of characters."""
+    return text[:MAX_TEXT].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def bounded(document: Any, budget: int = MAX_DOCUMENT) -> Any:
-    """Return a JSON document cut to about ``budget`` characters: small parts stay whole, large ones are thinned."""
+    """Return a JSON document of at most ``budget`` characters: small parts stay whole, large ones are thinned."""
     size = _size(document)
     if size <= budget:
         return document
-    if isinstance(document, list) and document and budget > 100:
-        return [bounded(document[0], budget - 50), f"(left out: {len(document) - 1} more)"]
-    if not isinstance(document, dict) or budget < 100:
-        return f"(left out: {size} characters)"
+    if isinstance(document, list) and budget > 2 * LEFT_OUT:
+        return [bounded(document[0], budget - LEFT_OUT), f"(left out: {len(document) - 1} more)"]
+    if isinstance(document, dict) and budget > 2 * LEFT_OUT:
+        return _thinned(document, budget)
+    return f"(left out: {size} characters)" if budget >= LEFT_OUT else None
+
+
+def _thinned(document: dict[str, Any], budget: int) -> dict[str, Any]:
+    """Return the smallest entries of a dict whole, larger ones thinned, as many as there is room for."""
+    left = budget - LEFT_OUT
+    sizes = {key: _size(value) for key, value in document.items()}
     kept: dict[str, Any] = {}
-    left = budget
-    by_size = sorted(document, key=lambda key: _size(document[key]))
-    for position, key in enumerate(by_size):
-        kept[key] = bounded(document[key], left // (len(by_size) - position) - len(key) - 6)
-        left -= _size(kept[key]) + len(key) + 6
-    return {key: kept[key] for key in document}
+    for position, key in enumerate(sorted(document, key=lambda key: sizes[key])):
+        name = _size(key) + len(": , ")
+        share = left // (len(document) - position) - name
+        room = max(share, min(sizes[key], LEFT_OUT))
+        if name + room > left:
+            break
+        kept[key] = document[key] if sizes[key] <= room else bounded(document[key], room)
+        left -= name + _size(kept[key])
+    shown = {key: kept[key] for key in document if key in kept}
+    missing = len(document) - len(kept)
+    return {**shown, "...": f"(left out: {missing} more)"} if missing else shown
 
 
 def _size(document: Any) -> int:
@@ -150,19 +240,31 @@ def positive(value: object, scale: float = 1.0) -> float | None:
 
 
 def words(value: object) -> str | None:
-    """Return a text without superfluous blanks, ``None`` where nothing is left."""
-    return (" ".join(value.split()) or None) if isinstance(value, str) else None
+    """Return a text without superfluous blanks and NULs, ``None`` where nothing is left."""
+    return (" ".join(value.strip("\0 \t\r\n").split()) or None) if isinstance(value, str) else None
 
 
-def moment(text: object) -> datetime | None:
-    """Return an ISO date and time; ``None`` for anything else and for the year 1, which vendors use for *unknown*."""
-    if not isinstance(text, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return parsed if parsed.year > 1 else None
+def moment(value: object, formats: Sequence[str] = MOMENTS) -> datetime | None:
+    """Return a date and time: aware where the text states a zone, else naive as it is written.
+
+    ``None`` for anything that is neither ISO 8601 nor one of the formats, and for the year 1, which vendors use for
+    *unknown*.
+    """
+    if isinstance(value, datetime):
+        return value
+    written = words(value) or ""
+    with suppress(ValueError):
+        found = datetime.fromisoformat(written)
+        return found if found.year > 1 else None
+    for pattern in formats:
+        with suppress(ValueError):
+            return datetime.strptime(written, pattern)  # the file states no zone
+    return None
+
+
+def mean_step(times: Sequence[float]) -> float | None:
+    """Return the mean step of a rising series, ``None`` where it does not rise."""
+    return positive((times[-1] - times[0]) / (len(times) - 1)) if len(times) > 1 else None
 
 
 def seconds_since_epoch(seconds: float) -> datetime | None:

@@ -1,6 +1,7 @@
 """Pictures become bytes."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import get_args
 
 import cv2
@@ -11,6 +12,11 @@ from coverslip.errors import InvalidRequestError
 from coverslip.model.render import MediaType
 
 MEDIA_TYPES: tuple[MediaType, ...] = get_args(MediaType)
+
+ENDINGS: Mapping[str, MediaType] = MappingProxyType(
+    {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+)
+"""Which kind of picture the ending of a file name asks for."""
 
 _ENCODERS: Mapping[str, tuple[str, Sequence[int]]] = {
     "image/png": (".png", (cv2.IMWRITE_PNG_COMPRESSION, 4)),

@@ -194,5 +194,5 @@ def _cropped(meta: ImageMetadata, spec: RenderSpec, crop: Crop) -> View:
 
 def _existing(name: str, chosen: int, length: int) -> int:
     if not 0 <= chosen < length:
-        raise RegionError(f"{name} {chosen} does not exist; there are {length}")
+        raise RegionError(f"{name} {chosen} does not exist; there are {length}, counted from 0")
     return chosen

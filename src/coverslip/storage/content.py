@@ -1,16 +1,24 @@
 """Names made of content: equal bytes have one name, and a name's bytes never change."""
 
 import hashlib
+import re
 
 from coverslip.storage.interface import Storage
 
 ETAG_DIGITS = 32
 """Hexadecimal digits of the digest that serve as ETag: 128 bits."""
 
+_CONTENT_KEY = re.compile(r"[a-z0-9_-]+/([0-9a-f]{2})/\1[0-9a-f]{62}(\.[a-z0-9.]+)?")
+
 
 def digest_of(data: bytes) -> str:
     """Return the SHA-256 of the bytes in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def is_content_key(key: str) -> bool:
+    """Return whether a name is one that ``put_content`` gives: whatever else lies in a storage is not ours."""
+    return _CONTENT_KEY.fullmatch(key) is not None
 
 
 def put_content(storage: Storage, kind: str, data: bytes, suffix: str) -> tuple[str, str]:

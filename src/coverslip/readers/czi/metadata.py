@@ -10,9 +10,11 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from coverslip.model import ChannelInfo, MicroscopeInfo, ObjectiveInfo, PhysicalSize
+from coverslip.readers.units import micrometers, seconds
 from coverslip.readers.vendor_metadata import (
     bounded,
     element_document,
+    mean_step,
     moment,
     number,
     optional,
@@ -22,7 +24,6 @@ from coverslip.readers.vendor_metadata import (
 )
 
 IMAGE = "./Metadata/Information/Image"
-NANOSECONDS = 1_000_000_000
 SECONDS_PER_DAY = 86_400
 OLE_DAYS = (32_874, 58_440)
 """The years 1990 to 2059 as OLE dates."""
@@ -102,7 +103,7 @@ def _channel(
         emission_wavelength_nm=_first_wavelength(
             optics.findtext("EmissionWavelength"), display.findtext("DyeMaxEmission")
         ),
-        exposure_time_s=_seconds(optics.findtext("ExposureTime")),
+        exposure_time_s=seconds(optics.findtext("ExposureTime"), "ns"),
         gain=_first_number(optics.findtext("DetectorSettings/Gain"), optics.findtext("DetectorSettings/EMGain")),
         dye=words(optics.findtext("Fluor")) or words(display.findtext("DyeName")),
         contrast_method=words(optics.findtext("ContrastMethod")),
@@ -117,11 +118,6 @@ def _first_wavelength(*texts: str | None) -> float | None:
     """Return the first usable wavelength in nanometres; some writers give metres."""
     found = next((value for value in map(positive, texts) if value is not None), None)
     return found * 1e9 if found is not None and found < 1e-3 else found
-
-
-def _seconds(nanoseconds: str | None) -> float | None:
-    found = positive(nanoseconds)
-    return None if found is None else found / NANOSECONDS
 
 
 def _first_number(*texts: str | None) -> float | None:
@@ -146,7 +142,7 @@ def parse_scene_names(root: ET.Element) -> dict[int, str]:
 def parse_pixel_sizes(root: ET.Element) -> dict[str, PhysicalSize]:
     """Return the pixel sizes by axis; the document gives metres and 0 for *unknown*."""
     distances = root.findall("./Metadata/Scaling/Items/Distance")
-    sizes = {item.get("Id", ""): PhysicalSize.known(positive(item.findtext("Value"), 1e6)) for item in distances}
+    sizes = {item.get("Id", ""): micrometers(item.findtext("Value"), "m") for item in distances}
     return {axis: size for axis, size in sizes.items() if size is not None}
 
 
@@ -163,9 +159,7 @@ def parse_time_increment(root: ET.Element) -> float | None:
     interval = root.find("./Metadata/Experiment//Interval/TimeSpan")
     if interval is None:
         return None
-    unit = words(interval.findtext("DefaultUnitFormat")) or "s"
-    scale = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}.get(unit.lower())
-    return positive(interval.findtext("Value"), scale) if scale else None
+    return seconds(interval.findtext("Value"), words(interval.findtext("DefaultUnitFormat")) or "s")
 
 
 def step_of_stamps(stamps: Sequence[float]) -> float | None:
@@ -177,11 +171,6 @@ def step_of_stamps(stamps: Sequence[float]) -> float | None:
     if step is None or not OLE_DAYS[0] < stamps[0] < OLE_DAYS[1]:
         return step
     return step * SECONDS_PER_DAY if step < OLE_STEP else None
-
-
-def mean_step(times: Sequence[float]) -> float | None:
-    """Return the mean step of a rising series, ``None`` where it does not rise."""
-    return positive((times[-1] - times[0]) / (len(times) - 1)) if len(times) > 1 else None
 
 
 def parse_objective(root: ET.Element) -> ObjectiveInfo | None:

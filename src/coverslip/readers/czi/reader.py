@@ -6,7 +6,6 @@ is 0, and the image's note says so; a tile that should be there and is not is an
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import product
 from math import isclose, log
 from pathlib import Path
@@ -19,6 +18,7 @@ from coverslip.model import CanRead, ChannelInfo, ImageMetadata, Level, OpenedFi
 from coverslip.readers.czi.container import check_complete
 from coverslip.readers.czi.metadata import CziDocument, parse_document, step_of_stamps
 from coverslip.readers.czi.tiles import Frame, Tiles, frame_of
+from coverslip.readers.opened import Opened
 from coverslip.readers.vendor_metadata import optional
 
 if TYPE_CHECKING:
@@ -53,20 +53,9 @@ class _Czi:
         with ExitStack() as stack:
             czi = stack.enter_context(czifile.CziFile(path))
             check_complete(czi, path)
-            opened = _OpenCzi(czi, (path,), _images(czi, path))
+            opened = Opened((path,), _images(czi, path), czi.close)
             stack.pop_all()
         return opened
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenCzi:
-    czi: "CziFile"
-    files: Sequence[Path]
-    images: Sequence[CanRead]
-
-    def close(self) -> None:
-        """Release the file."""
-        self.czi.close()
 
 
 class _Scene:
@@ -82,31 +71,47 @@ class _Scene:
         """Return the pixels of a region; only subblocks that overlap it are read."""
         samples = self._pixel_type.samples
         out: Array = np.zeros((*region.shape, samples), self._pixel_type.dtype)
-        self._levels[level].read(region, out, lambda entry: self._load(entry, full=level == 0))
+        self._levels[level].read(region, out, lambda entry: self._load(entry, is_full=level == 0))
         return out if samples > 1 else out[..., 0]
 
-    def _load(self, entry: "CziDirectoryEntryDV", *, full: bool) -> tuple["Array", "Array | None"]:
-        """Return the pixels of one subblock in the order of its axes, in the scene's pixel type, and its mask."""
+    def _load(self, entry: "CziDirectoryEntryDV", *, is_full: bool) -> tuple["Array", "Array | None"]:
+        """Return the pixels of one subblock in the order of its axes, in the scene's pixel type, and its mask.
+
+        Their shape is the one that the subblock covers at its level.
+        """
         from czifile import CziSubBlockSegmentData  # noqa: PLC0415
 
         block = entry.read_segment_data(self._czi)
         if not isinstance(block, CziSubBlockSegmentData):
             raise ReadError(f"{self._czi.filepath}: the subblock at byte {entry.file_position} was deleted")
         pixels: Array = block.data(copy=False)
-        if full and pixels.shape != entry.stored_shape:
+        if not _is_whole(entry, pixels.shape, rounding=0 if is_full else 1):
             raise ReadError(
                 f"{self._czi.filepath}: the subblock at byte {entry.file_position} holds "
                 f"{pixels.shape}, the directory promises {entry.stored_shape}"
             )
         mask: Array | None = block.mask() if block.attachment_size else None
         pixels = _as_pixel_type(pixels, entry.pixel_type, self._pixel_type)
-        if not full or entry.shape == entry.stored_shape:
-            return pixels, mask
-        for axis, (name, length) in enumerate(zip(entry.dims, entry.shape, strict=True)):
+        for axis, (name, length) in enumerate(zip(entry.dims, _covered(entry, is_full=is_full), strict=True)):
             pixels = _resample(pixels, axis, length if name != "S" else pixels.shape[axis])
             if mask is not None and name in "YX":
                 mask = _resample(mask, "YX".index(name), length)
         return pixels, mask
+
+
+def _covered(entry: "CziDirectoryEntryDV", *, is_full: bool) -> Sequence[int]:
+    """Return the shape that a subblock covers at its level."""
+    shape: Sequence[int] = entry.shape if is_full else entry.stored_shape
+    return shape
+
+
+def _is_whole(entry: "CziDirectoryEntryDV", shape: Sequence[int], *, rounding: int) -> bool:
+    """Return whether the pixels of a subblock are as many as the directory promises.
+
+    Writers round the size of a pyramid's edge tiles up in the directory and down in the pixels.
+    """
+    missing = [promised - length for promised, length in zip(entry.stored_shape, shape, strict=True)]
+    return all(0 <= less <= (rounding if axis in "YX" else 0) for axis, less in zip(entry.dims, missing, strict=True))
 
 
 def _as_pixel_type(pixels: "Array", stored: Any, wanted: Any) -> "Array":
@@ -121,7 +126,7 @@ def _as_pixel_type(pixels: "Array", stored: Any, wanted: Any) -> "Array":
 
 
 def _resample(pixels: "Array", axis: int, length: int) -> "Array":
-    """Return an axis at its logical length: Airyscan stores fewer pixels than it spans, PALM more."""
+    """Return an axis at the length it covers: Airyscan stores fewer pixels than it spans, PALM more."""
     stored = pixels.shape[axis]
     return pixels if stored == length else np.take(pixels, np.arange(length) * stored // length, axis=axis)
 

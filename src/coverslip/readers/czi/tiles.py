@@ -188,7 +188,6 @@ def _lay(out: "Array", tile: Tile, loaded: tuple["Array", "Array | None"], there
     pixels = pixels.transpose([dims.index(axis) for axis in PLANE_AXES if axis in dims])
     pixels = pixels[tuple(slice(None) if axis in dims else None for axis in PLANE_AXES)]
     pixels = pixels[there[0], there[2], there[3], there[4]]
-    out = out[:, :, : pixels.shape[2], : pixels.shape[3]]
     if mask is None:
         out[...] = pixels
     else:

@@ -7,14 +7,20 @@ from xml.etree import ElementTree as ET
 
 from coverslip.model import ChannelInfo, MicroscopeInfo, ObjectiveInfo, PhysicalSize
 from coverslip.readers.lif.layout import IMAGE, Axis
-from coverslip.readers.vendor_metadata import bounded, element_document, number, positive, seconds_since_epoch, words
+from coverslip.readers.units import micrometers, seconds
+from coverslip.readers.vendor_metadata import (
+    bounded,
+    element_document,
+    mean_step,
+    number,
+    positive,
+    seconds_since_epoch,
+    words,
+)
 
 HARDWARE = './Data/Image/Attachment[@Name="HardwareSetting"]'
 SETTINGS = ("ATLConfocalSettingDefinition", "ATLCameraSettingDefinition")
 OLD_RECORDS = './Data/Image/Attachment[@Name="HardwareSettingList"]//'
-METERS = {"m": 1e6, "cm": 1e4, "mm": 1e3, "um": 1.0, "µm": 1.0, "μm": 1.0, "nm": 1e-3, "inch": 25_400.0}
-"""Micrometres per unit."""
-SECONDS = {"s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0}
 COLORS = {
     "red": "#ff0000",
     "green": "#00ff00",
@@ -123,22 +129,19 @@ def _wide_fields(element: ET.Element) -> list[ET.Element]:
 
 def parse_pixel_size(axis: Axis | None) -> PhysicalSize | None:
     """Return the distance of two elements of an axis; the file gives that of the first from the last."""
-    scale = METERS.get(axis.unit.strip().lower()) if axis else None
-    if axis is None or scale is None or axis.length < 2:
+    if axis is None or axis.length < 2:
         return None
-    return PhysicalSize.known(abs(axis.extent) / (axis.length - 1) * scale)
+    return micrometers(abs(axis.extent) / (axis.length - 1), axis.unit)
 
 
 def parse_time_increment(axis: Axis | None, stamps: Sequence[float]) -> float | None:
     """Return the mean time between two time points in seconds: from the axis, else from the time stamps."""
     if axis is None or axis.length < 2:
         return None
-    scale = SECONDS.get(axis.unit.strip().lower(), 0.0)
-    stated = positive(abs(axis.extent) / (axis.length - 1), scale)
+    stated = seconds(abs(axis.extent) / (axis.length - 1), axis.unit)
     if stated is not None or len(stamps) % axis.length or len(stamps) < axis.length:
         return stated
-    per_time = len(stamps) // axis.length
-    return positive((stamps[-per_time] - stamps[0]) / (axis.length - 1))
+    return mean_step(stamps[:: len(stamps) // axis.length])
 
 
 def parse_stamps(element: ET.Element) -> list[float]:

@@ -5,7 +5,6 @@ Spectral, rotation and loop axes are folded into the channels (C outermost). xz 
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coverslip.errors import ReadError
-from coverslip.model import CanRead, ChannelInfo, ImageMetadata, OpenedFile, Probe, Region
+from coverslip.model import ChannelInfo, ImageMetadata, OpenedFile, Probe, Region
 from coverslip.readers.lif.layout import PIXEL_AXES, Layout, Plane, parse_layout, read_strided
 from coverslip.readers.lif.metadata import (
     parse_acquired_at,
@@ -26,6 +25,7 @@ from coverslip.readers.lif.metadata import (
     parse_time_increment,
     parse_vendor,
 )
+from coverslip.readers.opened import Opened
 from coverslip.readers.vendor_metadata import optional
 
 if TYPE_CHECKING:
@@ -64,20 +64,9 @@ class _Lif:
         _check_description(path)
         with ExitStack() as stack:
             lif = stack.enter_context(liffile.LifFile(path))
-            opened = _OpenLif(lif, (path,), _images(lif, path))
+            opened = Opened((path,), _images(lif, path), lif.close)
             stack.pop_all()
         return opened
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenLif:
-    lif: "LifFile"
-    files: Sequence[Path]
-    images: Sequence[CanRead]
-
-    def close(self) -> None:
-        """Release the file."""
-        self.lif.close()
 
 
 class _Image:

@@ -4,7 +4,6 @@ Format: Cheng et al. 2015, "MRC2014: Extensions to the MRC format header", and t
 older and non-standard parts. The field layout is that of ``mrcfile.dtypes``.
 """
 
-import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 from coverslip.errors import ReadError
 from coverslip.model import PhysicalSize
 from coverslip.readers.mrc.pixels import PIXELS, Order, PixelType
+from coverslip.readers.vendor_metadata import json_document
 
 HEADER_BYTES = 1024
 MAP_OFFSET = 208
@@ -121,18 +121,6 @@ def parse_header(raw: bytes, name: str) -> Header:
     )
 
 
-def plain(value: Any) -> Any:
-    """Return a NumPy scalar, string or nested record as JSON-able Python; not-a-number becomes ``None``."""
-    if isinstance(value, np.void):
-        return {key: plain(value[key]) for key in value.dtype.names or ()}
-    if isinstance(value, np.ndarray):
-        return [plain(item) for item in value]
-    if isinstance(value, bytes):
-        return value.decode("latin-1").strip("\x00 ")
-    item = value.item()
-    return None if isinstance(item, float) and not math.isfinite(item) else item
-
-
 def _stamped(head: bytes) -> Order | None:
     """Return the byte order that the machine stamp states."""
     first, second = head[212:214] if len(head) >= MAP_OFFSET + 6 else (0, 0)
@@ -227,8 +215,8 @@ def _voxel_size(record: np.void) -> tuple[PhysicalSize | None, PhysicalSize | No
 def _document(record: np.void, raw: bytes, order: Order) -> dict[str, Any]:
     """Return the header as a JSON document."""
     skipped = ("extra1", "extra2", "label", "nlabl", "map")
-    fields = {key: plain(record[key]) for key in record.dtype.names or () if key not in skipped}
+    fields = {key: json_document(record[key]) for key in record.dtype.names or () if key not in skipped}
     stamp, flags = struct.unpack(f"{order}2i", raw[152:160])
     imod = {"imod_flags": flags} if stamp == IMOD_STAMP else {}
-    texts = [plain(label) for label in record["label"][: max(0, min(10, int(record["nlabl"])))]]
+    texts = [json_document(label) for label in record["label"][: max(0, min(10, int(record["nlabl"])))]]
     return {"header": fields | imod, "labels": [text for text in texts if text]}

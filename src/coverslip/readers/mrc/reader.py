@@ -2,28 +2,25 @@
 
 Pixels are read section by section with ordinary reads, not through a memory map: a file that is cut short while it is
 mapped ends the whole process with a bus error, a short read is an error one can report. A compressed file is unpacked
-once, into an anonymous temporary file, when its first pixel is asked for.
+into an anonymous temporary file, as far as the pixels that are asked for.
 """
 
-import bz2
-import gzip
-import tempfile
-import zlib
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.model import ImageMetadata, MicroscopeInfo, Probe, Region
-from coverslip.readers.mrc.header import HEADER_BYTES, Header, is_mrc, parse_header, plain
+from coverslip.readers.mrc.header import HEADER_BYTES, Header, is_mrc, parse_header
+from coverslip.readers.mrc.packed import Packed, is_packed, too_short, unpacked_head
+from coverslip.readers.vendor_metadata import json_document, vendor_document
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-GZIP = b"\x1f\x8b"
-BZIP2 = b"BZh"
 ENDINGS = (".mrcs", ".ccp4", ".mrc", ".rec", ".map", ".ali", ".st")
 PACKED_ENDINGS = (".gz", ".bz2")
 EXTENDED_BYTES = 4096
@@ -36,15 +33,19 @@ class _MrcFile:
     def __init__(self, path: Path) -> None:
         self.files = (path,)
         self._path = path
-        self._stream, self._packed = _open(path)
-        try:
+        with ExitStack() as stack:
+            stream = stack.enter_context(path.open("rb"))
+            self._packed = _packed(path, stream)
+            if self._packed is not None:
+                stack.callback(self._packed.close)
+            self._stream = stream if self._packed is None else self._packed.stream
             self.header = _header(path, self._stream.read(HEADER_BYTES))
             extended = self._stream.read(min(self.header.data_offset - HEADER_BYTES, EXTENDED_BYTES))
-            notes = () if self._packed else _size_note(path, self.header.end)
+            notes = _size_note(path, self.header.end) if self._packed is None else ()
+            if self._packed is not None:
+                self._packed.check(self.header.end)
             self.images = (_MrcImage(self, _metadata(path, self.header, extended, notes)),)
-        except BaseException:
-            self.close()
-            raise
+            self._release = stack.pop_all()
 
     def rows(self, start: int, count: int) -> bytearray:
         """Return whole rows of pixels, counted over all sections.
@@ -54,13 +55,15 @@ class _MrcFile:
         ReadError
             The file ends before them.
         """
-        if self._packed:
-            self._stream, self._packed = _unpack(self._path, self._stream, self.header.end), False
         rows = bytearray(count * self.header.row_bytes)
-        self._stream.seek(self.header.data_offset + start * self.header.row_bytes)
+        first = self.header.data_offset + start * self.header.row_bytes
+        stream = self._stream
+        if self._packed is not None:
+            stream = self._packed.up_to(first + len(rows), self.header.end)
+        stream.seek(first)
         view, filled = memoryview(rows), 0
         while filled < len(rows):
-            got = self._stream.readinto(view[filled:])  # type: ignore[attr-defined]  # both streams have it
+            got = stream.readinto(view[filled:])  # type: ignore[attr-defined]  # both streams have it
             if not got:
                 raise ReadError(f"{self._path}: the file ends in the middle of its pixels; was it cut short meanwhile?")
             filled += got
@@ -68,7 +71,7 @@ class _MrcFile:
 
     def close(self) -> None:
         """Release the file and, where there is one, its unpacked copy."""
-        self._stream.close()
+        self._release.close()
 
 
 class _MrcImage:
@@ -109,7 +112,7 @@ class _MrcReader:
             return False
         if is_mrc(probe.head, probe.size):
             return True
-        return is_mrc(_unpacked_head(probe), None)
+        return is_mrc(unpacked_head(probe, HEADER_BYTES), None)
 
     def open(self, path: Path) -> _MrcFile:
         """Open the file and read its header.
@@ -125,53 +128,13 @@ class _MrcReader:
 reader = _MrcReader()
 
 
-def _open(path: Path) -> tuple[IO[bytes], bool]:
-    """Return the file as a stream, unpacked on the fly where its first bytes say so, and whether they do."""
-    stream = path.open("rb")
+def _packed(path: Path, stream: IO[bytes]) -> Packed | None:
+    """Return the file as a compressed one where its first bytes say so."""
     start = stream.read(HEADER_BYTES)
     stream.seek(0)
-    if is_mrc(start, path.stat().st_size) or not start.startswith((GZIP, BZIP2)):
-        return stream, False
-    stream.close()
-    unpack = gzip.open if start.startswith(GZIP) else bz2.open
-    return cast("IO[bytes]", unpack(path)), True
-
-
-def _unpacked_head(probe: Probe) -> bytes:
-    """Return the first bytes behind the compression, or nothing."""
-    try:
-        if probe.head.startswith(GZIP):
-            return zlib.decompressobj(wbits=31).decompress(probe.head, HEADER_BYTES)
-        if probe.head.startswith(BZIP2):
-            with bz2.open(probe.path) as stream:
-                return stream.read(HEADER_BYTES)
-    except (OSError, EOFError, ValueError, zlib.error):
-        return b""
-    return b""
-
-
-def _unpack(path: Path, stream: IO[bytes], promised: int) -> IO[bytes]:
-    """Return an anonymous temporary file with the unpacked content.
-
-    What lies behind the pixels is unpacked too, and thrown away, so that the checksum at the end is compared.
-
-    Raises
-    ------
-    ReadError
-        There is less in it than the header promises.
-    """
-    unpacked = tempfile.TemporaryFile(prefix="coverslip-")  # noqa: SIM115  # handed over to the open file
-    try:
-        stream.seek(0)
-        while block := stream.read(1 << 20):
-            unpacked.write(block[: max(0, promised - unpacked.tell())])
-        if unpacked.tell() < promised:
-            raise ReadError(_too_short(path, promised, unpacked.tell()))
-    except BaseException:
-        unpacked.close()
-        raise
-    stream.close()
-    return unpacked
+    if is_mrc(start, path.stat().st_size) or not is_packed(start):
+        return None
+    return Packed(path, start)
 
 
 def _header(path: Path, raw: bytes) -> Header:
@@ -189,15 +152,8 @@ def _size_note(path: Path, promised: int) -> tuple[str, ...]:
     """Return a remark when the file is longer than promised; complain when it is shorter."""
     size = path.stat().st_size
     if size < promised:
-        raise ReadError(_too_short(path, promised, size))
+        raise ReadError(too_short(path, promised, size))
     return (f"the file is {size - promised} bytes longer than its header says",) if size > promised else ()
-
-
-def _too_short(path: Path, promised: int, size: int) -> str:
-    return (
-        f"{path}: the header promises {promised} bytes, there are {size}: the file is truncated. "
-        "Copy it again from its source"
-    )
 
 
 def _metadata(path: Path, header: Header, extended: bytes, more_notes: Sequence[str]) -> ImageMetadata:
@@ -218,7 +174,9 @@ def _metadata(path: Path, header: Header, extended: bytes, more_notes: Sequence[
         microscope=_microscope(section),
         source_axes=header.source_axes,
         note="; ".join((*header.notes, *more_notes)) or None,
-        vendor={**header.fields, **({"extended_header": {"first_section": section}} if section else {})},
+        vendor=vendor_document(
+            {**header.fields, **({"extended_header": {"first_section": section}} if section else {})}
+        ),
     )
 
 
@@ -231,7 +189,7 @@ def _first_section(header: Header, extended: bytes) -> dict[str, Any]:
     if layout is None or len(extended) < layout.itemsize:
         return {}
     record = np.frombuffer(extended, layout, count=1)[0]
-    return plain(record) if int(record["Metadata size"]) == layout.itemsize else {}
+    return json_document(record) if int(record["Metadata size"]) == layout.itemsize else {}
 
 
 def _microscope(section: dict[str, Any]) -> MicroscopeInfo | None:

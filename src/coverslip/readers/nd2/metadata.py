@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from coverslip.model import ChannelInfo, MicroscopeInfo, ObjectiveInfo, PhysicalSize
+from coverslip.readers.units import seconds
 from coverslip.readers.vendor_metadata import (
-    bounded,
-    json_document,
+    moment,
     number,
     optional,
     positive,
     seconds_since_epoch,
+    vendor_document,
     words,
 )
 
@@ -24,7 +25,7 @@ RawPicture = Mapping[str, Any]
 """``SLxPictureMetadata``: calibration, objective, and the planes (channels) with their settings."""
 
 JULIAN_DAY_OF_EPOCH = 2440587.5
-DATE_FORMATS = ("%m/%d/%Y %I:%M:%S %p", "%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S")
+DATE_FORMATS = ("%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S")
 TIME_AXIS = 2
 MEDIA = {"Air": 1.0, "Water": 1.333, "Silicone": 1.406, "Glycerol": 1.46, "Oil": 1.515}
 
@@ -66,7 +67,7 @@ def parse_document(picture: RawPicture, text: Mapping[str, Any], vendor: Mapping
         objective=optional(lambda: parse_objective(picture, text), None),
         microscope=optional(lambda: parse_microscope(picture, description), None),
         acquired_at=optional(lambda: parse_acquired_at(picture, text), None),
-        vendor=optional(lambda: bounded(json_document(vendor)), {}),
+        vendor=optional(lambda: vendor_document(vendor), {}),
     )
 
 
@@ -89,7 +90,7 @@ def _channel(index: int, plane: Mapping[str, Any], sample: Mapping[str, Any], se
     exposure = positive(sample.get("dExposureTime"), 1e-3)
     stated = re.search(r"Exposure:\s*([\d.]+)\s*(ms|s|us|µs)\b", section)
     if exposure is None and stated:
-        exposure = positive(stated[1], {"s": 1.0, "ms": 1e-3}.get(stated[2], 1e-6))
+        exposure = seconds(stated[1], stated[2])
     gain = re.search(r"(?:Multiplier|(?<!Conversion )Gain):\s*([\d.]+)", section)
     modality = re.search(r"Modality:\s*(\S[^\r\n]*)", section)
     return ChannelInfo(
@@ -183,12 +184,7 @@ def parse_acquired_at(picture: RawPicture, text: Mapping[str, Any]) -> datetime 
     """Return when the acquisition began: the Julian day (UTC), else the text, which is local and knows no zone."""
     day = positive(picture.get("dTimeAbsolute"))
     when = seconds_since_epoch((day - JULIAN_DAY_OF_EPOCH) * 86_400) if day else None
-    date = words(text.get("date"))
-    return when or next(filter(None, (_date(date, pattern) for pattern in DATE_FORMATS)), None)
-
-
-def _date(text: str | None, pattern: str) -> datetime | None:
-    return optional(lambda: datetime.strptime(text or "", pattern), None)
+    return when or moment(text.get("date"), DATE_FORMATS)
 
 
 def time_increment(loops: Sequence[Any]) -> float | None:

@@ -7,7 +7,6 @@ and the image's note says so; a recorded frame that is damaged is an error.
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from coverslip.readers.nd2.frames import (
     read_chunk_map,
 )
 from coverslip.readers.nd2.metadata import Nd2Document, parse_document, time_increment, z_step
+from coverslip.readers.opened import Opened
 from coverslip.readers.vendor_metadata import optional
 
 if TYPE_CHECKING:
@@ -69,17 +69,6 @@ class _Nd2:
         with path.open("rb") as stream:
             is_legacy = stream.read(len(MAGIC)) != MAGIC
         return _open_legacy(path) if is_legacy else _open(path)
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenNd2:
-    frames: Frames
-    files: Sequence[Path]
-    images: Sequence[CanRead]
-
-    def close(self) -> None:
-        """Release the file."""
-        self.frames.close()
 
 
 class _Position:
@@ -128,7 +117,7 @@ def _samples(rows: "Array", channel: int, samples: int) -> "Array":
     return rows.reshape(*rows.shape[:2], -1)[:, :, channel, None]
 
 
-def _open(path: Path) -> _OpenNd2:
+def _open(path: Path) -> Opened:
     """Open a file of the present generation."""
     import nd2  # noqa: PLC0415  # heavy, and its absence must not break the other readers
 
@@ -141,12 +130,12 @@ def _open(path: Path) -> _OpenNd2:
             document = optional(lambda: _document(file, places), Nd2Document())
             count = file.attributes.sequenceCount
         frames = ChunkFrames(stream, path, places, layout)
-        opened = _OpenNd2(frames, (path,), _images(path, frames, layout, loops=loops, count=count, document=document))
+        images = _images(path, frames, layout, loops=loops, count=count, document=document)
         stack.pop_all()
-    return opened
+    return Opened((path,), images, frames.close)
 
 
-def _open_legacy(path: Path) -> _OpenNd2:
+def _open_legacy(path: Path) -> Opened:
     """Open a file of the first generation; what is known of it comes ready-made from the package."""
     import nd2  # noqa: PLC0415
 
@@ -159,9 +148,9 @@ def _open_legacy(path: Path) -> _OpenNd2:
         frames = LegacyFrames(file, layout, count)
         document = optional(lambda: _legacy_document(file), Nd2Document())
         loops: Sequence[Any] = optional(lambda: file.experiment, [])
-        opened = _OpenNd2(frames, (path,), _images(path, frames, layout, loops=loops, count=count, document=document))
+        images = _images(path, frames, layout, loops=loops, count=count, document=document)
         stack.pop_all()
-    return opened
+    return Opened((path,), images, frames.close)
 
 
 def _layout(file: "ND2File") -> FrameLayout:

@@ -5,7 +5,6 @@ Formats: Zarr v2 (``.zgroup .zattrs .zarray``) and v3 (``zarr.json``), https://z
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -18,8 +17,6 @@ from coverslip.errors import ReadError
 V3_DOCUMENT = "zarr.json"
 V2_DOCUMENTS = (".zgroup", ".zattrs", ".zarray")
 PIXEL_KINDS = "biufc"
-LONGEST_LIST = 1000
-"""Longer lists in attributes are cut in the vendor document: they are tables, not metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +138,6 @@ def read_node(folder: Path) -> Node | None:
     if group is None and attributes is None and array is None:
         return None
     return Node(folder, 2, attributes or {}, array)
-
-
-def bounded(value: Any) -> Any:
-    """Return a JSON document with long lists cut and not-a-number replaced by ``None``."""
-    if isinstance(value, dict):
-        return {str(key): bounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [bounded(item) for item in value[:LONGEST_LIST]]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -1,62 +1,15 @@
 """OME-Zarr documents -> our metadata. Pure; formats 0.1 to 0.5, https://ngff.openmicroscopy.org."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from coverslip.errors import ReadError
-from coverslip.model import ChannelInfo, PhysicalSize
-from coverslip.model.metadata import Unit
+from coverslip.model import ChannelInfo
 
 CANONICAL = "tczyx"
 BY_TYPE = {"time": "t", "channel": "c"}
-
-LENGTHS: Mapping[str, Unit] = {
-    "picometer": "pm",
-    "angstrom": "angstrom",
-    "å": "angstrom",
-    "nanometer": "nm",
-    "micrometer": "um",
-    "micron": "um",
-    "µm": "um",
-    "μm": "um",
-    "millimeter": "mm",
-    "centimeter": "cm",
-    "meter": "m",
-    "kilometer": "km",
-    "inch": "in",
-    "pm": "pm",
-    "nm": "nm",
-    "um": "um",
-    "mm": "mm",
-    "cm": "cm",
-    "m": "m",
-    "km": "km",
-}
-FAR_LENGTHS: Mapping[str, float] = {
-    "attometer": 1e-12,
-    "femtometer": 1e-9,
-    "decimeter": 1e5,
-    "foot": 304_800.0,
-    "yard": 914_400.0,
-    "mile": 1.609344e9,
-}
-"""Units of OME-Zarr that our model does not name, in micrometres."""
-SECONDS: Mapping[str, float] = {
-    "nanosecond": 1e-9,
-    "microsecond": 1e-6,
-    "millisecond": 1e-3,
-    "ms": 1e-3,
-    "second": 1.0,
-    "s": 1.0,
-    "minute": 60.0,
-    "min": 60.0,
-    "hour": 3600.0,
-    "h": 3600.0,
-    "day": 86400.0,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +76,6 @@ def parse_scale(multiscale: Mapping[str, Any], dataset: Mapping[str, Any], ndim:
     return own if common is None else tuple(a * b for a, b in zip(own, common, strict=True))
 
 
-def parse_length(value: float, unit: str | None) -> PhysicalSize | None:
-    """Return a length, ``None`` without a unit of length: a bare number may count pixels."""
-    word = _word(unit)
-    if word in FAR_LENGTHS:
-        return PhysicalSize.known(value * FAR_LENGTHS[word])
-    known = LENGTHS.get(word)
-    return None if known is None else PhysicalSize.known(value, known)
-
-
-def parse_seconds(value: float, unit: str | None) -> float | None:
-    """Return a duration in seconds, ``None`` without a unit of time."""
-    seconds = value * SECONDS.get(_word(unit), 0.0)
-    return seconds if math.isfinite(seconds) and seconds > 0 else None
-
-
 def parse_channels(ome: Mapping[str, Any], count: int) -> tuple[tuple[ChannelInfo, ...], tuple[str, ...]]:
     """Return one entry per channel from the ``omero`` block, and a note where the numbers differ."""
     omero = ome.get("omero")
@@ -173,12 +111,6 @@ def _scale(transformations: Any, ndim: int) -> tuple[float, ...] | None:
         if isinstance(scale, list) and len(scale) == ndim and all(isinstance(item, int | float) for item in scale):
             return tuple(float(item) for item in scale)
     return None
-
-
-def _word(unit: str | None) -> str:
-    """Return a unit in lower case, in the singular and in American spelling."""
-    word = (unit or "").strip().lower().replace("metre", "meter")
-    return word.removesuffix("s") if len(word) > 3 else word
 
 
 def _label(entry: Mapping[str, Any], index: int) -> str:

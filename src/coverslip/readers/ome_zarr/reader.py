@@ -14,17 +14,17 @@ import numpy as np
 from coverslip.errors import ReadError
 from coverslip.model import ImageMetadata, Level, Probe, Region
 from coverslip.readers.ome_zarr.chunks import open_array
-from coverslip.readers.ome_zarr.documents import Node, bounded, is_zarr, read_node
+from coverslip.readers.ome_zarr.documents import Node, is_zarr, read_node
 from coverslip.readers.ome_zarr.layout import Found, find, stated_version
 from coverslip.readers.ome_zarr.metadata import (
     CANONICAL,
     Axes,
     parse_axes,
     parse_channels,
-    parse_length,
     parse_scale,
-    parse_seconds,
 )
+from coverslip.readers.units import length, seconds
+from coverslip.readers.vendor_metadata import vendor_document
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -162,7 +162,7 @@ def _image(found: Found, multiscale: Mapping[str, Any], name: str, notes: tuple[
         channels=channels,
         source_axes=axes.label,
         note="; ".join((*axes.note(), *dropped, *doubts, *empty, *notes)) or None,
-        vendor={"attributes": bounded(dict(found.group.attributes)), "array": bounded(_array_facts(first))},
+        vendor=vendor_document({"attributes": found.group.attributes, "array": _array_facts(first)}),
     )
     return _ZarrImage(levels, axes, metadata)
 
@@ -201,8 +201,8 @@ def _sizes(axes: Axes, scale: tuple[float, ...] | None) -> dict[str, Any]:
     if scale is None:
         return {}
     by_role = {role: (scale[index], axes.units[index]) for index, role in enumerate(axes.roles)}
-    sizes: dict[str, Any] = {f"pixel_size_{role}": parse_length(*by_role[role]) for role in "zyx" if role in by_role}
-    return sizes | ({"time_increment_s": parse_seconds(*by_role["t"])} if "t" in by_role else {})
+    sizes: dict[str, Any] = {f"pixel_size_{role}": length(*by_role[role]) for role in "zyx" if role in by_role}
+    return sizes | ({"time_increment_s": seconds(*by_role["t"])} if "t" in by_role else {})
 
 
 def _guess(multiscale: Mapping[str, Any], group: Node) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from coverslip.errors import ImageLoadError
+from coverslip.errors import ImageLoadError, UnreadableFileError
 from coverslip.model import ObjectiveInfo
 from coverslip.readers.image import foreign
 from coverslip.readers.tiff import electron, ome_xml
 from coverslip.readers.tiff import metadata as tiff_metadata
-from coverslip.readers.tiff.facts import Facts, document, length, moment
-from coverslip.readers.vendor_metadata import positive
+from coverslip.readers.tiff.facts import Facts
+from coverslip.readers.units import length
+from coverslip.readers.vendor_metadata import moment, positive, vendor_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,6 +123,8 @@ def _attempt[T](tif: "TiffFile", call: Callable[[], T | None]) -> T | None:
     path: Path = tif.filehandle.path  # type: ignore[assignment]  # only named in a message nobody sees
     try:
         return foreign("reading metadata", path, call)
+    except UnreadableFileError:  # a disk in trouble is no broken metadata
+        raise
     except ImageLoadError:
         return None
 
@@ -130,7 +133,7 @@ def _ome(tif: "TiffFile", ome: ome_xml.RawElement | None, image: ome_xml.RawElem
     if ome is None or image is None:
         return None
     extra = {"MicroManager": tif.micromanager_metadata} if tif.is_micromanager else {}
-    return replace(ome_xml.describe(ome, image), vendor={**ome_xml.vendor(ome, image), **document(extra)})
+    return replace(ome_xml.describe(ome, image), vendor={**ome_xml.vendor(ome, image), **vendor_document(extra)})
 
 
 def _dialect(tif: "TiffFile", series: "TiffPageSeries", index: int) -> Facts | None:
@@ -196,4 +199,4 @@ def _vendor(tif: "TiffFile", page: "TiffPage") -> dict[str, Any]:
     tags = {
         tag.name: tag.value for tag in page.tags.values() if tag.code not in STRUCTURAL_TAGS and tag.count < 1 << 20
     }
-    return document({**found, "tags": tags})
+    return vendor_document({**found, "tags": tags})

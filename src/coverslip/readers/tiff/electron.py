@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coverslip.model import MicroscopeInfo, ObjectiveInfo
-from coverslip.readers.tiff.facts import Facts, document, length, metres, moment, text
-from coverslip.readers.vendor_metadata import positive
+from coverslip.readers.tiff.facts import Facts, metres
+from coverslip.readers.units import length
+from coverslip.readers.vendor_metadata import moment, positive, vendor_document, words
 
 RawDict = Mapping[str, Any]
 """A dict as tifffile gives it: the vendor's keys."""
@@ -18,10 +19,10 @@ def fei(raw: RawDict) -> Facts:
         pixel_size_x=metres(scan.get("PixelWidth")),
         pixel_size_y=metres(scan.get("PixelHeight")),
         microscope=MicroscopeInfo(
-            manufacturer="FEI", model=text(system.get("SystemType")), type=text(system.get("Type"))
+            manufacturer="FEI", model=words(system.get("SystemType")), type=words(system.get("Type"))
         ),
         acquired_at=moment(f"{user.get('Date')} {user.get('Time')}"),
-        vendor=document({"FEI": raw}),
+        vendor=vendor_document({"FEI": raw}),
     )
 
 
@@ -38,9 +39,9 @@ def sem(raw: RawDict) -> Facts:
     return Facts(
         pixel_size_x=size,
         pixel_size_y=size,
-        microscope=MicroscopeInfo(manufacturer="Carl Zeiss", serial_number=text(serial), type="SEM"),
+        microscope=MicroscopeInfo(manufacturer="Carl Zeiss", serial_number=words(serial), type="SEM"),
         acquired_at=moment(f"{day} {clock}"),
-        vendor=document({"Zeiss SEM": raw}),
+        vendor=vendor_document({"Zeiss SEM": raw}),
     )
 
 
@@ -49,7 +50,7 @@ def tvips(raw: RawDict) -> Facts:
     return Facts(
         pixel_size_x=length(raw.get("PixelSizeX"), "nm"),
         pixel_size_y=length(raw.get("PixelSizeY"), "nm"),
-        vendor=document({"TVIPS": raw}),
+        vendor=vendor_document({"TVIPS": raw}),
     )
 
 
@@ -62,7 +63,7 @@ def sis(raw: RawDict) -> Facts:
         objective=ObjectiveInfo(magnification=magnification) if magnification else None,
         microscope=MicroscopeInfo(manufacturer="Olympus"),
         acquired_at=moment(raw.get("datetime")),
-        vendor=document({"SIS": raw}),
+        vendor=vendor_document({"SIS": raw}),
     )
 
 

@@ -13,19 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coverslip.model import MicroscopeInfo, ObjectiveInfo, PhysicalSize
-from coverslip.readers.tiff.facts import (
-    Facts,
-    document,
-    entries,
-    length,
-    metres,
-    moment,
-    objective_named,
-    rgb,
-    seconds,
-    text,
-)
-from coverslip.readers.vendor_metadata import number, positive
+from coverslip.readers.tiff.facts import Facts, entries, metres, objective_named, rgb
+from coverslip.readers.units import length, seconds
+from coverslip.readers.vendor_metadata import mean_step, moment, number, positive, vendor_document, words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +56,7 @@ def imagej(raw: RawDict, resolution: tuple[float | None, float | None], ramp: st
         Colour of the file's colour table, see ``ramp_color``.
     """
     unit = raw.get("unit")
-    printed = (text(unit) or "").lower() in PRINT_UNITS
+    printed = (words(unit) or "").lower() in PRINT_UNITS
 
     def size(per_unit: float | None, key: str) -> PhysicalSize | None:
         own = raw.get(key, unit)
@@ -78,9 +68,9 @@ def imagej(raw: RawDict, resolution: tuple[float | None, float | None], ramp: st
         pixel_size_x=size(resolution[0], "unit"),
         pixel_size_y=size(resolution[1], "yunit"),
         pixel_size_z=length(abs(spacing), raw.get("zunit", unit)) if spacing and not printed else None,
-        time_increment_s=seconds(raw.get("finterval"), text(raw.get("tunit")) or "s"),
+        time_increment_s=seconds(raw.get("finterval"), words(raw.get("tunit")) or "s"),
         channels=_imagej_channels(raw, ramp),
-        vendor=document({"ImageJ": {key: value for key, value in raw.items() if key != "LUTs"}}),
+        vendor=vendor_document({"ImageJ": {key: value for key, value in raw.items() if key != "LUTs"}}),
     )
 
 
@@ -122,13 +112,13 @@ def ramp_color(table: "Sequence[Sequence[int]] | NDArray[np.uint16] | None") -> 
 def lsm(raw: RawDict, *, is_thumbnail: bool) -> Facts:
     """Return the facts of a Zeiss LSM image; a thumbnail has no pixel size of its own."""
     scan = raw.get("ScanInformation") or {}
-    vendor = document({"LSM": {key: value for key, value in raw.items() if not key.endswith("Lut")}})
+    vendor = vendor_document({"LSM": {key: value for key, value in raw.items() if not key.endswith("Lut")}})
     if is_thumbnail:
         return Facts(name="Thumbnail", vendor=vendor)
     x, y, z = (metres(raw.get(f"VoxelSize{axis}")) for axis in "XYZ")
     days = positive(scan.get("Sample0time"))
     return Facts(
-        name=text(raw.get("Name")) or text(scan.get("Name")),
+        name=words(raw.get("Name")) or words(scan.get("Name")),
         pixel_size_x=x,
         pixel_size_y=y,
         pixel_size_z=z,
@@ -144,7 +134,7 @@ def lsm(raw: RawDict, *, is_thumbnail: bool) -> Facts:
 def _lsm_time_step(raw: RawDict) -> float | None:
     stamps = raw.get("TimeStamps")
     if stamps is not None and len(stamps) > 1:
-        return seconds((stamps[-1] - stamps[0]) / (len(stamps) - 1))
+        return mean_step([float(stamp) for stamp in stamps])
     return seconds(raw.get("TimeIntervall"))
 
 
@@ -153,7 +143,7 @@ def _lsm_channels(raw: RawDict, scan: RawDict) -> tuple[RawDict, ...]:
     colors = [rgb(*color[:3]) for color in shown.get("Colors") or ()]
     details = _lsm_detectors(scan)
     return tuple(
-        {**details.get(name, {}), "name": text(name), "color": colors[c] if c < len(colors) else None}
+        {**details.get(name, {}), "name": words(name), "color": colors[c] if c < len(colors) else None}
         for c, name in enumerate(shown.get("ColorNames") or ())
     )
 
@@ -167,7 +157,7 @@ def _lsm_detectors(scan: RawDict) -> dict[str, RawDict]:
             if not detector.get("Acquire"):
                 continue
             found[str(detector.get("ChannelName"))] = {
-                "dye": text(detector.get("DyeName")),
+                "dye": words(detector.get("DyeName")),
                 "gain": positive(detector.get("DetectorGainFirst")),
                 "excitation_wavelength_nm": positive(lasers[0].get("Wavelength")) if len(lasers) == 1 else None,
                 "emission_wavelength_nm": _middle(
@@ -190,7 +180,7 @@ def stk(raw: RawDict) -> Facts:
     properties = {str(item.get("name")): item.get("value") for item in entries(raw.get("PlaneProperty"))}
     described = next(iter(raw.get("PlaneDescriptions") or ()), "")
     return Facts(
-        name=text(raw.get("Name")),
+        name=words(raw.get("Name")),
         pixel_size_x=length(raw.get("XCalibration"), unit) if calibrated else None,
         pixel_size_y=length(raw.get("YCalibration"), unit) if calibrated else None,
         pixel_size_z=length(distances[0], unit) if distances else None,
@@ -198,14 +188,12 @@ def stk(raw: RawDict) -> Facts:
         channels=(_metamorph_channel(properties, raw.get("wavelength"), described, raw.get("Name")),),
         objective=_metamorph_objective(properties),
         acquired_at=moment(raw.get("CreateTime")),
-        vendor=document({"MetaMorph": raw}),
+        vendor=vendor_document({"MetaMorph": raw}),
     )
 
 
 def _stk_time_step(times: "NDArray[np.datetime64] | None") -> float | None:
-    if times is None or len(times) < 2:
-        return None
-    return positive((times[-1] - times[0]) / np.timedelta64(1, "s") / (len(times) - 1))
+    return None if times is None else mean_step(((times - times[:1]) / np.timedelta64(1, "s")).tolist())
 
 
 def metaseries(raw: RawDict) -> Facts:
@@ -219,14 +207,14 @@ def metaseries(raw: RawDict) -> Facts:
         channels=(_metamorph_channel(plane, plane.get("wavelength"), described, plane.get("image-name")),),
         objective=_metamorph_objective(plane),
         acquired_at=moment(plane.get("acquisition-time-local")),
-        vendor=document({"MetaSeries": raw}),
+        vendor=vendor_document({"MetaSeries": raw}),
     )
 
 
 def _metamorph_channel(properties: RawDict, wavelength: object, described: str, name: object) -> RawDict:
     exposure = EXPOSURE.search(described)
     return {
-        "name": text(properties.get("_IllumSetting_")) or text(name),
+        "name": words(properties.get("_IllumSetting_")) or words(name),
         "emission_wavelength_nm": positive(wavelength),
         "exposure_time_s": seconds(exposure.group(1), exposure.group(2)) if exposure else None,
     }
@@ -249,16 +237,18 @@ def mibi(descriptions: Sequence[str], width: int) -> Facts | None:
     first = pages[0]
     edge = positive(first.get("mibi.size"))
     size = length(edge / width, "um") if edge else None
-    channels = tuple({"name": text(page.get("channel.target")) or f"mass {page.get('channel.mass')}"} for page in pages)
+    channels = tuple(
+        {"name": words(page.get("channel.target")) or f"mass {page.get('channel.mass')}"} for page in pages
+    )
     return Facts(
-        name=text(first.get("mibi.fov_name")) or text(first.get("mibi.folder")),
+        name=words(first.get("mibi.fov_name")) or words(first.get("mibi.folder")),
         pixel_size_x=size,
         pixel_size_y=size,
         channels=channels,
-        microscope=MicroscopeInfo(manufacturer="IONpath", model=text(first.get("mibi.instrument")), type="MIBI"),
+        microscope=MicroscopeInfo(manufacturer="IONpath", model=words(first.get("mibi.instrument")), type="MIBI"),
         note="MIBItiff: pages are channels",
         sequence="C",
-        vendor=document({"MIBI": pages}),
+        vendor=vendor_document({"MIBI": pages}),
     )
 
 

@@ -8,8 +8,17 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from coverslip.model import MicroscopeInfo, ObjectiveInfo
-from coverslip.readers.tiff.facts import Facts, document, entries, length, moment, rgb, seconds, text
-from coverslip.readers.vendor_metadata import MAX_XML_BYTES, number, parse_xml, positive
+from coverslip.readers.tiff.facts import Facts, entries, rgb
+from coverslip.readers.units import length, seconds
+from coverslip.readers.vendor_metadata import (
+    MAX_XML_BYTES,
+    moment,
+    number,
+    parse_xml,
+    positive,
+    vendor_document,
+    words,
+)
 
 RawElement = dict[str, Any]
 """One XML element: attributes and children by name without namespace; repeated children are a list."""
@@ -78,7 +87,7 @@ def describe(ome: RawElement, image: RawElement) -> Facts:
     planes = entries(data.get("Plane"))
     instrument = _instrument(ome, image)
     return Facts(
-        name=text(image.get("Name")),
+        name=words(image.get("Name")),
         pixel_size_x=length(data.get("PhysicalSizeX"), data.get("PhysicalSizeXUnit", "µm")),
         pixel_size_y=length(data.get("PhysicalSizeY"), data.get("PhysicalSizeYUnit", "µm")),
         pixel_size_z=length(data.get("PhysicalSizeZ"), data.get("PhysicalSizeZUnit", "µm")),
@@ -95,7 +104,7 @@ def describe(ome: RawElement, image: RawElement) -> Facts:
 
 def vendor(ome: RawElement, image: RawElement) -> dict[str, Any]:
     """Return the document of one image: the whole, but of the images only this one."""
-    return document({"OME": {key: (image if key == "Image" else value) for key, value in ome.items()}})
+    return vendor_document({"OME": {key: (image if key == "Image" else value) for key, value in ome.items()}})
 
 
 def _element(node: ET.Element, depth: int) -> RawElement:
@@ -150,14 +159,14 @@ def _channels(image: RawElement, planes: list[RawElement]) -> tuple[Mapping[str,
 def _channel(raw: RawElement, exposure: float | None) -> Mapping[str, Any]:
     detector = next(iter(entries(raw.get("DetectorSettings")) + entries(raw.get("DetectorRef"))), {})
     return {
-        "name": text(raw.get("Name")),
+        "name": words(raw.get("Name")),
         "color": _color(raw.get("Color")),
         "excitation_wavelength_nm": _nanometers(raw, "ExcitationWavelength", "ExWave"),
         "emission_wavelength_nm": _nanometers(raw, "EmissionWavelength", "EmWave"),
         "exposure_time_s": exposure,
         "gain": number(detector.get("Gain")),
-        "dye": text(raw.get("Fluor")),
-        "contrast_method": text(raw.get("ContrastMethod")),
+        "dye": words(raw.get("Fluor")),
+        "contrast_method": words(raw.get("ContrastMethod")),
     }
 
 
@@ -204,14 +213,14 @@ def _objective(instrument: RawElement, image: RawElement) -> ObjectiveInfo | Non
     raw = found or (objectives[0] if len(objectives) == 1 else {})
     distance = length(raw.get("WorkingDistance"), raw.get("WorkingDistanceUnit", "µm"))
     info = ObjectiveInfo(
-        name=text(raw.get("Model")) or text(raw.get("Name")),
+        name=words(raw.get("Model")) or words(raw.get("Name")),
         magnification=positive(raw.get("NominalMagnification"))
         or positive(raw.get("CalibratedMagnification"))
         or positive(raw.get("Magnification")),
         numerical_aperture=positive(raw.get("LensNA")),
-        immersion=text(raw.get("Immersion")),
+        immersion=words(raw.get("Immersion")),
         working_distance_um=None if distance is None else distance.micrometers,
-        correction=text(raw.get("Correction")),
+        correction=words(raw.get("Correction")),
     )
     return None if info == ObjectiveInfo() else info
 
@@ -219,10 +228,10 @@ def _objective(instrument: RawElement, image: RawElement) -> ObjectiveInfo | Non
 def _microscope(instrument: RawElement) -> MicroscopeInfo | None:
     raw = next(iter(entries(instrument.get("Microscope"))), {})
     info = MicroscopeInfo(
-        manufacturer=text(raw.get("Manufacturer")),
-        model=text(raw.get("Model")),
-        serial_number=text(raw.get("SerialNumber")),
-        type=text(raw.get("Type")),
+        manufacturer=words(raw.get("Manufacturer")),
+        model=words(raw.get("Model")),
+        serial_number=words(raw.get("SerialNumber")),
+        type=words(raw.get("Type")),
     )
     return None if info == MicroscopeInfo() else info
 

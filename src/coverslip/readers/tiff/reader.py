@@ -116,7 +116,7 @@ class _Tiff:
     """Reader of the TIFF family."""
 
     name = "tiff"
-    title = "TIFF, OME-TIFF, ImageJ, LSM, STK"
+    title = "TIFF"
     extensions: tuple[str, ...] = (
         *(".ome.tiff", ".qptiff", ".ome.tif", ".ome.tf2", ".ome.tf8", ".ome.btf"),
         *(".tiff", ".ndpi", ".tif", ".tf2", ".tf8", ".btf", ".lsm", ".stk", ".svs", ".scn", ".bif"),

@@ -67,7 +67,7 @@ def check_directory(tif: "TiffFile", offset: int) -> None:
         size = length * TYPE_BYTES.get(kind, 0)
         if code in VITAL_TAGS and size > form.offsetsize and place + size > handle.size:
             raise ReadError(
-                f"{handle.name}: the tag {VITAL_TAGS[code]} lies at byte {place}, the file ends at {handle.size}: "
+                f"the tag {VITAL_TAGS[code]} lies at byte {place}, the file ends at {handle.size}: "
                 "it is truncated. Copy it again from its source"
             )
 

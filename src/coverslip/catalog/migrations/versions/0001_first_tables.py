@@ -41,6 +41,7 @@ def _create_asset() -> None:
         sa.Column("checksum", sa.Text()),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text()),
+        sa.Column("part_of", PATH),
         sa.Column("read_by", sa.Text(), nullable=False),
         sa.Column("missing_since", TIME),
         sa.PrimaryKeyConstraint("id", name="pk_asset"),

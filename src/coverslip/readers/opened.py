@@ -1,0 +1,20 @@
+"""An open file of a format whose library holds one handle."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coverslip.model import CanRead
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The images of an open file, and how to let go of it."""
+
+    files: Sequence[Path]
+    images: Sequence[CanRead]
+    release: Callable[[], None]
+
+    def close(self) -> None:
+        """Release every handle."""
+        self.release()
