@@ -73,27 +73,26 @@ def test_a_missing_plane_is_an_error_never_black(tmp_path: Path) -> None:
 def test_the_planes_of_an_oif_are_its_parts(tmp_path: Path) -> None:
     path = write(tmp_path / "a.oif", "XYCZ", LENGTHS, PIXELS)
     folder = tmp_path / "a.oif.files"
-    (folder / "s_Thumb.bmp").write_bytes(b"BM" + bytes(60))
-    for part in (path, folder / "s_C001Z002.tif", folder / "s_Thumb.bmp"):
-        found = recognise(part)
-        assert found is not None
-        assert found.name == "oif"
-        with open_image(part) as file:
-            assert min(file.files) == path
-            assert part in file.files
-            assert len([item for item in file.files if item.suffix == ".tif"]) == 6
-            assert np.array_equal(file.images[0].plane(c=1, z=2), PIXELS[0, 1, 0, 2])
+    with open_image(path) as file:
+        assert min(file.files) == path
+        assert len([item for item in file.files if item.suffix == ".tif"]) == 6
     with open_catalog(f"sqlite:///{tmp_path / 'catalog.db'}") as catalog:
         report = add([path, folder], catalog=catalog)
-    assert (report.images, report.outcomes["added"], report.outcomes["part"]) == (1, 1, 7)
-    assert report.broken == []
+        assert (report.images, report.outcomes["added"], report.broken) == (1, 1, [])
+        assert report.outcomes["part"] == len(list(folder.glob("*.tif")))
+        assert add([path, folder], catalog=catalog).files_opened == 0
+        plane = folder / "s_C001Z002.tif"
+        plane.write_bytes((folder / "s_C001Z001.tif").read_bytes())
+        assert add([path, folder], catalog=catalog).outcomes["changed"] == 1
+        (image,) = catalog.list_images().images
+        assert (image.path, image.revision) == (str(path), 2)
 
 
-def test_planes_without_their_settings_are_plain_tiffs(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.oif", "XYCZ", LENGTHS, PIXELS)
-    path.unlink()
+def test_a_plane_on_its_own_is_a_plain_tiff(tmp_path: Path) -> None:
+    write(tmp_path / "a.oif", "XYCZ", LENGTHS, PIXELS)
     with open_image(tmp_path / "a.oif.files" / "s_C001Z001.tif") as file:
         assert file.reader == "tiff"
+        assert np.array_equal(file.images[0].plane(), PIXELS[0, 0, 0, 0])
 
 
 def test_nothing_outside_the_folder_is_opened(tmp_path: Path) -> None:

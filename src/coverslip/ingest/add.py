@@ -187,13 +187,20 @@ class _Run:
 
 def _look(seen: SeenFile, known: AssetRecord | None) -> Examined | SeenFile:
     """Return what opening showed, or the file itself when only its times have changed."""
-    if known is None or decide(seen, known, known.read_by, refresh=False) != "hash":
+    if known is None:
         return examine(seen)
-    try:
-        seen = replace(seen, checksum=checksum(Path(seen.path)))
-    except ImageLoadError as error:
-        return Examined(seen.path, error=error)
-    return seen if seen.checksum == known.checksum else examine(seen)
+    if decide(seen, known, known.read_by, refresh=False) == "hash":
+        try:
+            seen = replace(seen, checksum=checksum(Path(seen.path)))
+        except ImageLoadError as error:
+            return Examined(seen.path, error=error)
+        if seen.checksum == known.checksum:
+            return seen
+    if known.part_of is not None:
+        whole = _look_again(known.part_of)
+        if seen.path in (item.seen.path for item in whole.items):
+            return whole
+    return examine(seen)
 
 
 def _look_again(path: str) -> Examined:

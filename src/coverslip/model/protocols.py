@@ -79,9 +79,7 @@ class Probe:
 class Reader(Protocol):
     """One file format. Found by entry point ``coverslip.readers``; readers do not know each other.
 
-    Two more attributes are optional. ``experimental = True``: no file of an independent writer was compared yet.
-    ``folders = (".oif.files",)``: endings of folders whose files belong to sets of this format, so that this reader is
-    asked first about them.
+    One more attribute is optional. ``experimental = True``: no file of an independent writer was compared yet.
     """
 
     name: str

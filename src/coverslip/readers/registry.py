@@ -150,15 +150,9 @@ def install_command(package: str) -> str:
 
 
 def _recognise(probe: Probe) -> Reader | None:
-    """Ask the readers in whose folder it lies, then those whose ending fits, then all others."""
-    name, folder = probe.path.name.lower(), probe.path.parent.name.lower()
-
-    def rank(reader: Reader) -> int:
-        if folder.endswith(tuple(getattr(reader, "folders", ())) or "/"):
-            return 0
-        return 1 if name.endswith(reader.extensions) else 2
-
-    by_ending = sorted(readers().values(), key=rank)
+    """Ask the readers whose ending fits first, then all others."""
+    name = probe.path.name.lower()
+    by_ending = sorted(readers().values(), key=lambda reader: not name.endswith(reader.extensions))
     return foreign(
         "looking at its content",
         probe.path,

@@ -65,8 +65,8 @@ def stretch(pixels: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
     values: NDArray[Any] = pixels.astype(working_type(pixels.dtype), copy=False)
     with np.errstate(all="ignore"):
         grey: NDArray[np.float32] = ((values - low) / (high - low)).astype(np.float32, copy=False)
-    grey[~np.isfinite(grey)] = 0
-    np.clip(grey, 0, 1, out=grey)
+    np.clip(grey, 0, 1, out=grey)  # tiny limits let finite pixels overflow: they are beyond full colour
+    grey[~np.isfinite(values)] = 0
     return grey
 
 

@@ -1,7 +1,7 @@
 """Olympus OIB and OIF: one image, each plane in a TIFF of its own.
 
 Spectral, angle and point axes are folded into the channels (C outermost). A plane that is missing is a read error,
-never a black plane. The TIFFs of an OIF, opened on their own, give the image they belong to.
+never a black plane. The TIFFs of an OIF, opened on their own, are the plain TIFFs that they are.
 """
 
 import io
@@ -24,7 +24,7 @@ from coverslip.readers.oif.settings import (
     parse_time_increment,
     parse_vendor,
 )
-from coverslip.readers.oif.storage import COMPOUND_MAGIC, FOLDER_ENDING, Oib, Oif, Storage, read_settings
+from coverslip.readers.oif.storage import COMPOUND_MAGIC, Oib, Oif, Storage, read_settings
 from coverslip.readers.planes import MAX_CHANNELS, check_promise, gather
 from coverslip.readers.vendor_metadata import bounded, json_document, optional
 
@@ -39,7 +39,6 @@ OIB_INFO = "OibInfo.txt".encode("utf-16-le")
 DIRECTORY_AT = 48
 """Where a compound file says in which sector its directory begins."""
 SECTOR_SHIFT_AT = 30
-TIFF_MAGICS = (b"II*\0", b"MM\0*")
 
 
 class _Reader:
@@ -48,18 +47,15 @@ class _Reader:
     name = "oif"
     title = "Olympus OIB and OIF"
     extensions = (".oib", ".oif")
-    folders = (f".oif{FOLDER_ENDING}",)
     package = "oiffile"
     module = "oiffile"
 
     def recognises(self, probe: Probe) -> bool:
-        """Return whether this is Olympus' compound file, its settings, or a plane of a set."""
+        """Return whether this is Olympus' compound file or its settings. The planes on their own are plain TIFFs."""
         if probe.is_folder:
             return False
         if probe.head.startswith(COMPOUND_MAGIC):
             return _holds_oib_info(probe)
-        if probe.head.startswith((*TIFF_MAGICS, b"BM")):
-            return main_of(probe.path) is not None
         return (probe.head.startswith(b"\xff\xfe" + UTF16) and AXES_UTF16 in probe.head) or (
             probe.head.startswith(TEXT) and AXES_TEXT in probe.head
         )
@@ -74,7 +70,7 @@ class _Reader:
         """
         with path.open("rb") as stream:
             is_oib = stream.read(len(COMPOUND_MAGIC)) == COMPOUND_MAGIC
-        storage = Oib(path) if is_oib else Oif(main_of(path) or path)
+        storage = Oib(path) if is_oib else Oif(path)
         try:
             return _Opened(storage, (_Image(path if is_oib else storage.files[0], storage),), path)
         except BaseException:
@@ -132,15 +128,6 @@ class _Image:
 
 
 reader = _Reader()
-
-
-def main_of(path: Path) -> Path | None:
-    """Return the ``.oif`` file of a file in its folder, where there is one."""
-    folder = path.parent
-    if not folder.name.lower().endswith(f".oif{FOLDER_ENDING}"):
-        return None
-    main = folder.with_name(folder.name[: -len(FOLDER_ENDING)])
-    return main if main.is_file() else None
 
 
 def _holds_oib_info(probe: Probe) -> bool:
