@@ -219,6 +219,13 @@ def bench(arguments: argparse.Namespace, rest: list[str]) -> int:
     return hand_over([python, "-m", "benchmarks", *rest])
 
 
+def fuzz(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Open damaged files with every reader: --seconds 30, --reader NAME, --samples FOLDER."""
+    python = ensure(arguments, "dev")
+    rest = [str(Path(word).absolute()) if Path(word).is_dir() else word for word in rest]
+    return hand_over([python, "-m", "fuzz", *rest])
+
+
 def lock(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Resolve the lock files again (--upgrade for newest versions): versions and hashes, no address of any index."""
     python = ensure(arguments, "dev")
@@ -243,7 +250,7 @@ def check_locks() -> int:
     return bad
 
 
-CHORES = {"setup": setup, "demo": demo, "test": test, "lint": lint, "bench": bench, "lock": lock}
+CHORES = {"setup": setup, "demo": demo, "test": test, "lint": lint, "bench": bench, "fuzz": fuzz, "lock": lock}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -109,7 +109,7 @@ def test_a_list_has_pages_and_a_search(service: Service, tmp_path: Path) -> None
         "skip=1e3",
         "skip=99999999999",
         "limit=true",
-        "sort=name",
+        "sort=path",
         "q=" + "x" * 201,
     ],
 )

@@ -196,6 +196,39 @@ def test_axes_of_absurd_length_are_refused(tmp_path: Path) -> None:
             coverslip.open_image(path)
 
 
+def test_an_axis_with_next_to_nothing_on_it_is_refused(tmp_path: Path) -> None:
+    far, near = (
+        write(tmp_path / f"{last}.czi", [Block(np.full((4, 5), 7, "u1"), "YX", {"Z": z}) for z in (0, last)])
+        for last in (8_000_000, 1_500)
+    )
+    with pytest.raises(ReadError, match="8000001 planes, of which 2 are there, cannot be"):
+        coverslip.open_image(far)
+    with coverslip.open_image(near) as file:
+        assert file.images[0].metadata.size_z == 1_501
+        assert file.images[0].plane(z=1_500).min() == 7
+
+
+def test_subblocks_that_promise_more_than_their_bytes_could_become_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.czi", [Block(np.zeros((4, 5), "u1"), "YX", {}, compression=ZSTD0)])
+    content = path.read_bytes()
+    entry = content.rindex(b"DV") + 32
+    lengths = [entry + 20 * i + step for i in range(2) for step in (8, 16)]  # logical and stored, Y and X
+    for place in (*lengths, *(content.index(b"DV") + 32 + at - entry for at in lengths)):
+        patch(path, place, "<i", 20_000)
+    with coverslip.open_image(path) as file, pytest.raises(ReadError, match="promises 400000000 bytes of pixels"):
+        file.images[0].plane()
+
+
+def test_pixels_longer_than_the_file_are_refused_before_memory_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.czi", [Block(np.zeros((4, 5), "u1"), "YX", {}, compression=ZSTD0)])
+    patch(path, path.read_bytes().index(SUBBLOCK) + 32 + 8, "<q", 1 << 60)
+    with (
+        coverslip.open_image(path) as file,
+        pytest.raises(ReadError, match=r"are said to take 1152921504606846976 bytes, which are not there"),
+    ):
+        file.images[0].plane()
+
+
 @pytest.mark.parametrize("kind", [77, -1])
 def test_unknown_pixel_types_are_refused(kind: int, tmp_path: Path) -> None:
     path = write(tmp_path / "new.czi", [Block(np.zeros((4, 5), "u1"), "YX", {})])

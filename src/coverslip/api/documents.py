@@ -78,6 +78,8 @@ class ImageList(BaseModel):
     total: int
     skip: int
     limit: int
+    next_cursor: str | None
+    """What to send as ``cursor`` for the next page; null when this is the last one."""
 
 
 class Uploaded(BaseModel):

@@ -3,11 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from coverslip import readers
-from coverslip.api.choices import Whole, only_digits
 from coverslip.api.documents import (
     Deleted,
     Formats,
@@ -20,30 +18,26 @@ from coverslip.api.documents import (
 )
 from coverslip.api.downloads import Download
 from coverslip.api.errors import responses
+from coverslip.api.queries import ListQuery
 from coverslip.api.rooms import InRooms
 
 router = APIRouter(prefix="/api/images", tags=["images"])
-
-MAX_PAGE = 1000
-
-
-class ListQuery(BaseModel):
-    """Which part of the list."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    skip: Whole = 0
-    limit: Annotated[int, BeforeValidator(only_digits), Field(ge=1, le=MAX_PAGE)] = 100
-    q: Annotated[str | None, Field(max_length=200, description="Part of a name or file name.")] = None
 
 
 @router.get("", include_in_schema=False, response_model=ImageList)
 @router.get("/", response_model=ImageList, responses=responses(422, 503))
 def list_images(rooms: InRooms, query: Annotated[ListQuery, Query()]) -> ImageList:
-    """List images, those added last first."""
-    page = rooms.catalog.list_images(skip=query.skip, limit=query.limit, q=query.q or None)
+    """List images, those added last first unless another order is asked for."""
+    page = rooms.catalog.list_images(
+        skip=query.skip,
+        limit=query.limit,
+        q=query.q or None,
+        having=query.having(),
+        sort=query.sort,
+        after=query.after(),
+    )
     images = [image_stack(record) for record in page.images]
-    return ImageList(images=images, total=page.total, skip=page.skip, limit=page.limit)
+    return ImageList(images=images, total=page.total, skip=page.skip, limit=page.limit, next_cursor=page.next_cursor)
 
 
 @router.get("/formats/supported", response_model=Formats)

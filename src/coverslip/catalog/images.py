@@ -5,17 +5,20 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, select, update
 
 from coverslip.catalog.artifacts import add_missing_artifacts, is_stale
 from coverslip.catalog.documents import to_metadata
 from coverslip.catalog.events import News, write_events
+from coverslip.catalog.listing import Wanted
 from coverslip.catalog.part import Part, chunks, known_form, no_such_image
-from coverslip.catalog.tables import Artifact, Asset, Image, folded
+from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import ConflictError, InvalidRequestError
 from coverslip.model.records import ImagePage, ImagePlace, ImageRecord, PurgedBytes, ThumbnailState
+from coverslip.model.search import Cursor, ImageFilter, Sort
 
 THUMBNAIL = "thumbnail"
+EVERYTHING = ImageFilter()
 LAST_PLACE = 2**31 - 1
 """The largest offset and limit that PostgreSQL's driver is given room for."""
 
@@ -23,7 +26,16 @@ LAST_PLACE = 2**31 - 1
 class Images(Part):
     """Reading images, and deleting them."""
 
-    def list_images(self, *, skip: int = 0, limit: int = 100, q: str | None = None) -> ImagePage:
+    def list_images(
+        self,
+        *,
+        skip: int = 0,
+        limit: int = 100,
+        q: str | None = None,
+        having: ImageFilter = EVERYTHING,
+        sort: Sort = "-added",
+        after: Cursor | None = None,
+    ) -> ImagePage:
         """Return a page of the images that are not deleted: the newest batch first, a batch in its own order.
 
         The records come without the vendor's metadata, which may be large; ``get_image`` gives it.
@@ -35,12 +47,20 @@ class Images(Part):
         limit
             How many to return at most.
         q
-            Only images with this text in their name or file name; letter case does not count, nothing is special.
+            Only images with this text in their name or file name, or with all its words in what is known of them,
+            the vendor's metadata included; letter case does not count, nothing is special.
+        having
+            Only images like this.
+        sort
+            Another order.
+        after
+            Only what follows this place in that order; ``skip`` then counts from there. ``total`` does not depend
+            on it.
 
         Raises
         ------
         InvalidRequestError
-            ``skip`` or ``limit`` is negative or absurdly large.
+            ``skip`` or ``limit`` is negative or absurdly large, or ``after`` is a place in another order.
         """
         given = {"skip": skip, "limit": limit}
         wrong = [
@@ -50,19 +70,19 @@ class Images(Part):
         ]
         if wrong:
             raise InvalidRequestError("no such page: " + "; ".join(wrong), wrong)
-        shown: list[ColumnElement[bool]] = [Image.deleted_at.is_(None)]
-        if q and (text := folded(q).strip()):
-            shown.append(Image.search.contains(text, autoescape=True))
-        page = (
-            self._select(Image.created_at.desc(), Image.place.desc(), Image.id.desc())
-            .where(*shown)
-            .offset(skip)
-            .limit(limit)
+        if after is not None and after.sort != sort:
+            raise InvalidRequestError(f"the cursor is of a list sorted by {after.sort}, not by {sort}")
+        wanted = Wanted.of(q, having, sort, is_sqlite=self._database.is_sqlite)
+        page = wanted.page(skip, min(limit + 1, LAST_PLACE), after)
+        records = (
+            self._select(*wanted.sorted_keys(page)).join(page, page.c.id == Image.id).add_columns(*wanted.keys(page))
         )
         with self._database.reading() as connection:
-            total = connection.execute(select(func.count()).select_from(Image).where(*shown)).scalar_one()
-            images = tuple(_to_record(row) for row in connection.execute(page))
-        return ImagePage(images, total, skip, limit)
+            total = connection.execute(wanted.count()).scalar_one()
+            rows = connection.execute(records).all()
+        images = tuple(_to_record(row) for row in rows[:limit])
+        following = wanted.order.cursor_of(rows[limit - 1]).write() if 0 < limit < len(rows) else None
+        return ImagePage(images, total, skip, limit, following)
 
     def get_image(self, image_id: str, *, deleted: bool = False) -> ImageRecord:
         """Return one image with all its metadata.

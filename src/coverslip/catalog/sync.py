@@ -13,8 +13,9 @@ from coverslip.catalog.artifacts import mark_stale, new_artifacts
 from coverslip.catalog.assets import kept_time
 from coverslip.catalog.documents import to_documents
 from coverslip.catalog.events import News, write_events
+from coverslip.catalog.facts import facts_of
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
-from coverslip.catalog.tables import Artifact, Asset, Image, folded, kept_path
+from coverslip.catalog.tables import Artifact, Asset, Facts, Image, folded, kept_path
 from coverslip.model.metadata import ImageMetadata
 from coverslip.model.records import Change, SyncItem
 
@@ -83,6 +84,7 @@ class _Work:
     now: datetime
     kinds: Sequence[str]
     images: list[dict[str, Any]] = field(default_factory=list)
+    facts: list[dict[str, Any]] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -94,6 +96,7 @@ class _Work:
         for index, metadata in enumerate(item.images):
             image_id = self._put(item.seen.path, asset_id, index, metadata)
             if index in before:
+                self.facts[-1]["image_id"] = before[index].id
                 self._change(before[index], was_missing=was_missing)
                 rows += 1 if before[index].is_purged else 1 + len(self.kinds)
             else:
@@ -116,6 +119,7 @@ class _Work:
             set_={**replaced, "revision": Image.revision + literal_column("1"), "missing_since": null()},
         )
         execute_many(connection, statement, self.images)
+        execute_many(connection, _put_facts(connection), self.facts)
         execute_many(connection, insert(Artifact), new_artifacts(self.added, self.kinds, self.now))
         mark_stale(connection, self.changed, self.now)
         for ids in chunks(self.missing):
@@ -126,6 +130,8 @@ class _Work:
         """Add a row and return the identifier the image gets if it is new."""
         document, vendor = to_documents(metadata)
         image_id = new_id()
+        filename = os.path.basename(path)  # noqa: PTH119  # text, not a file
+        self.facts.append({"image_id": image_id, **facts_of(filename, document, vendor)})
         self.images.append(
             {
                 "id": image_id,
@@ -133,7 +139,7 @@ class _Work:
                 "index": index,
                 "place": -len(self.images),
                 "name": metadata.name,
-                "search": folded(metadata.name, os.path.basename(path)),  # noqa: PTH119  # text, not a file
+                "search": folded(metadata.name, filename),
                 "document": document,
                 "vendor": vendor,
                 "revision": 1,
@@ -155,6 +161,15 @@ class _Work:
         self.missing.append(image.id)
         if not (was_missing or image.is_deleted):
             self.news.append(News("image.missing", image.id, {}))
+
+
+def _put_facts(connection: Connection) -> Any:
+    """Return the statement that writes facts of images, in place where there are some."""
+    statement = upsert(connection, Facts)
+    names = [one.key for one in Facts.__table__.columns if one.key not in {"id", "image_id"}]
+    return statement.on_conflict_do_update(
+        index_elements=[Facts.image_id], set_={name: statement.excluded[name] for name in names}
+    )
 
 
 def _lock_missing(connection: Connection, paths: Iterable[str]) -> set[str]:

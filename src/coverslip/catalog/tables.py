@@ -1,15 +1,17 @@
-"""The four tables. ``docs/catalog.md`` explains every column; a test holds the two together."""
+"""The five tables. ``docs/catalog.md`` explains every column; a test holds the two together."""
 
 import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     JSON,
     BigInteger,
     CheckConstraint,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -17,8 +19,10 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    event,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 _SURROGATES = range(0xDC80, 0xDD00)
@@ -63,6 +67,13 @@ class CleanText(TypeDecorator[str]):
         if value is None:
             return None
         return value.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class CodePointText(CleanText):
+    """Clean text that both databases compare by code point, so that both sort it the same way."""
+
+    impl = Text().with_variant(Text(collation="C"), "postgresql")  # type: ignore[assignment]  # as in PathText
+    cache_ok = True
 
 
 class PathText(TypeDecorator[str]):
@@ -139,6 +150,9 @@ class Asset(Base):
     missing_since: Mapped[datetime | None]
 
 
+_IS_SHOWN = text("deleted_at IS NULL")
+
+
 class Image(Base):
     """What people see: one image of an asset."""
 
@@ -148,7 +162,12 @@ class Image(Base):
         CheckConstraint('"index" >= 0', name="index"),
         CheckConstraint("revision >= 1", name="revision"),
         CheckConstraint("purged_at IS NULL OR deleted_at IS NOT NULL", name="purged_after_deleted"),
-        Index("ix_image_newest", "created_at", "place", "id"),
+        Index(
+            "ix_image_shown",
+            *("created_at", "place", "id", "deleted_at"),
+            sqlite_where=_IS_SHOWN,
+            postgresql_where=_IS_SHOWN,
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -165,6 +184,60 @@ class Image(Base):
     missing_since: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     purged_at: Mapped[datetime | None]
+
+
+class Facts(Base):
+    """What one image is found and sorted by: a short row, made from its documents whenever they are written."""
+
+    __tablename__ = "facts"
+    __table_args__ = (
+        Index("ix_facts_name", "name", "image_id"),
+        Index("ix_facts_pixels", "pixels", "image_id"),
+        Index("ix_facts_pixel_size", "pixel_size_um", "image_id"),
+        Index("ix_facts_acquired", "acquired_at", "image_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    image_id: Mapped[str] = mapped_column(ForeignKey("image.id", ondelete="CASCADE"), unique=True)
+    format: Mapped[str]
+    variant: Mapped[str]
+    name: Mapped[str] = mapped_column(CodePointText())
+    pixels: Mapped[int] = mapped_column(BigInteger)
+    pixel_size_um: Mapped[float | None] = mapped_column(Double)
+    acquired_at: Mapped[datetime | None]
+    channels: Mapped[str]
+    objective: Mapped[str]
+    text: Mapped[str] = mapped_column(Text().with_variant(TSVECTOR(), "postgresql"))
+
+
+FULL_TEXT = "facts_text"
+"""The full-text index: a table of SQLite's FTS5, an index of PostgreSQL. Alembic has no words for either."""
+_FULL_TEXT_ON_SQLITE = (
+    """
+    CREATE VIRTUAL TABLE facts_text
+    USING fts5(text, content='facts', content_rowid='id', tokenize='ascii', detail=none, columnsize=0)
+    """,
+    """
+    CREATE TRIGGER facts_text_added AFTER INSERT ON facts BEGIN
+    INSERT INTO facts_text(rowid, text) VALUES (new.id, new.text);
+    END
+    """,
+    """
+    CREATE TRIGGER facts_text_removed AFTER DELETE ON facts BEGIN
+    INSERT INTO facts_text(facts_text, rowid, text) VALUES ('delete', old.id, old.text);
+    END
+    """,
+    """
+    CREATE TRIGGER facts_text_changed AFTER UPDATE OF text ON facts WHEN old.text <> new.text BEGIN
+    INSERT INTO facts_text(facts_text, rowid, text) VALUES ('delete', old.id, old.text);
+    INSERT INTO facts_text(rowid, text) VALUES (new.id, new.text);
+    END
+    """,
+)
+_FULL_TEXT_ON_POSTGRESQL = "CREATE INDEX facts_text ON facts USING gin (text)"
+for _statement in _FULL_TEXT_ON_SQLITE:
+    event.listen(Facts.__table__, "after_create", DDL(_statement).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
+event.listen(Facts.__table__, "after_create", DDL(_FULL_TEXT_ON_POSTGRESQL).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 
 
 _IS_BEHIND = text("built < wanted")

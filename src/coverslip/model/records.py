@@ -121,6 +121,8 @@ class ImagePage:
     total: int
     skip: int
     limit: int
+    next_cursor: str | None = None
+    """Text of the cursor after which the next page begins; ``None`` when this is the last one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from coverslip.readers.czi.container import check_complete
 from coverslip.readers.czi.metadata import CziDocument, parse_document, step_of_stamps
 from coverslip.readers.czi.tiles import Frame, Tiles, frame_of
 from coverslip.readers.opened import Opened
+from coverslip.readers.planes import check_promise
 from coverslip.readers.vendor_metadata import optional
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from coverslip.model.protocols import Array
 
 MAGIC = b"ZISRAWFILE"
+RATIO = 50_000
+"""How many bytes one stored byte of a subblock can become at most; Zstandard comes near it on empty tiles."""
 
 
 class _Czi:
@@ -84,6 +87,13 @@ class _Scene:
         block = entry.read_segment_data(self._czi)
         if not isinstance(block, CziSubBlockSegmentData):
             raise ReadError(f"{self._czi.filepath}: the subblock at byte {entry.file_position} was deleted")
+        if block.data_offset + block.data_size > self._czi.filesize:
+            raise ReadError(
+                f"{self._czi.filepath}: the pixels at byte {block.data_offset} are said to take {block.data_size} "
+                "bytes, which are not there: the file is truncated or damaged. Copy it again from its source"
+            )
+        promised = entry.stored_size * entry.dtype.itemsize
+        check_promise(Path(self._czi.filepath), promised, block.data_size, RATIO)
         pixels: Array = block.data(copy=False)
         if not _is_whole(entry, pixels.shape, rounding=0 if is_full else 1):
             raise ReadError(

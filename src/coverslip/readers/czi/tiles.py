@@ -24,6 +24,8 @@ PLANE_AXES = "TZYXS"
 FOLDED_AXES = "BVRIHQ"
 MAX_CHANNELS = 65_536
 MAX_PLANES = 20_000_000
+MAX_ABSENT = 1000
+"""For every plane that was recorded at least in part, so many may be missing: projections look at all of them."""
 GRID_LIMIT = 4000
 """Above this many tiles per plane, coverage is not computed: it would take longer than opening should."""
 
@@ -77,8 +79,12 @@ def frame_of(entries: Sequence["CziDirectoryEntryDV"]) -> Frame:
     exotic = (axis for axis in axes if axis not in "TCZYX" and size[axis] > 1)
     frame = Frame(start, size, tuple(sorted(exotic, key=lambda axis: (FOLDED_AXES + axis).index(axis))))
     channels, planes = frame.length("C"), frame.length("T") * frame.length("C") * frame.length("Z")
-    if channels > MAX_CHANNELS or planes > MAX_PLANES:
-        raise ValueError(f"{channels} channels in {planes} planes cannot be")
+    recorded = sum(
+        prod(length for axis, length in zip(entry.dims, entry.shape, strict=True) if axis not in "YXS")
+        for entry in entries
+    )
+    if channels > MAX_CHANNELS or planes > min(MAX_PLANES, MAX_ABSENT * recorded):
+        raise ValueError(f"{channels} channels in {planes} planes, of which {recorded} are there, cannot be")
     return frame
 
 

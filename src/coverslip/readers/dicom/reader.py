@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from coverslip.errors import ReadError
 from coverslip.model import CanRead, ChannelInfo, ImageMetadata, PhysicalSize, Probe, Region
+from coverslip.readers.bounded import BoundedFile
 from coverslip.readers.dicom.frames import PixelData, Span, find_frames, find_pixels, read_spans
 from coverslip.readers.dicom.metadata import (
     is_in_time,
@@ -68,7 +69,7 @@ class _Reader:
         ReadError
             The file is cut off, holds no pixels, or holds pixels that are not read.
         """
-        stream = path.open("rb")
+        stream = BoundedFile(path)
         try:
             return _Opened(path, stream)
         except BaseException:

@@ -14,6 +14,7 @@ import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.model import ChannelInfo, ImageMetadata, OpenedFile, Probe, Region
+from coverslip.readers.bounded import BoundedFile
 from coverslip.readers.lif.layout import PIXEL_AXES, Layout, Plane, parse_layout, read_strided
 from coverslip.readers.lif.metadata import (
     parse_acquired_at,
@@ -63,10 +64,9 @@ class _Lif:
 
         _check_description(path)
         with ExitStack() as stack:
-            lif = stack.enter_context(liffile.LifFile(path))
-            opened = Opened((path,), _images(lif, path), lif.close)
-            stack.pop_all()
-        return opened
+            lif = stack.enter_context(liffile.LifFile(stack.enter_context(BoundedFile(path))))
+            images = _images(lif, path)
+            return Opened((path,), images, stack.pop_all().close)
 
 
 class _Image:

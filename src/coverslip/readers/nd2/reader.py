@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from coverslip.errors import ReadError
 from coverslip.model import CanRead, ChannelInfo, ImageMetadata, OpenedFile, Probe, Region
+from coverslip.readers.bounded import BoundedFile
 from coverslip.readers.nd2.frames import (
     LEGACY_SIGNATURE,
     TRAILER,
@@ -28,6 +29,7 @@ from coverslip.readers.nd2.frames import (
 )
 from coverslip.readers.nd2.metadata import Nd2Document, parse_document, time_increment, z_step
 from coverslip.readers.opened import Opened
+from coverslip.readers.planes import check_promise
 from coverslip.readers.vendor_metadata import optional
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from coverslip.model.protocols import Array
 
 MAGIC = b"\xda\xce\xbe\x0a"
+RATIO = 10_000
+"""How many bytes one stored byte can become at most; deflate reaches 1032, JPEG 2000 more on empty frames."""
 JPEG2000_MAGIC = b"\x00\x00\x00\x0cjP  "
 MAX_CHANNELS = 65_536
 DOCUMENT_CHUNKS = ("ImageAttributes", "ImageMetadata", "ImageMetadataSeq", "ImageTextInfo", "ImageCalibration")
@@ -124,11 +128,12 @@ def _open(path: Path) -> Opened:
     with ExitStack() as stack:
         stream = stack.enter_context(path.open("rb"))
         places = read_chunk_map(stream, path)
-        with nd2.ND2File(path) as file:
+        with BoundedFile(path) as bounded_file, nd2.ND2File(bounded_file) as file:
             layout = _layout(file)
             loops: Sequence[Any] = optional(lambda: file.experiment, [])
             document = optional(lambda: _document(file, places), Nd2Document())
             count = file.attributes.sequenceCount
+        _check_frame(path, layout)
         frames = ChunkFrames(stream, path, places, layout)
         images = _images(path, frames, layout, loops=loops, count=count, document=document)
         stack.pop_all()
@@ -142,8 +147,9 @@ def _open_legacy(path: Path) -> Opened:
     with path.open("rb") as stream:
         check_trailer(stream, path, legacy=True)
     with ExitStack() as stack:
-        file = stack.enter_context(nd2.ND2File(path))
+        file = stack.enter_context(nd2.ND2File(stack.enter_context(BoundedFile(path))))
         layout = _layout(file)
+        _check_frame(path, layout)
         count = file.attributes.sequenceCount
         frames = LegacyFrames(file, layout, count)
         document = optional(lambda: _legacy_document(file), Nd2Document())
@@ -168,6 +174,11 @@ def _layout(file: "ND2File") -> FrameLayout:
         dtype=file.dtype,
         is_compressed=facts.compressionType == "lossless",
     )
+
+
+def _check_frame(path: Path, layout: FrameLayout) -> None:
+    """Refuse frames that the whole file could not hold one of, however well it is packed."""
+    check_promise(path, layout.height * layout.width * layout.pixel_bytes, path.stat().st_size, RATIO)
 
 
 def _document(file: "ND2File", places: dict[str, int]) -> Nd2Document:
