@@ -30,14 +30,16 @@ def pixels(path: Path) -> Array:
 
 
 def test_agrees_with_pydicom_wherever_pydicom_can_decode(tmp_path: Path) -> None:
+    """Pydicom decodes no JPEG by itself; those are compared with what was encoded, by the conformance suite."""
     read = 0
     for path, (array,) in make_dicom(tmp_path).items():
         data = pydicom.dcmread(path)
-        if path.name in ("jpeg_ls.dcm", "jpeg_lossless.dcm"):  # pydicom needs plugins for these
+        syntax = data.file_meta.TransferSyntaxUID
+        if syntax.is_compressed and not syntax.is_deflated and syntax != RLELossless:
             continue
         assert np.array_equal(data.pixel_array.reshape(array.shape), array), path
         read += 1
-    assert read >= 11
+    assert read >= 8
 
 
 def test_what_the_header_says(tmp_path: Path) -> None:
