@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from coverslip.errors import (
     MislabelledFileError,
     MissingDependencyError,
     ReadError,
+    RegionError,
     UnreadableFileError,
     UnsupportedFormatError,
 )
-from coverslip.model import Probe, Region
+from coverslip.model import ImageMetadata, Probe, Region
 from coverslip.readers import extensions, formats, install_command, open_image, readers, recognise
+from coverslip.readers.image import Image, Turn
 from tests.readers.generate_czi import make_czi
 from tests.readers.generate_deltavision import make_deltavision
 from tests.readers.generate_dicom import make_dicom
@@ -403,3 +406,18 @@ def _reason(path: Path) -> str | None:
     except CoverslipError as error:
         return str(error)
     return None
+
+
+class Huge:
+    """An image whose pixels nobody could hold."""
+
+    metadata = ImageMetadata(name="huge", file_format="TIFF", size_y=1 << 22, size_x=1 << 22, dtype="uint8")
+
+    def read(self, level: int, region: Region) -> Any:
+        raise AssertionError(f"nobody may ask for {region}")
+
+
+def test_more_than_the_machine_holds_is_refused_before_it_is_allocated(tmp_path: Path) -> None:
+    image = Image(Huge(), tmp_path / "huge.tif", Turn(), open_image, 0)
+    with pytest.raises(RegionError, match=r"huge\.tif: these pixels need 16384\.0 GiB at once"):
+        image.read()

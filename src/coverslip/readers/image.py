@@ -2,10 +2,12 @@
 
 import errno
 import logging
+import math
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -139,7 +141,7 @@ class Image:
         Raises
         ------
         RegionError
-            The level or the region lies outside the image.
+            The level or the region lies outside the image, or is larger than the memory of this machine.
         ReadError
             The file does not give these pixels.
         """
@@ -150,6 +152,12 @@ class Image:
             box = (region or Region()).resolve(meta.level_shape(level))
         except RegionError as error:
             raise RegionError(f"{self._path}: {error}") from error
+        needed = math.prod(box.shape) * meta.samples * meta.bytes_per_sample
+        if needed > _memory():  # before anything is allocated: a damaged header may promise any size
+            raise RegionError(
+                f"{self._path}: these pixels need {needed / 2**30:.1f} GiB at once, this machine has "
+                f"{_memory() / 2**30:.1f}. Read a smaller region"
+            )
         with self._turn.lock:
             if self._turn.is_over:
                 raise ReadError(f"{self._path}: the file is closed. Read its pixels inside the with statement")
@@ -218,6 +226,12 @@ class Image:
 
     def _lazy(self, level: int) -> LazyPixels:
         return LazyPixels(self._reopen, self._path, self._index, level, self.metadata)
+
+
+@cache
+def _memory() -> int:
+    """Return the memory of this machine in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 class ImageFile:
