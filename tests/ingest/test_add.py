@@ -19,19 +19,6 @@ from tests.files import write_folder, write_tiff
 from tests.ingest.conftest import open_catalog
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with open_catalog(tmp_path / "home") as opened:
-        yield opened
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "images"
-    path.mkdir()
-    return path
-
-
 def run(catalog: Catalog, *paths: Path, refresh: bool = False) -> AddReport:
     return add(paths, catalog=catalog, workers=2, refresh=refresh)
 
@@ -262,12 +249,7 @@ def test_a_pipe_is_not_opened(catalog: Catalog, folder: Path) -> None:
 
 
 def test_a_zarr_folder_is_one_image_and_its_chunks_are_watched(catalog: Catalog, folder: Path) -> None:
-    group = zarr.open_group(folder / "cells.ome.zarr", mode="w", zarr_format=3)
-    array = group.create_array("0", shape=(8, 8), chunks=(4, 4), dtype="uint16")
-    array[:] = 7
-    axes: Any = [{"name": name, "type": "space"} for name in "yx"]
-    datasets: Any = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 1]}]}]
-    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+    array = write_zarr(folder)
     assert run(catalog, folder).outcomes == {"added": 1}
     assert run(catalog, folder).outcomes == {"unchanged": 1}
     array[0, 0] = 9
@@ -316,3 +298,19 @@ def test_what_is_read_again_as_it_was_is_no_change(catalog: Catalog, folder: Pat
     assert (report.files_opened, report.outcomes) == (3, {"unchanged": 3})
     assert {image.revision for image in catalog.list_images().images} == {1}
     assert {catalog.artifact("thumbnail", image.id).wanted for image in catalog.list_images().images} == {1}
+
+
+def test_a_folder_that_is_read_again_is_marked(catalog: Catalog, folder: Path) -> None:
+    write_zarr(folder)  # its checksum is that of the listing, which says nothing of the content
+    run(catalog, folder)
+    assert run(catalog, folder, refresh=True).outcomes == {"changed": 1}
+
+
+def write_zarr(folder: Path) -> Any:
+    group = zarr.open_group(folder / "cells.ome.zarr", mode="w", zarr_format=3)
+    array = group.create_array("0", shape=(8, 8), chunks=(4, 4), dtype="uint16")
+    array[:] = 7
+    axes: Any = [{"name": name, "type": "space"} for name in "yx"]
+    datasets: Any = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 1]}]}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+    return array

@@ -1,7 +1,6 @@
 """Multi-file sets: one image in many files, followed through every change of any of them."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,23 +8,9 @@ import pytest
 
 from coverslip.catalog import Catalog
 from coverslip.ingest import AddReport, add
-from tests.ingest.conftest import open_catalog
 from tests.readers.generate_tiff import write_set
 
 NAMES = [f"z{z}.ome.tif" for z in range(4)]
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with open_catalog(tmp_path / "home") as opened:
-        yield opened
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "images"
-    path.mkdir()
-    return path
 
 
 def make(folder: Path, seed: int = 0) -> list[Path]:

@@ -57,7 +57,7 @@ def test_search_narrows_the_grid(visit: Visit) -> None:
 def test_a_search_is_an_address(visit: Visit) -> None:
     visit.page.goto("/?q=tomo")
     expect(visit.page.locator("a.card")).to_have_count(1)
-    expect(visit.page.get_by_label("Search images by name")).to_have_value("tomo")
+    expect(visit.page.get_by_label("Search images by name or metadata")).to_have_value("tomo")
 
 
 def test_images_appear_change_and_go_missing_without_a_reload(visit: Visit, site: Site, tmp_path: Path) -> None:

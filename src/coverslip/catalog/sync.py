@@ -185,10 +185,15 @@ def _lock_missing(connection: Connection, paths: Iterable[str]) -> set[str]:
 def _written_before(connection: Connection, items: Mapping[str, SyncItem]) -> set[str]:
     """Return the paths whose content and images are in the catalog just as they are to be written.
 
-    Only where the checksum is known, and never for sets of files, whose other files it says nothing about.
+    Only where the checksum is that of the content: not for sets, of whose other files it says nothing, and not for
+    folders, where it is that of the listing.
     """
     wholes = {item.part_of for item in items.values()}
-    may_be = [path for path, item in items.items() if item.images and item.seen.checksum and path not in wholes]
+    may_be = [
+        path
+        for path, item in items.items()
+        if item.images and item.seen.checksum and not item.seen.is_folder and path not in wholes
+    ]
     there: dict[str, list[Any]] = defaultdict(list)
     for some in chunks(may_be):
         wanted = select(Asset.path, Asset.checksum, Image.document, Image.vendor, Image.missing_since)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from coverslip.catalog import Catalog
-from coverslip.errors import ImageLoadError, NotFoundError, ReadError
+from coverslip.errors import ImageLoadError, NotFoundError, ReadError, UnreadableFileError
 from coverslip.ingest.decide import decide
 from coverslip.ingest.examine import Examined, checksum, examine
 from coverslip.ingest.report import AddItem, AddReport
@@ -207,7 +207,7 @@ def _look_again(path: str) -> Examined:
     try:
         return examine(see_file(Path(path)))
     except OSError as error:
-        return Examined(path, error=ReadError(f"{path}: cannot be read: {error.strerror or error}"))
+        return Examined(path, error=UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}"))
 
 
 def _roots(paths: Sequence[Path]) -> list[Path]:

@@ -6,7 +6,7 @@ import { isTyping } from "../typing.ts";
 
 const SETTLE_MS = 200;
 
-/** Search by name. What is typed goes into the address, and the address decides what is shown. */
+/** Search in names and metadata. What is typed goes into the address, and the address decides what is shown. */
 export function SearchBox({ q }: { q: string }) {
   const [text, setText] = useState(q);
   const input = useRef<HTMLInputElement>(null);
@@ -45,8 +45,8 @@ export function SearchBox({ q }: { q: string }) {
         ref={input}
         type="search"
         value={text}
-        placeholder="Search by name"
-        aria-label="Search images by name"
+        placeholder="Search names and metadata"
+        aria-label="Search images by name or metadata"
         aria-keyshortcuts="/"
         autoComplete="off"
         spellCheck={false}

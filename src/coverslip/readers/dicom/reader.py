@@ -8,12 +8,11 @@ vendor document.
 import io
 import struct
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
 from coverslip.errors import ReadError
-from coverslip.model import CanRead, ChannelInfo, ImageMetadata, PhysicalSize, Probe, Region
+from coverslip.model import ChannelInfo, ImageMetadata, PhysicalSize, Probe, Region
 from coverslip.readers.bounded import BoundedFile
 from coverslip.readers.dicom.frames import PixelData, Span, find_frames, find_pixels, read_spans
 from coverslip.readers.dicom.metadata import (
@@ -28,6 +27,7 @@ from coverslip.readers.dicom.metadata import (
     value,
 )
 from coverslip.readers.dicom.pixels import COMPRESSED, DEFLATED, RATIO, PixelFormat, decode_frame
+from coverslip.readers.opened import Opened
 from coverslip.readers.planes import check_promise, gather
 from coverslip.readers.vendor_metadata import bounded, json_document, optional
 
@@ -61,7 +61,7 @@ class _Reader:
         """Return whether the file has DICOM's mark behind its preamble."""
         return probe.head[MAGIC_AT : MAGIC_AT + 4] == MAGIC
 
-    def open(self, path: Path) -> "_Opened":
+    def open(self, path: Path) -> Opened:
         """Read everything before the pixels, and find where each frame lies.
 
         Raises
@@ -71,31 +71,22 @@ class _Reader:
         """
         stream = BoundedFile(path)
         try:
-            return _Opened(path, stream)
+            return Opened((path,), (_image(path, stream),), stream.close)
         except BaseException:
             stream.close()
             raise
 
 
-class _Opened:
-    """An open DICOM file with its one image."""
+def _image(path: Path, stream: IO[bytes]) -> "_Image":
+    """Return the image of an open file; every element before the pixels is read."""
+    import pydicom  # noqa: PLC0415  # its absence must not break the other readers
 
-    def __init__(self, path: Path, stream: IO[bytes]) -> None:
-        import pydicom  # noqa: PLC0415  # its absence must not break the other readers
-
-        pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE  # odd values are no reason to warn
-        self._file = stream
-        self.files: Sequence[Path] = (path,)
-        unpacked = _inflated(path)
-        if unpacked:
-            stream = io.BytesIO(unpacked)
-        dataset = pydicom.dcmread(stream, stop_before_pixels=True)
-        syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
-        self.images: Sequence[CanRead] = (_Image(path, stream, dataset, syntax),)
-
-    def close(self) -> None:
-        """Release the file."""
-        self._file.close()
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE  # odd values are no reason to warn
+    unpacked = _inflated(path)
+    if unpacked:
+        stream = io.BytesIO(unpacked)
+    dataset = pydicom.dcmread(stream, stop_before_pixels=True)
+    return _Image(path, stream, dataset, str(dataset.file_meta.get("TransferSyntaxUID", "")))
 
 
 class _Image:

@@ -6,12 +6,11 @@ never a black plane. The TIFFs of an OIF, opened on their own, are the plain TIF
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coverslip.errors import ReadError
-from coverslip.model import CanRead, ImageMetadata, ObjectiveInfo, Probe, Region
+from coverslip.model import ImageMetadata, ObjectiveInfo, Probe, Region
 from coverslip.readers.oif.settings import (
     Layout,
     first_properties,
@@ -25,6 +24,7 @@ from coverslip.readers.oif.settings import (
     parse_vendor,
 )
 from coverslip.readers.oif.storage import COMPOUND_MAGIC, Oib, Oif, Storage, read_settings
+from coverslip.readers.opened import Opened
 from coverslip.readers.planes import MAX_CHANNELS, check_promise, gather
 from coverslip.readers.vendor_metadata import bounded, json_document, optional
 
@@ -60,7 +60,7 @@ class _Reader:
             probe.head.startswith(TEXT) and AXES_TEXT in probe.head
         )
 
-    def open(self, path: Path) -> "_Opened":
+    def open(self, path: Path) -> Opened:
         """Read the settings and list the planes; no pixel is read.
 
         Raises
@@ -72,26 +72,10 @@ class _Reader:
             is_oib = stream.read(len(COMPOUND_MAGIC)) == COMPOUND_MAGIC
         storage = Oib(path) if is_oib else Oif(path)
         try:
-            return _Opened(storage, (_Image(path if is_oib else storage.files[0], storage),), path)
+            return Opened(storage.files, (_Image(path, storage),), storage.close)
         except BaseException:
             storage.close()
             raise
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    storage: Storage
-    images: Sequence[CanRead]
-    path: Path
-    files: Sequence[Path] = field(init=False)
-
-    def __post_init__(self) -> None:
-        others = () if self.path in self.storage.files else (self.path,)  # the preview picture of a set
-        object.__setattr__(self, "files", (*self.storage.files, *others))
-
-    def close(self) -> None:
-        """Release the file."""
-        self.storage.close()
 
 
 class _Image:
