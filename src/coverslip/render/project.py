@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from coverslip.errors import InvalidRequestError
 from coverslip.model.render import Projection
+from coverslip.render.median import middle_two
 
 LARGEST = 1e30
 """Floating-point pixels beyond this are drawn as this, so that no sum of them overflows a float32."""
@@ -172,22 +173,13 @@ class _Median:
         self._blocks: list[NDArray[Any]] = []
 
     def add(self, block: NDArray[Any], axis: int) -> None:
-        self._blocks.append(np.moveaxis(block, axis, -1))
+        self._blocks.append(np.moveaxis(block, axis, 0))
 
     def result(self) -> NDArray[Any]:
         if not self._blocks:
             raise InvalidRequestError(NOTHING)
-        first, length = self._blocks[0], sum(block.shape[-1] for block in self._blocks)
-        values = np.empty((*first.shape[:-1], length), first.dtype)  # contiguous along the axis: three times faster
-        np.concatenate(self._blocks, axis=-1, out=values)
+        lower, upper = middle_two(np.concatenate(self._blocks))
         self._blocks.clear()
-        if values.dtype.kind != "f" or not np.isnan(values).any():
-            values.partition(sorted({(length - 1) // 2, length // 2}), axis=-1)
-            lower, upper = values[..., (length - 1) // 2], values[..., length // 2]
-        else:
-            values.sort(axis=-1)  # NaN last
-            count = np.count_nonzero(~np.isnan(values), axis=-1)[..., None]
-            lower, upper = (np.take_along_axis(values, np.maximum(count + k, 0) // 2, -1)[..., 0] for k in (-1, 0))
         return np.asarray((lower.astype(np.float64) + upper.astype(np.float64)) / 2)
 
 
