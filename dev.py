@@ -47,7 +47,7 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
         prog="dev.py",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Every chore of the project. What follows it is handed on, as in: dev.py test tests/readers -x",
-        epilog="\n".join(f"  {name:7s} {(chore.__doc__ or '').splitlines()[0]}" for name, chore in CHORES.items()),
+        epilog="\n".join(f"  {name:11s} {(chore.__doc__ or '').splitlines()[0]}" for name, chore in CHORES.items()),
     )
     parser.add_argument("chore", choices=sorted(CHORES), metavar="chore", help="one of: " + " ".join(CHORES))
     parser.add_argument(
@@ -226,6 +226,13 @@ def fuzz(arguments: argparse.Namespace, rest: list[str]) -> int:
     return hand_over([python, "-m", "fuzz", *rest])
 
 
+def conformance(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Compare every reader with an independent one: --seed N, --samples FOLDER, --format NAME, --rows."""
+    python = ensure(arguments, "dev")
+    rest = [str(Path(word).absolute()) if Path(word).is_dir() else word for word in rest]
+    return hand_over([python, "-m", "conformance", *rest])
+
+
 def lock(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Resolve the lock files again (--upgrade for newest versions): versions and hashes, no address of any index."""
     python = ensure(arguments, "dev")
@@ -250,7 +257,16 @@ def check_locks() -> int:
     return bad
 
 
-CHORES = {"setup": setup, "demo": demo, "test": test, "lint": lint, "bench": bench, "fuzz": fuzz, "lock": lock}
+CHORES = {
+    "setup": setup,
+    "demo": demo,
+    "test": test,
+    "lint": lint,
+    "bench": bench,
+    "conformance": conformance,
+    "fuzz": fuzz,
+    "lock": lock,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -30,7 +30,7 @@ def test_every_command_is_documented(command: str) -> None:
 @pytest.mark.parametrize("ending", sorted({ending for entry in formats() for ending in entry.extensions}))
 def test_every_ending_is_documented(ending: str) -> None:
     last = f".{ending.rsplit('.', 1)[-1]}"
-    assert f"`{last}`" in README or last == ".zarr"
+    assert f"`{last}`" in README or f"`{ending}`" in README or last == ".zarr"
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

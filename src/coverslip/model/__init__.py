@@ -3,6 +3,7 @@
 from coverslip.model.metadata import (
     ChannelInfo,
     ImageMetadata,
+    LabelsInfo,
     Level,
     MicroscopeInfo,
     ObjectiveInfo,
@@ -16,6 +17,7 @@ __all__ = [
     "CanRead",
     "ChannelInfo",
     "ImageMetadata",
+    "LabelsInfo",
     "Level",
     "MicroscopeInfo",
     "ObjectiveInfo",

@@ -87,6 +87,18 @@ class MicroscopeInfo(Frozen):
     type: str | None = None
 
 
+class LabelsInfo(Frozen):
+    """One label image of an image: a whole number per pixel, 0 where there is nothing."""
+
+    name: str
+    dtype: str
+    """NumPy name of the pixel type: a whole number."""
+    path: str
+    """The file it is in."""
+    note: str | None = None
+    """What was made of it, where it is not what the file holds."""
+
+
 class Level(Frozen):
     """One pyramid level. Level 0 is full resolution; T, C and S never shrink."""
 
@@ -132,6 +144,8 @@ class ImageMetadata(Frozen):
     """The axes as the file has them, such as ``"TZCYX"`` or ``"IYX"``."""
     note: str | None = None
     """How exotic axes were mapped, or what is not quite as it should be."""
+    labels: tuple[LabelsInfo, ...] = ()
+    """The label images that belong to it, see ``readers.Image.labels``."""
     vendor: dict[str, Any] = Field(default_factory=dict)
     """The vendor's own metadata as a JSON document."""
 

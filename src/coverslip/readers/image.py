@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -105,13 +105,21 @@ class Image:
     """
 
     def __init__(
-        self, source: CanRead, path: Path, turn: Turn, reopen: "Callable[[Path], ImageFile]", index: int
+        self,
+        source: CanRead,
+        path: Path,
+        turn: Turn,
+        reopen: "Callable[[Path], ImageFile]",
+        index: int,
+        *,
+        label: int | None = None,
     ) -> None:
         self._source = source
         self._path = path
         self._turn = turn
         self._reopen = reopen
         self._index = index
+        self._label = label
 
     def __repr__(self) -> str:
         meta = self.metadata
@@ -122,6 +130,14 @@ class Image:
     def metadata(self) -> ImageMetadata:
         """What is known without touching pixels."""
         return self._source.metadata
+
+    @cached_property
+    def labels(self) -> "tuple[Image, ...]":
+        """Its label images in the order of ``metadata.labels``: whole numbers, 0 is nothing; mostly there are none."""
+        found = getattr(self._source, "labels", ())
+        return tuple(
+            Image(label, self._path, self._turn, self._reopen, self._index, label=n) for n, label in enumerate(found)
+        )
 
     def read(self, level: int = 0, region: Region | None = None) -> "Array":
         """Return the pixels of a region of one pyramid level.
@@ -225,7 +241,7 @@ class Image:
         return to_xarray(self._lazy(level), self.metadata, level)
 
     def _lazy(self, level: int) -> LazyPixels:
-        return LazyPixels(self._reopen, self._path, self._index, level, self.metadata)
+        return LazyPixels(self._reopen, self._path, self._index, level, self.metadata, label=self._label)
 
 
 @cache

@@ -5,25 +5,115 @@ given: a chunk cut short decodes to whatever lies behind it in memory. Every blo
 Header of blosc 1: https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst
 """
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coverslip.errors import ReadError
+from coverslip.readers.ome_zarr.documents import Node
+from coverslip.readers.ome_zarr.stores import WHOLE, Store
+
+if TYPE_CHECKING:
+    from zarr.abc.store import ByteRequest
+    from zarr.core.buffer import Buffer, BufferPrototype
 
 BLOSC = ("blosc", "numcodecs.blosc")
 SHARDS = "sharding_indexed"
 HEADER_BYTES = 16
 
 
-def open_array(folder: Path, document: dict[str, Any]) -> Any:
-    """Return a read-only ``zarr.Array`` for an array's folder and its document."""
+def open_array(node: Node) -> Any:
+    """Return a read-only ``zarr.Array`` for an array of the hierarchy."""
     import zarr  # noqa: PLC0415  # 0.4 s that listing a library must not cost
-    from zarr.storage import LocalStore, StorePath  # noqa: PLC0415
+    from zarr.storage import StorePath  # noqa: PLC0415
 
-    place = StorePath(LocalStore(folder, read_only=True))
-    return zarr.Array.from_dict(place, _guarded_v2(document) if document["zarr_format"] == 2 else _guarded_v3(document))
+    place, document = StorePath(_store_class()(node.store), node.key), node.zarr_document
+    return zarr.Array.from_dict(place, _guarded_v2(document) if node.zarr_format == 2 else _guarded_v3(document))
+
+
+@cache
+def _store_class() -> type[Any]:
+    """Return the class, made when it is first needed: zarr costs 0.4 s."""
+    from zarr.abc.store import Store as ZarrStore  # noqa: PLC0415  # see above
+
+    return type("ChunkStore", (_Answers, ZarrStore), {})
+
+
+class _Answers:
+    """What zarr-python asks of a store to read arrays, answered by one of ours."""
+
+    supports_writes = False
+    supports_deletes = False
+    supports_listing = True
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(read_only=True)  # type: ignore[call-arg]  # zarr's Store comes next in the order
+        self._store = store
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Answers) and other._store is self._store
+
+    def __hash__(self) -> int:
+        return id(self._store)
+
+    def get_sync(
+        self, key: str, *, prototype: "BufferPrototype | None" = None, byte_range: "ByteRequest | None" = None
+    ) -> "Buffer | None":
+        """Return the bytes under a key, or ``None`` where nothing is stored."""
+        from zarr.core.buffer import default_buffer_prototype  # noqa: PLC0415  # loaded by now
+
+        data = self._store.read(key, _slice(byte_range))
+        return None if data is None else (prototype or default_buffer_prototype()).buffer.from_bytes(data)
+
+    async def get(
+        self, key: str, prototype: "BufferPrototype | None" = None, byte_range: "ByteRequest | None" = None
+    ) -> "Buffer | None":
+        """Return the bytes under a key, or ``None`` where nothing is stored."""
+        return await asyncio.to_thread(self.get_sync, key, prototype=prototype, byte_range=byte_range)
+
+    async def get_partial_values(self, prototype: "BufferPrototype", key_ranges: "Any") -> "list[Buffer | None]":
+        """Return parts of the bytes under several keys."""
+        return [await self.get(key, prototype, wanted) for key, wanted in key_ranges]
+
+    async def exists(self, key: str) -> bool:
+        """Return whether anything is stored under a key."""
+        return self._store.read(key, slice(0, 1)) is not None
+
+    async def set(self, key: str, _value: "Buffer") -> None:
+        """Refuse."""
+        raise ValueError(f"{key}: readers do not write")
+
+    async def delete(self, key: str) -> None:
+        """Refuse."""
+        raise ValueError(f"{key}: readers do not delete")
+
+    async def list(self) -> AsyncIterator[str]:
+        """Yield nothing: arrays are read by their own documents."""
+        nothing: tuple[str, ...] = ()
+        for key in nothing:
+            yield key
+
+    async def list_prefix(self, _prefix: str) -> AsyncIterator[str]:
+        """Yield nothing."""
+        nothing: tuple[str, ...] = ()
+        for key in nothing:
+            yield key
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the names directly below a key."""
+        for name in self._store.names(prefix):
+            yield name
+
+
+def _slice(wanted: "ByteRequest | None") -> slice:
+    """Return what one of zarr's three kinds of range means."""
+    if wanted is None:
+        return WHOLE
+    if hasattr(wanted, "suffix"):
+        return slice(-wanted.suffix, None)
+    return slice(wanted.offset, None) if hasattr(wanted, "offset") else slice(wanted.start, wanted.end)
 
 
 def check_blosc(chunk: bytes | memoryview) -> None:

@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from coverslip.errors import ReadError
+from coverslip.readers.ome_zarr.stores import DOCUMENTS, Store
 
-V3_DOCUMENT = "zarr.json"
-V2_DOCUMENTS = (".zgroup", ".zattrs", ".zarray")
+V3_DOCUMENT, *V2_DOCUMENTS = DOCUMENTS
 PIXEL_KINDS = "biufc"
 
 
@@ -23,11 +23,18 @@ PIXEL_KINDS = "biufc"
 class Node:
     """One group or array of the hierarchy."""
 
-    folder: Path
+    store: Store
+    key: str
+    """Path below the top of the store; ``""`` at the top."""
     zarr_format: Literal[2, 3]
     attributes: Mapping[str, Any]
     array: Mapping[str, Any] | None
     """The array's own document; ``None`` for groups."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is, for people; in a zip as if it were unpacked beside itself."""
+        return self.store.path / self.key
 
     @property
     def ome(self) -> Mapping[str, Any]:
@@ -41,8 +48,8 @@ class Node:
         version = self.ome.get("version")
         return version if isinstance(version, str) else None
 
-    def child(self, path: object) -> Path:
-        """Return the folder that a path in the metadata means.
+    def child(self, path: object) -> str:
+        """Return the key that a path in the metadata means.
 
         Raises
         ------
@@ -55,7 +62,7 @@ class Node:
         drive = PureWindowsPath(str(path))
         if parts.is_absolute() or drive.drive or drive.root or ".." in (*parts.parts, *drive.parts):
             raise ReadError(f"{self.folder}: the metadata leads out of the folder: {path!r}. It will not be followed")
-        return self.folder.joinpath(*parts.parts)
+        return "/".join(filter(None, (self.key, *parts.parts)))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,7 +109,7 @@ class Node:
 
     def holds_chunks(self) -> bool:
         """Return whether anything but documents is stored for an array."""
-        return any(item.name not in (V3_DOCUMENT, *V2_DOCUMENTS) for item in self.folder.iterdir())
+        return any(name not in DOCUMENTS for name in self.store.names(self.key))
 
 
 def is_zarr(folder: Path) -> bool:
@@ -114,38 +121,39 @@ def is_zarr(folder: Path) -> bool:
         The folder may not be looked into.
     """
     try:
-        return any((folder / name).is_file() for name in (V3_DOCUMENT, *V2_DOCUMENTS))
+        return any((folder / name).is_file() for name in DOCUMENTS)
     except OSError as error:
         raise ReadError(f"{folder}: the folder cannot be looked into: {error.strerror or error}") from error
 
 
-def read_node(folder: Path) -> Node | None:
-    """Return the group or array in a folder, or ``None`` where there is neither.
+def read_node(store: Store, key: str) -> Node | None:
+    """Return the group or array under a key, or ``None`` where there is neither.
 
     Raises
     ------
     ReadError
         A document is there but damaged.
     """
-    document = _read_json(folder / V3_DOCUMENT)
+    document = _read_json(store, key, V3_DOCUMENT)
     if document is not None:
         attributes = document.get("attributes") or {}
         if not isinstance(attributes, dict):
-            raise ReadError(f"{folder / V3_DOCUMENT}: the attributes are not an object")
+            raise ReadError(f"{store.path / key / V3_DOCUMENT}: the attributes are not an object")
         is_array = document.get("node_type") == "array" or "shape" in document
-        return Node(folder, 3, attributes, document if is_array else None)
-    group, attributes, array = (_read_json(folder / name) for name in V2_DOCUMENTS)
+        return Node(store, key, 3, attributes, document if is_array else None)
+    group, attributes, array = (_read_json(store, key, name) for name in V2_DOCUMENTS)
     if group is None and attributes is None and array is None:
         return None
-    return Node(folder, 2, attributes or {}, array)
+    return Node(store, key, 2, attributes or {}, array)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """Return the object in a file, ``None`` where there is no file."""
-    try:
-        document = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
+def _read_json(store: Store, key: str, name: str) -> dict[str, Any] | None:
+    """Return the object in a document, ``None`` where there is no such document."""
+    content, path = store.read(f"{key}/{name}" if key else name), store.path / key / name
+    if content is None:
         return None
+    try:
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ReadError(f"{path}: not a JSON document: {error}. Copy it again from its source") from error
     if not isinstance(document, dict):

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coverslip.errors import ReadError, UnsupportedFormatError
-from coverslip.readers.ome_zarr.documents import Node, read_node
+from coverslip.readers.ome_zarr.documents import Node, is_zarr, read_node
+from coverslip.readers.ome_zarr.stores import FolderStore, Store
+from coverslip.readers.vendor_metadata import optional, parse_xml
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,23 +22,23 @@ class Found:
     version: str | None = None
 
 
-def _root(path: Path) -> Node:
-    root = read_node(path)
+def _root(store: Store) -> Node:
+    root = read_node(store, "")
     if root is None or root.array is not None:
         raise UnsupportedFormatError(
-            f"{path}: a plain Zarr array without OME-Zarr metadata: what its axes mean is not written down. "
+            f"{store.path}: a plain Zarr array without OME-Zarr metadata: what its axes mean is not written down. "
             "Open the group above it, or add OME-Zarr metadata"
         )
     return root
 
 
-def find(path: Path, missing: list[str]) -> Iterator[Found]:
+def find(store: Store, missing: list[str]) -> Iterator[Found]:
     """Return every group that holds images, in the file's own order.
 
     Parameters
     ----------
-    path
-        The opened folder.
+    store
+        What was opened.
     missing
         Takes the names of what is listed but not there.
 
@@ -47,7 +49,7 @@ def find(path: Path, missing: list[str]) -> Iterator[Found]:
     UnsupportedFormatError
         It is Zarr, but holds no OME-Zarr image.
     """
-    root = _root(path)
+    root = _root(store)
     ome = root.ome
     if "plate" in ome:
         for well in _entries(root, ome["plate"], "wells"):
@@ -58,12 +60,14 @@ def find(path: Path, missing: list[str]) -> Iterator[Found]:
     elif "well" in ome:
         yield from _find_fields(root, "", missing, root.version or stated_version(ome["well"]))
     else:
-        series = _series(root)
+        series = _series(root) if "labels" not in ome else []
         if not series:
             raise UnsupportedFormatError(_no_image(root))
-        for name in series:
-            if (group := _group(root, name, "", missing)) is not None:
-                yield Found(group, name, fixed=False, version=root.version)
+        names: list[str] = optional(lambda: _series_names(root), [])
+        names = names if len(names) == len(series) else series
+        for path, name in zip(series, names, strict=True):
+            if (group := _group(root, path, "", missing)) is not None:
+                yield Found(group, name or path, fixed=False, version=root.version)
 
 
 def _find_fields(well: Node, prefix: str, missing: list[str], version: str | None) -> Iterator[Found]:
@@ -83,7 +87,7 @@ def _entries(node: Node, document: object, key: str) -> list[str]:
 
 def _group(parent: Node, path: str, prefix: str, missing: list[str]) -> Node | None:
     """Return a group below another one, or note that it is missing."""
-    group = read_node(parent.child(path))
+    group = read_node(parent.store, parent.child(path))
     if group is None:
         missing.append(f"{prefix}{path}")
     return group
@@ -94,13 +98,20 @@ def _series(root: Node) -> list[str]:
 
     https://ngff.openmicroscopy.org/0.5/#bf2raw
     """
-    listing = read_node(root.folder / "OME")
+    listing = read_node(root.store, "OME")
     listed = listing.ome.get("series") if listing is not None else None
     if isinstance(listed, list) and listed:
         return [str(path) for path in listed]
-    numbered = (item.name for item in root.folder.iterdir() if item.name.isascii() and item.name.isdecimal())
-    groups = ((name, read_node(root.folder / name)) for name in sorted(numbered, key=int))
+    numbered = (name for name in root.store.names("") if name.isascii() and name.isdecimal())
+    groups = ((name, read_node(root.store, name)) for name in sorted(numbered, key=int))
     return [name for name, group in groups if group is not None and "multiscales" in group.ome]
+
+
+def _series_names(root: Node) -> list[str]:
+    """Return the names of the images in the OME-XML of a bioformats2raw folder, in its order; none where it is not."""
+    content = root.store.read("OME/METADATA.ome.xml")
+    images = parse_xml(content).iterfind("{*}Image") if content else ()
+    return [image.get("Name", "").strip() for image in images]
 
 
 def _no_image(root: Node) -> str:
@@ -110,6 +121,24 @@ def _no_image(root: Node) -> str:
         f"{root.folder}: a Zarr group without OME-Zarr metadata (multiscales, plate, well or bioformats2raw series): "
         "what its arrays and axes mean is not written down"
     )
+
+
+def is_only_a_shelf(folder: Path) -> bool:
+    """Return whether a Zarr folder is a plain group around other folders, each to be looked at by itself.
+
+    One that holds images by the book is not, and one that holds arrays is not either: it has to say what they mean.
+    """
+    try:
+        store = FolderStore(folder)
+        root = read_node(store, "")
+        if root is None or root.array is not None or {"plate", "multiscales", "well", "labels"} & {*root.ome}:
+            return False
+        if _series(root) or "bioformats2raw.layout" in root.ome:
+            return False
+        below = [name for name in store.names("") if is_zarr(folder / name)]
+        return bool(below) and all((node := read_node(store, name)) and node.array is None for name in below)
+    except ReadError:
+        return False  # whoever opens it says why it is damaged
 
 
 def stated_version(document: object) -> str | None:
