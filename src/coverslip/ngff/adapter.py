@@ -1,6 +1,5 @@
 """An open image as a store of zarr-python, in this process and without a copy."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -79,7 +78,9 @@ class _Answers:
         self, key: str, prototype: "BufferPrototype", byte_range: "ByteRequest | None" = None
     ) -> "Buffer | None":
         """Return the bytes under a key, or ``None`` where there cannot be any."""
-        data = await asyncio.to_thread(self._virtual.get, key)
+        from asyncio import to_thread  # noqa: PLC0415  # costs 15 ms, and zarr has loaded it by now
+
+        data = await to_thread(self._virtual.get, key)
         return None if data is None else prototype.buffer.from_bytes(_part(data, byte_range))
 
     async def get_partial_values(

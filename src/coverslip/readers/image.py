@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Self
 
 from coverslip.errors import CoverslipError, MissingDependencyError, ReadError, RegionError, UnreadableFileError
 from coverslip.model import CanRead, ImageMetadata, OpenedFile, Region
-from coverslip.readers.lazy import LazyPixels, to_dask, to_xarray
+from coverslip.ngff import Version, to_store
+from coverslip.readers.lazy import LazyImage, LazyPixels, to_dask, to_xarray
 
 if TYPE_CHECKING:
     import dask.array
     import xarray
+    from zarr.abc.store import Store
 
     from coverslip.model.protocols import Array
 
@@ -239,6 +241,24 @@ class Image:
             dask or xarray is not installed: ``pip install "coverslip[dask]"``.
         """
         return to_xarray(self._lazy(level), self.metadata, level)
+
+    def to_zarr_store(self, version: Version = "0.5") -> "Store":
+        """Return the image as a read-only Zarr store that holds an OME-Zarr, made as it is read.
+
+        For ``zarr.open_group``, and so for dask, napari and whatever builds on it. The store opens the file anew when
+        it needs pixels, so it outlives this one.
+
+        Parameters
+        ----------
+        version
+            Of OME-Zarr: ``"0.5"`` is Zarr 3, ``"0.4"`` is Zarr 2.
+
+        Raises
+        ------
+        UnsupportedFormatError
+            Zarr has no such type of pixels.
+        """
+        return to_store(LazyImage(self._lazy(0), self.metadata), version)
 
     def _lazy(self, level: int) -> LazyPixels:
         return LazyPixels(self._reopen, self._path, self._index, level, self.metadata, label=self._label)

@@ -79,10 +79,17 @@ class LazyPixels:
             return nothing[(*rest, ...)]
         # colour samples are never cut while reading
         box = Region(*spans[:5])
-        pixels: Array = self._opened().read(self._recipe[3], box)[(*rest[:5], *keys[5:])]
+        pixels: Array = self.opened().read(self._recipe[3], box)[(*rest[:5], *keys[5:])]
         return pixels
 
-    def _opened(self) -> "Image":
+    def opened(self) -> "Image":
+        """Return the image, opening its file the first time.
+
+        Raises
+        ------
+        ReadError
+            The file cannot be opened, or is another one by now.
+        """
         with self._lock:
             if self._image is None:
                 reopen, path, index, _, metadata = self._recipe
@@ -96,6 +103,24 @@ class LazyPixels:
                     raise ReadError(f"{path}: the file has changed since it was opened. Open it again")
                 self._image = images[0]
             return self._image
+
+
+class LazyImage:
+    """An image that opens its file when pixels are first asked for, and reads every level and region of it."""
+
+    def __init__(self, pixels: LazyPixels, metadata: ImageMetadata) -> None:
+        self._pixels = pixels
+        self.metadata = metadata
+
+    def read(self, level: int, region: Region) -> "Array":
+        """Return the pixels of a region: shape T, C, Z, Y, X (and S).
+
+        Raises
+        ------
+        ReadError
+            The file does not give these pixels, or is another one by now.
+        """
+        return self._pixels.opened().read(level, region)
 
 
 def to_dask(pixels: LazyPixels) -> "dask.array.Array":

@@ -5,7 +5,6 @@ given: a chunk cut short decodes to whatever lies behind it in memory. Every blo
 Header of blosc 1: https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cache
@@ -71,7 +70,9 @@ class _Answers:
         self, key: str, prototype: "BufferPrototype | None" = None, byte_range: "ByteRequest | None" = None
     ) -> "Buffer | None":
         """Return the bytes under a key, or ``None`` where nothing is stored."""
-        return await asyncio.to_thread(self.get_sync, key, prototype=prototype, byte_range=byte_range)
+        from asyncio import to_thread  # noqa: PLC0415  # costs 15 ms, and zarr has loaded it by now
+
+        return await to_thread(self.get_sync, key, prototype=prototype, byte_range=byte_range)
 
     async def get_partial_values(self, prototype: "BufferPrototype", key_ranges: "Any") -> "list[Buffer | None]":
         """Return parts of the bytes under several keys."""
