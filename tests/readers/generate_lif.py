@@ -30,6 +30,8 @@ class Picture:
     """Bytes after every row."""
     lengths: Mapping[str, float] = field(default_factory=dict)
     """From the first to the last element, in metres or seconds."""
+    origins: Mapping[str, float] = field(default_factory=dict)
+    """Where the first element is, in metres or seconds."""
     settings: str = ""
     """Attachments."""
     times: int = 0
@@ -130,7 +132,8 @@ def _tree(items: Sequence[tuple[list[str], str]]) -> str:
 def _image(picture: Picture, block: str, data: bytes) -> str:
     strides = _strides(picture)
     axes = "".join(
-        f'<DimensionDescription DimID="{DIM_IDS[axis]}" NumberOfElements="{length}" Origin="0" '
+        f'<DimensionDescription DimID="{DIM_IDS[axis]}" NumberOfElements="{length}" '
+        f'Origin="{picture.origins.get(axis, 0)}" '
         f'Length="{picture.lengths.get(axis, 0)}" Unit="{"s" if axis == "T" else "m"}" BitInc="0" '
         f'BytesInc="{strides[axis]}"/>'
         for axis, length in zip(picture.dims, picture.pixels.shape, strict=True)

@@ -81,6 +81,36 @@ def test_axes_that_became_channels_are_named(tmp_path: Path) -> None:
     assert meta.note == "Folded into channels, C outermost: λ (3)."
 
 
+def test_wavelengths_name_the_channels_of_a_lambda_scan(tmp_path: Path) -> None:
+    pixels = np.arange(2 * 3 * 4 * 5, dtype="u1").reshape(3, 2, 4, 5)
+    picture = Picture("scan", pixels, "λCYX", luts=("A", "B"), lengths={"λ": 4e-8}, origins={"λ": 5e-7})
+    with coverslip.open_image(write(tmp_path / "a.lif", [picture])) as file:
+        meta = file.images[0].metadata
+        assert np.array_equal(file.images[0].to_numpy()[0, :, 0], pixels.transpose(1, 0, 2, 3).reshape(6, 4, 5))
+    assert [channel.name for channel in meta.channels[:4]] == ["A 500 nm", "A 520 nm", "A 540 nm", "B 500 nm"]
+    assert [channel.emission_wavelength_nm for channel in meta.channels[3:]] == pytest.approx([500, 520, 540])
+
+
+TILES = "".join(f'<Tile FieldX="{x}" FieldY="0" PosX="{x * 0.001}" PosY="-0.002" PosZ="0"/>' for x in range(3))
+
+
+@pytest.mark.parametrize(
+    ("tiles", "place"), [(TILES, (1000, -2000)), (TILES[:70], None), (TILES.replace("0.001", "nan"), None)]
+)
+def test_tiles_are_images_with_their_place_on_the_stage(
+    tmp_path: Path, tiles: str, place: tuple[float, float] | None
+) -> None:
+    pixels = np.arange(3 * 4 * 5, dtype="u1").reshape(3, 4, 5)
+    settings = f'<Attachment Name="TileScanInfo" FlipX="0">{tiles}</Attachment>' if tiles.endswith("/>") else ""
+    path = write(tmp_path / "a.lif", [Picture("scan", pixels, "MYX", settings=settings)])
+    with coverslip.open_image(path) as file:
+        tile = file.images[1]
+        assert tile.metadata.name == "scan tile 1"
+        assert (tile.plane() == pixels[1]).all()
+        assert tile.metadata.stage_position_um == (None if place is None else pytest.approx(place))
+        assert (tile.metadata.note or "").startswith("Tile 1 of 3" + (", column 1, row 0;" if place else ";"))
+
+
 def test_time_steps_from_stamps(tmp_path: Path) -> None:
     make_lif(tmp_path)
     with coverslip.open_image(tmp_path / "project.lif") as file:

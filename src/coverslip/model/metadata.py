@@ -135,6 +135,8 @@ class ImageMetadata(Frozen):
     pixel_size_y: PhysicalSize | None = None
     pixel_size_z: PhysicalSize | None = None
     time_increment_s: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
+    stage_position_um: tuple[Finite, Finite] | None = None
+    """Where the stage stood, X and Y in micrometres, as the instrument wrote it."""
     channels: tuple[ChannelInfo, ...] = ()
     """One entry per channel; filled with ``Channel 0`` ... when left empty."""
     objective: ObjectiveInfo | None = None

@@ -39,6 +39,8 @@ class Axis:
     extent: float
     """From the centre of the first element to that of the last, in ``unit``."""
     unit: str
+    origin: float = 0.0
+    """Where the first element is, in ``unit``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ def _axis(found: ET.Element) -> Axis:
     if length < 1 or stride < 0:
         raise ValueError(f"an axis of {length} elements of {stride} bytes cannot be")
     extent = float(found.get("Length") or 0)
-    return Axis(AXES.get(int(found.attrib["DimID"]), "?"), length, stride, extent, found.get("Unit", ""))
+    origin = float(found.get("Origin") or 0)
+    return Axis(AXES.get(int(found.attrib["DimID"]), "?"), length, stride, extent, found.get("Unit", ""), origin)
 
 
 def _plane(found: ET.Element) -> Plane:

@@ -1,13 +1,15 @@
 """The XML description of a LIF image as our values. Pure: an element comes in, frozen values go out."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from coverslip.model import ChannelInfo, MicroscopeInfo, ObjectiveInfo, PhysicalSize
 from coverslip.readers.lif.layout import IMAGE, Axis
-from coverslip.readers.units import micrometers, seconds
+from coverslip.readers.units import length, micrometers, seconds
 from coverslip.readers.vendor_metadata import (
     bounded,
     element_document,
@@ -31,9 +33,22 @@ COLORS = {
     "gray": "#ffffff",
     "grey": "#ffffff",
 }
+SPECTRAL = {"λ": "emission_wavelength_nm", "Λ": "excitation_wavelength_nm"}
+"""Axes over wavelengths, and what they are of a channel."""
+LONGEST_NM = 100_000
 TICKS_PER_SECOND = 10_000_000
 TICKS_TO_EPOCH = 116_444_736_000_000_000
 """100 ns ticks from 1601 to 1970: the clock of the time stamps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Where one tile of a mosaic lies."""
+
+    column: int
+    row: int
+    stage_um: tuple[float, float]
+    """Stage position, X and Y in micrometres."""
 
 
 def parse_channels(element: ET.Element) -> tuple[ChannelInfo, ...]:
@@ -132,6 +147,32 @@ def parse_pixel_size(axis: Axis | None) -> PhysicalSize | None:
     if axis is None or axis.length < 2:
         return None
     return micrometers(abs(axis.extent) / (axis.length - 1), axis.unit)
+
+
+def parse_wavelengths(axis: Axis) -> list[float] | None:
+    """Return the wavelength of every element of a spectral axis in nm; ``None`` where the file gives none."""
+    if axis.name not in SPECTRAL or axis.length < 2 or not axis.extent:
+        return None
+    step = axis.extent / (axis.length - 1)
+    sizes = [length(axis.origin + step * i, axis.unit) for i in range(axis.length)]
+    found = [size.micrometers * 1000 for size in sizes if size is not None]
+    return found if len(found) == axis.length and all(value < LONGEST_NM for value in found) else None
+
+
+def parse_tiles(element: ET.Element, count: int) -> list[Tile]:
+    """Return where each tile of a mosaic lies; nothing where the file does not say it of each."""
+    found = element.findall('./Data/Image/Attachment[@Name="TileScanInfo"]/Tile')
+    if len(found) != count:
+        return []
+    tiles = [
+        Tile(
+            column=int(tile.attrib["FieldX"]),
+            row=int(tile.attrib["FieldY"]),
+            stage_um=(float(tile.attrib["PosX"]) * 1e6, float(tile.attrib["PosY"]) * 1e6),
+        )
+        for tile in found
+    ]
+    return tiles if all(math.isfinite(place) for tile in tiles for place in tile.stage_um) else []
 
 
 def parse_time_increment(axis: Axis | None, stamps: Sequence[float]) -> float | None:

@@ -15,16 +15,20 @@ import numpy as np
 from coverslip.errors import ReadError
 from coverslip.model import ChannelInfo, ImageMetadata, OpenedFile, Probe, Region
 from coverslip.readers.bounded import BoundedFile
-from coverslip.readers.lif.layout import PIXEL_AXES, Layout, Plane, parse_layout, read_strided
+from coverslip.readers.lif.layout import PIXEL_AXES, Axis, Layout, Plane, parse_layout, read_strided
 from coverslip.readers.lif.metadata import (
+    SPECTRAL,
+    Tile,
     parse_acquired_at,
     parse_channels,
     parse_microscope,
     parse_objective,
     parse_pixel_size,
     parse_stamps,
+    parse_tiles,
     parse_time_increment,
     parse_vendor,
+    parse_wavelengths,
 )
 from coverslip.readers.opened import Opened
 from coverslip.readers.vendor_metadata import optional
@@ -176,13 +180,29 @@ def _tiles(
 ) -> Iterator[_Image]:
     """Yield the image, or its mosaic tiles."""
     axis = layout.axis("M")
-    for tile in range(layout.tiles):
-        name = found.path if layout.tiles == 1 else f"{found.path} tile {tile}"
-        start = block.offset + (tile * axis.stride if axis else 0)
-        yield _Image(lif, layout, start, block.offset + block.size, _metadata(found, layout, name, note))
+    places: list[Tile] = optional(lambda: parse_tiles(found.xml_element, layout.tiles), [])
+    whole = _metadata(found, layout, note)
+    for number in range(layout.tiles):
+        place = places[number] if places else None
+        start = block.offset + (number * axis.stride if axis else 0)
+        metadata = whole if layout.tiles == 1 else _of_tile(whole, number, layout.tiles, place)
+        yield _Image(lif, layout, start, block.offset + block.size, metadata)
 
 
-def _metadata(found: "LifImageABC", layout: Layout, name: str, note: str) -> ImageMetadata:
+def _of_tile(whole: ImageMetadata, number: int, count: int, place: Tile | None) -> ImageMetadata:
+    """Return the metadata of one tile of a mosaic."""
+    where = f", column {place.column}, row {place.row}" if place else ""
+    note = f"Tile {number} of {count}{where}; the microscope's merged picture, if any, is an image of its own."
+    return whole.model_copy(
+        update={
+            "name": f"{whole.name} tile {number}",
+            "note": " ".join(filter(None, (note, whole.note))),
+            "stage_position_um": place.stage_um if place else None,
+        }
+    )
+
+
+def _metadata(found: "LifImageABC", layout: Layout, note: str) -> ImageMetadata:
     """Return our metadata of one image."""
     element = found.xml_element
     stamps: list[float] = optional(lambda: parse_stamps(element), [])
@@ -190,7 +210,7 @@ def _metadata(found: "LifImageABC", layout: Layout, name: str, note: str) -> Ima
     lengths = ", ".join(f"{axis.name} ({axis.length})" for axis in layout.folded)
     folded = f"Folded into channels, C outermost: {lengths}." if lengths else ""
     return ImageMetadata(
-        name=name,
+        name=found.path,
         file_format="LIF",
         size_t=layout.length("T"),
         size_c=(1 if layout.is_rgb else len(layout.planes)) * len(layout.fold_offsets()),
@@ -214,15 +234,24 @@ def _metadata(found: "LifImageABC", layout: Layout, name: str, note: str) -> Ima
 
 
 def _channels(known: Sequence[ChannelInfo], layout: Layout) -> tuple[ChannelInfo, ...]:
-    """Return a description of every channel; folded ones carry their axis in the name: ``"FITC λ3"``."""
+    """Return a description of every channel; folded ones carry their place: ``"FITC A3"``, ``"FITC 525 nm"``."""
     if layout.is_rgb:
         known = [ChannelInfo(index=0, name="RGB")]
     elif len(known) != len(layout.planes):
         known = [ChannelInfo(index=c, name=f"Channel {c}") for c in range(len(layout.planes))]
-    places = product(*(range(axis.length) for axis in layout.folded))
-    marks = ["".join(f" {axis.name}{i}" for axis, i in zip(layout.folded, place, strict=True)) for place in places]
-    every = [(info, info.name + mark) for info in known for mark in marks]
-    return tuple(info.model_copy(update={"index": i, "name": name}) for i, (info, name) in enumerate(every))
+    every = list(known)
+    for axis in layout.folded:
+        wavelengths = parse_wavelengths(axis)
+        every = [_at(info, axis, i, wavelengths) for info in every for i in range(axis.length)]
+    return tuple(info.model_copy(update={"index": i}) for i, info in enumerate(every))
+
+
+def _at(info: ChannelInfo, axis: Axis, index: int, wavelengths: Sequence[float] | None) -> ChannelInfo:
+    """Return a channel at one place of a folded axis."""
+    if wavelengths is None:
+        return info.model_copy(update={"name": f"{info.name} {axis.name}{index}"})
+    found = wavelengths[index]
+    return info.model_copy(update={"name": f"{info.name} {found:.5g} nm", SPECTRAL[axis.name]: found})
 
 
 reader = _Lif()
