@@ -85,7 +85,10 @@ CZI = (
     ),
     Row("CZI", "JPEG-XR", "czi/CellDivision_T3_Z5_CH2_X240_Y170_comp1.czi", by.by_pylibCZIrw),
     Row("CZI", "zstd of an instrument", "czi/CellDivision_T3_Z5_CH2_X240_Y170_comp2.czi", by.by_pylibCZIrw),
-    Row("CZI", "phases, rotations, illuminations", "", None, experimental=NONE_YET),
+    *(
+        Row("CZI", f"{name} ({axis}) as channels", write.renamed(write.czi(write.czi_stack()), axis), by.by_czifile)
+        for axis, name in (("H", "phases"), ("R", "rotations"), ("I", "illuminations"), ("V", "views"), ("B", "blocks"))
+    ),
 )
 
 VENDORS = (

@@ -84,6 +84,21 @@ def czi(
     return Written("pylibCZIrw", make)
 
 
+def renamed(written: Written, axis: str) -> Written:
+    """Return a CZI whose T axis is called otherwise: the library writes no other axes, instruments do."""
+
+    def make(folder: Path) -> Path:
+        path = written.make(folder)
+        start = b"T" + bytes(7)  # the name of an axis, then the number of its first element: 0, or 1 below
+        content = path.read_bytes()
+        for old in (start, b"T\0\0\0\1\0\0\0"):
+            content = content.replace(old, axis.encode() + old[1:])
+        path.write_bytes(content)
+        return path
+
+    return Written(f"{written.by}, T renamed", make)
+
+
 def czi_stack() -> list[tuple[Array, tuple[int, int], dict[str, int], int]]:
     """Return the planes of two time points, two channels and three slices."""
     array = noise(2, 2, 3, 40, 50)

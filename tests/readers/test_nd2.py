@@ -73,6 +73,7 @@ def test_positions_are_images(tmp_path: Path) -> None:
     make_nd2(tmp_path)
     with coverslip.open_image(tmp_path / "positions.nd2") as file:
         assert [image.metadata.name for image in file.images] == ["A1", "Position 1", "B2"]
+        assert [image.metadata.stage_position_um for image in file.images] == [(0, 5), (10, 5), (20, 5)]
         assert {image.metadata.time_increment_s for image in file.images} == {0.5}
 
 

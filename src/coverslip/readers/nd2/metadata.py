@@ -217,6 +217,12 @@ def z_step(loops: Sequence[Any]) -> PhysicalSize | None:
     return PhysicalSize.known(abs(steps[0])) if steps and steps[0] is not None else None
 
 
+def stage_position(point: Any) -> tuple[float, float] | None:
+    """Return where the stage stood, X and Y in micrometres, from a point of the ``nd2`` package's loop."""
+    x, y = (number(value) for value in point.stagePositionUm[:2])
+    return None if x is None or y is None else (x, y)
+
+
 def _planes(picture: RawPicture) -> list[Mapping[str, Any]]:
     """Return the planes (channels) in the file's order."""
     planes = _mapping(picture.get("sPicturePlanes"))

@@ -7,6 +7,7 @@ and the image's note says so; a recorded frame that is damaged is an error.
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from coverslip.readers.nd2.frames import (
     check_trailer,
     read_chunk_map,
 )
-from coverslip.readers.nd2.metadata import Nd2Document, parse_document, time_increment, z_step
+from coverslip.readers.nd2.metadata import Nd2Document, parse_document, stage_position, time_increment, z_step
 from coverslip.readers.opened import Opened
 from coverslip.readers.planes import check_promise
 from coverslip.readers.vendor_metadata import optional
@@ -226,7 +227,8 @@ def _images(
     images: list[CanRead] = []
     for position, of_position in enumerate(numbers):
         missing = of_position.size - int(recorded[position].sum())
-        name = points[position].name if position < len(points) else None
+        point = points[position] if position < len(points) else None
+        name = None if point is None else point.name
         lost = f"{missing} of {of_position.size} frames were not recorded; their pixels are 0." if missing else ""
         size_t, folds, size_z = of_position.shape
         metadata = ImageMetadata(
@@ -243,6 +245,7 @@ def _images(
             pixel_size_y=document.pixel_size_y,
             pixel_size_z=optional(lambda: z_step(loops), None) if size_z > 1 else None,
             time_increment_s=optional(lambda: time_increment(loops), None) if size_t > 1 else None,
+            stage_position_um=optional(partial(stage_position, point), None),
             channels=_channels(document, layout, folds),
             objective=document.objective,
             microscope=document.microscope,
