@@ -91,11 +91,13 @@ def by_tifffile_companion(path: Path) -> Sequence[Levels]:
 
 
 def by_czifile(path: Path) -> Sequence[Levels]:
-    """Return every scene of a CZI."""
+    """Return every scene of a CZI, each with its pyramid."""
     import czifile
 
     with czifile.CziFile(path) as czi:
-        return [[canonical(scene.asarray(), "".join(scene.dims))] for scene in czi.scenes.values()]
+        return [
+            [canonical(level.asarray(), "".join(level.dims)) for level in scene.levels] for scene in czi.scenes.values()
+        ]
 
 
 def by_pylibCZIrw(path: Path) -> Sequence[Levels]:  # noqa: N802  # the name of the library

@@ -65,7 +65,8 @@ CZI = (
     Row("CZI", "T, C, Z, written", write.czi(write.czi_stack()), by.by_pylibCZIrw),
     Row("CZI", "scenes, mosaics", "czi/S3_1Pos_2Mosaic_T1_Z1_CH1.czi", by.by_pylibCZIrw),
     Row("CZI", "scenes far apart", "czi/WellD6-7_S2.czi", by.by_pylibCZIrw),
-    Row("CZI", "mosaic with a pyramid", "czi/mosaic_test.czi", by.by_czifile),
+    Row("CZI", "mosaic", "czi/mosaic_test.czi", by.by_pylibCZIrw),
+    Row("CZI", "pyramid of an instrument", "czi/WellD6-7_S2.czi", by.by_czifile),
     Row(
         "CZI",
         "negative origin, sparse mosaic",

@@ -1,6 +1,7 @@
 """Small OME-Zarr folders of several versions and layouts, written with zarr, with the pixels they hold."""
 
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +37,18 @@ def make_ome_zarr(folder: Path) -> dict[Path, list[Array]]:
     made[_plate(folder / "plate.ome.zarr", fields)] = [canonical(field, "cyx") for field in fields]
     series = [_pixels(dice, shape, "u1") for shape in ((1, 1, 2, 9, 8), (1, 2, 1, 7, 11))]
     made[_series(folder / "series.zarr", series)] = series
+    made[zip_folder(folder / "full_v05.ome.zarr", "zipped.ome.zarr.zip")] = made[folder / "full_v05.ome.zarr"]
     return made
+
+
+def zip_folder(folder: Path, name: str, top: str = "", method: int = zipfile.ZIP_STORED) -> Path:
+    """Write a zip of a Zarr folder beside it and return its path."""
+    path = folder.with_name(name)
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                archive.write(file, top + file.relative_to(folder).as_posix())
+    return path
 
 
 def write_image(

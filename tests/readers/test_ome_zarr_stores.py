@@ -14,26 +14,31 @@ from coverslip.errors import ReadError, UnsupportedFormatError
 from coverslip.ingest.walk import Walk
 from coverslip.readers import open_image, recognise
 from coverslip.readers.ome_zarr import stores
-from tests.readers.generate_ome_zarr import bare, canonical, chunks, counted, edit, make_ome_zarr, write_image
+from tests.readers.generate_ome_zarr import (
+    bare,
+    canonical,
+    chunks,
+    counted,
+    edit,
+    make_ome_zarr,
+    write_image,
+    zip_folder,
+)
 
 no_leak = pytest.mark.usefixtures("no_open_handles")
 
 
 def zipped(folder: Path, name: str = "a.ome.zarr.zip", top: str = "", method: int = zipfile.ZIP_STORED) -> Path:
     """Return a zip of a Zarr folder."""
-    path = folder.with_name(name)
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                archive.write(file, top + file.relative_to(folder).as_posix())
-    return path
+    return zip_folder(folder, name, top, method)
 
 
 @no_leak
 @pytest.mark.parametrize("top", ["", "inner.ome.zarr/"])
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_zip_reads_as_its_folder(tmp_path: Path, top: str, method: int) -> None:
-    for folder, images in make_ome_zarr(tmp_path / "made").items():
+    folders = {path: images for path, images in make_ome_zarr(tmp_path / "made").items() if path.is_dir()}
+    for folder, images in folders.items():
         path = zipped(folder, f"{folder.name}.zip", top, method)
         with open_image(path) as file, open_image(folder) as unpacked:
             assert (file.reader, file.files) == ("ome-zarr", (path,))
@@ -41,6 +46,7 @@ def test_a_zip_reads_as_its_folder(tmp_path: Path, top: str, method: int) -> Non
                 assert image.metadata.shape == plain.metadata.shape
                 assert image.metadata.channels == plain.metadata.channels
                 assert np.array_equal(image.to_numpy(), expected)
+    assert len(folders) > 7
     assert not list(tmp_path.rglob("inner.ome.zarr"))
 
 

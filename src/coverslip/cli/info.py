@@ -48,8 +48,10 @@ def _facts(meta: ImageMetadata) -> list[tuple[str, str]]:
         ("voxel size", _voxel_text(meta)),
         ("interval", f"{meta.time_increment_s:g} s" if meta.time_increment_s else ""),
         ("channels", "; ".join(_channel_text(meta, index) for index in range(meta.size_c))),
+        ("labels", "; ".join(f"{label.name} ({label.dtype})" for label in meta.labels)),
         ("objective", _joined(meta.objective.model_dump() if meta.objective else {})),
         ("microscope", _joined(meta.microscope.model_dump() if meta.microscope else {})),
+        ("stage", "x {:g} µm, y {:g} µm".format(*meta.stage_position_um) if meta.stage_position_um else ""),
         ("acquired", meta.acquired_at.isoformat(sep=" ") if meta.acquired_at else ""),
         ("note", meta.note or ""),
     ]
