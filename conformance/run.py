@@ -65,7 +65,11 @@ def run_samples(folder: Path, seed: int, top: Path | None = None) -> Iterator[Li
 def _run_row(row: Row, samples: Path, dice: random.Random) -> Outcome:
     if isinstance(row.source, Written):
         with tempfile.TemporaryDirectory() as folder:
-            return _check(row.source.make(Path(folder)), row.reference, row.refused, dice)
+            try:
+                made = row.source.make(Path(folder))
+            except ModuleNotFoundError as error:
+                return Outcome("wrong", detail=f"the package {error.name} is not installed, which writes the file")
+            return _check(made, row.reference, row.refused, dice)
     found = sorted(samples.glob(row.source)) if row.source else []
     return _sum({path.name: _check(path, row.reference, row.refused, dice) for path in found})
 

@@ -1,5 +1,6 @@
 """The short form of the conformance table, and that it notices what is wrong."""
 
+import importlib.util
 import logging
 import random
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from conformance.__main__ import main
 from conformance.compare import compare, refuse
+from conformance.references import by_pylibCZIrw
 from conformance.report import listing, summary, table
 from conformance.row import Array, Row, Written
 from conformance.rows import ROWS
@@ -21,6 +23,8 @@ from coverslip.errors import ReadError, UnsupportedFormatError
 pytestmark = pytest.mark.filterwarnings("ignore")  # the reference libraries warn of damaged samples
 SEED = 20
 
+HAS_LIBCZI = importlib.util.find_spec("pylibCZIrw") is not None  # it has no wheel for Python 3.14
+
 GOOD = tiff("good.tif", noise(3, 40, 50))
 
 
@@ -30,6 +34,12 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
+
+
+def is_for_here(row: Row) -> bool:
+    """Return whether the libraries of a row exist for this Python."""
+    needs_libczi = row.reference is by_pylibCZIrw or "pylibCZIrw" in row.origin
+    return HAS_LIBCZI or not needs_libczi
 
 
 def by_truth(path: Path) -> list[list[Array]]:
@@ -53,16 +63,16 @@ def by_nobody(path: Path) -> list[list[Array]]:
 
 
 def test_every_written_file_is_right(tmp_path: Path) -> None:
-    rows = [row for row in ROWS if isinstance(row.source, Written)]
+    rows = [row for row in ROWS if isinstance(row.source, Written) and is_for_here(row)]
     lines = list(run_rows(rows, tmp_path, SEED))
-    assert len(lines) > 60
+    assert len(lines) > 50
     assert [line for line in lines if line.outcome.status != "right"] == []
     assert all(line.outcome.pixels for line in lines)
 
 
 @pytest.mark.samples
 def test_every_sample_of_a_row_is_right(samples: Path) -> None:
-    rows = [row for row in ROWS if not isinstance(row.source, Written)]
+    rows = [row for row in ROWS if not isinstance(row.source, Written) and is_for_here(row)]
     lines = list(run_rows(rows, samples, SEED))
     assert [line for line in lines if line.outcome.is_failure] == []
 
