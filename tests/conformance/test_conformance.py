@@ -25,7 +25,7 @@ SEED = 20
 
 HAS_LIBCZI = importlib.util.find_spec("pylibCZIrw") is not None  # it has no wheel for Python 3.14
 
-GOOD = tiff("good.tif", noise(3, 40, 50))
+GOOD = tiff("good.tif", noise(5, 40, 50), photometric="minisblack")
 
 
 @pytest.fixture(autouse=True)
@@ -44,12 +44,12 @@ def is_for_here(row: Row) -> bool:
 
 def by_truth(path: Path) -> list[list[Array]]:
     """Return what the file holds."""
-    return [[noise(3, 40, 50)[None, None]]]
+    return [[noise(5, 40, 50)[None, None]]]
 
 
 def by_liar(path: Path) -> list[list[Array]]:
     """Return other pixels."""
-    return [[noise(3, 40, 50)[None, None] + np.uint16(1)]]
+    return [[noise(5, 40, 50)[None, None] + np.uint16(1)]]
 
 
 def by_miser(path: Path) -> list[list[Array]]:

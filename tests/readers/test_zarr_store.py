@@ -39,7 +39,7 @@ def test_it_outlives_the_file_and_lets_go_of_it(path: Path, version: Literal["0.
     base = group["0"]
     assert isinstance(base, zarr.Array)
     assert np.array_equal(np.asarray(base[:]), pixels())
-    lazy = dask.array.from_zarr(base)
+    lazy = dask.array.from_zarr(base)  # type: ignore[no-untyped-call]  # dask says no types
     assert np.array_equal(lazy[1, 2].max(axis=0).compute(scheduler="threads"), pixels()[1, 2].max(axis=0))
     del store, group, base, lazy
     gc.collect()
@@ -48,8 +48,7 @@ def test_it_outlives_the_file_and_lets_go_of_it(path: Path, version: Literal["0.
 def test_it_is_a_valid_ome_zarr_with_the_metadata_of_the_image(path: Path) -> None:
     with open_image(path) as file:
         group = zarr.open_group(file.images[0].to_zarr_store(), mode="r")
-    kind: Any = ome_zarr_models.v05.Image
-    model = kind.from_zarr(group)
+    model = ome_zarr_models.v05.Image.from_zarr(group)
     assert [axis.name for axis in model.attributes.ome.multiscales[0].axes] == list("tczyx")
 
 
