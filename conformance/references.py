@@ -225,6 +225,7 @@ def by_pydicom(path: Path) -> Sequence[Levels]:
     from pydicom.pixels.utils import pixel_dtype
 
     dataset = pydicom.dcmread(path, force=True)
+    dataset.file_meta.TransferSyntaxUID = dataset.file_meta.get("TransferSyntaxUID", pydicom.uid.ImplicitVRLittleEndian)
     codec = CODECS.get(str(dataset.file_meta.TransferSyntaxUID).removeprefix("1.2.840.10008.1.2.4."))
     if codec is None:
         array = dataset.pixel_array
@@ -263,21 +264,6 @@ def by_nibabel(path: Path) -> Sequence[Levels]:
     image: Any = nibabel.load(path)
     stored = np.asarray(image.dataobj.get_unscaled())
     return [[canonical(stored.transpose(), "TZYX"[-stored.ndim :])]]
-
-
-def by_h5py(path: Path) -> Sequence[Levels]:
-    """Return level 0 of an Imaris file, cut to the size that it states."""
-    import h5py
-
-    with h5py.File(path) as file:
-        info = file["DataSetInfo/Image"].attrs
-        size = [int(b"".join(info[axis]).decode()) for axis in "ZYX"]
-        level = file["DataSet/ResolutionLevel 0"]
-        times = [level[f"TimePoint {t}"] for t in range(len(level))]
-        stack = [
-            [time[f"Channel {c}/Data"][: size[0], : size[1], : size[2]] for c in range(len(time))] for time in times
-        ]
-    return [[np.array(stack)]]
 
 
 def by_av(path: Path) -> Sequence[Levels]:

@@ -53,8 +53,10 @@ def _columns(cells: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _details(lines: Sequence[Line]) -> list[str]:
-    """Return what is wrong, below the table: reasons are long."""
-    wrong = [line for line in lines if line.outcome.is_failure]
+    """Return what has to be looked at, below the table: reasons are long."""
+    wrong = [
+        line for line in lines if line.outcome.is_failure or (line.outcome.status == "right" and line.outcome.detail)
+    ]
     return [""] * bool(wrong) + [
         f"{line.outcome.status}: {line.format} {line.feature} ({line.origin}): "
         f"{line.outcome.detail.strip()[:WIDEST_DETAIL]}"

@@ -96,6 +96,8 @@ def _sum(outcomes: Mapping[str, Outcome]) -> Outcome:
 
 def _weighed(outcome: Outcome, experimental: str) -> Outcome:
     """Return the outcome of what is listed as experimental: it may be wrong or have no file."""
+    if experimental and outcome.status == "right":
+        return replace(outcome, detail="right, though listed as experimental: take the word away")
     if not experimental or outcome.status in {"right", "refused"}:
         return outcome
     return replace(outcome, status="experimental", detail=f"{experimental}. {outcome.detail}".rstrip(". "))

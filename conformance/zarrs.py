@@ -59,6 +59,7 @@ def every_choice() -> Sequence[str]:
 def codecs_v3() -> Sequence[tuple[str, dict[str, Any]]]:
     """Return what Zarr 3 can do to a chunk, as ``create_array`` takes it."""
     from zarr import codecs
+    from zarr.codecs import numcodecs
 
     return (
         ("sharded", {"shards": (3, 4, 32, 32), "chunks": (1, 2, 16, 16)}),
@@ -68,6 +69,9 @@ def codecs_v3() -> Sequence[tuple[str, dict[str, Any]]]:
         ("blosc", {"compressors": codecs.BloscCodec(cname="lz4", shuffle="bitshuffle")}),
         ("crc32c", {"compressors": [codecs.ZstdCodec(), codecs.Crc32cCodec()]}),
         ("transposed", {"filters": [codecs.TransposeCodec(order=(3, 1, 0, 2))]}),
+        ("LZ4 of numcodecs", {"compressors": numcodecs.LZ4()}),
+        ("bz2 of numcodecs", {"compressors": numcodecs.BZ2()}),
+        ("delta of numcodecs", {"filters": [numcodecs.Delta(dtype="uint16")]}),
         ("big endian", {"serializer": codecs.BytesCodec(endian="big")}),
     )
 

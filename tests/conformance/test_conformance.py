@@ -107,14 +107,16 @@ def test_what_is_experimental_fails_nothing_and_is_said(tmp_path: Path) -> None:
     rows = [
         Row("TIFF", "lies", GOOD, by_liar, experimental="not supported yet"),
         Row("TIFF", "nothing", "", None, experimental="no file"),
+        Row("TIFF", "truth", GOOD, by_truth, experimental="no file"),
         Row("TIFF", "empty", "missing/*.tif", by_truth),
     ]
     lines = list(run_rows(rows, tmp_path, SEED))
-    assert [line.outcome.status for line in lines] == ["experimental", "experimental", "no file"]
-    assert [line.outcome.is_failure for line in lines] == [False, False, True]
+    assert [line.outcome.status for line in lines] == ["experimental", "experimental", "right", "no file"]
+    assert [line.outcome.is_failure for line in lines] == [False, False, False, True]
+    assert "take the word away" in table(lines)
     assert lines[0].outcome.detail.startswith("not supported yet. image 0")
     assert "no file: TIFF empty (missing/*.tif)" in table(lines)
-    assert summary("features", lines) == "features: 2 experimental, 1 no file"
+    assert summary("features", lines) == "features: 2 experimental, 1 no file, 1 right"
 
 
 def test_a_file_that_no_rule_fits_is_a_failure(tmp_path: Path) -> None:

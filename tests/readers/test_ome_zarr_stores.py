@@ -207,6 +207,20 @@ def test_names_of_series_come_from_their_ome_xml(tmp_path: Path) -> None:
             assert [image.metadata.name for image in file.images] == ["0", "1"]
 
 
+def test_fields_name_their_acquisition(tmp_path: Path) -> None:
+    plate = next(path for path in make_ome_zarr(tmp_path) if path.name == "plate.ome.zarr")
+    document = json.loads((plate / ".zattrs").read_text())
+    document["plate"]["acquisitions"] = [{"id": 0, "name": "live"}, {"id": 1}, {"id": ["?"]}, "?"]
+    (plate / ".zattrs").write_text(json.dumps(document))
+    images = [{"path": "0", "acquisition": 0}, {"path": "1", "acquisition": 1}]
+    edit(plate / "A" / "1" / ".zattrs", well={"images": images})
+    with open_image(plate) as file:
+        assert [image.metadata.note for image in file.images] == ["acquisition live", "acquisition 1", None]
+    edit(plate / "A" / "1" / ".zattrs", well={"images": [{"path": "0", "acquisition": ["?"]}]})
+    with open_image(plate) as file:
+        assert file.images[0].metadata.note is None
+
+
 def test_the_generated_images_are_still_those(tmp_path: Path) -> None:
     stored = counted(3, 8, 8)
     path = write_image(tmp_path / "a.zarr", stored, "zyx")

@@ -152,7 +152,7 @@ def _image(found: Found, multiscale: Mapping[str, Any], name: str, notes: tuple[
         **_sizes(axes, scale),
         channels=channels,
         source_axes=axes.label,
-        note="; ".join((*axes.note(), *dropped, *doubts, *empty, *notes)) or None,
+        note="; ".join(filter(None, (found.remark, *axes.note(), *dropped, *doubts, *empty, *notes))) or None,
         vendor=vendor_document({"attributes": found.group.attributes, "array": _array_facts(first)}),
     )
     return ZarrImage(levels, axes, metadata)

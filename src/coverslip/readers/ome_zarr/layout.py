@@ -1,8 +1,9 @@
 """Where the images of an OME-Zarr folder are: one multiscale group, a plate, a well, or bioformats2raw series."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from coverslip.errors import ReadError, UnsupportedFormatError
 from coverslip.readers.ome_zarr.documents import Node, is_zarr, read_node
@@ -20,6 +21,8 @@ class Found:
     fixed: bool
     """Whether ``name`` goes before the multiscale's own: fields of a plate."""
     version: str | None = None
+    remark: str | None = None
+    """What the group that lists it says of it: the acquisition of a field."""
 
 
 def _root(store: Store) -> Node:
@@ -54,7 +57,8 @@ def find(store: Store, missing: list[str]) -> Iterator[Found]:
     if "plate" in ome:
         for well in _entries(root, ome["plate"], "wells"):
             if (group := _group(root, well, "", missing)) is not None:
-                yield from _find_fields(group, f"{well}/", missing, root.version or stated_version(ome["plate"]))
+                version = root.version or stated_version(ome["plate"])
+                yield from _find_fields(group, f"{well}/", missing, version, _acquisitions(ome["plate"]))
     elif "multiscales" in ome:
         yield Found(root, root.folder.name, fixed=False)
     elif "well" in ome:
@@ -70,11 +74,26 @@ def find(store: Store, missing: list[str]) -> Iterator[Found]:
                 yield Found(group, name or path, fixed=False, version=root.version)
 
 
-def _find_fields(well: Node, prefix: str, missing: list[str], version: str | None) -> Iterator[Found]:
+def _find_fields(
+    well: Node, prefix: str, missing: list[str], version: str | None, acquisitions: Mapping[object, str] | None = None
+) -> Iterator[Found]:
     """Return the fields of one well."""
-    for path in _entries(well, well.ome.get("well"), "images"):
+    document = well.ome.get("well")
+    paths = _entries(well, document, "images")
+    numbers = [item.get("acquisition") for item in document["images"]]
+    for path, number in zip(paths, numbers, strict=True):
+        name = (acquisitions or {}).get(number) if isinstance(number, int | str) else None
         if (group := _group(well, path, prefix, missing)) is not None:
-            yield Found(group, f"{prefix}{path}", fixed=True, version=version)
+            remark = f"acquisition {name}" if name else None
+            yield Found(group, f"{prefix}{path}", fixed=True, version=version, remark=remark)
+
+
+def _acquisitions(plate: Mapping[str, Any]) -> dict[object, str]:
+    """Return the names of the acquisitions of a plate by their number; the number where one has no name."""
+    listed = plate.get("acquisitions")
+    stated = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    numbers = [(item.get("id"), item) for item in stated]
+    return {number: str(item.get("name") or number) for number, item in numbers if isinstance(number, int | str)}
 
 
 def _entries(node: Node, document: object, key: str) -> list[str]:
