@@ -126,19 +126,19 @@ MRC = (
 
 ZARR = (
     *(
-        Row("OME-Zarr", f"{version}, axes {axes}", zarrs.image(axes, version), by.by_zarr)
+        Row("OME-Zarr", f"{version}, axes {axes}", zarrs.image(axes, version), zarrs.by_zarr)
         for version in ("0.5", "0.4")
         for axes in zarrs.every_choice()
     ),
-    Row("OME-Zarr", "axes in another order", zarrs.image("xyzct"), by.by_zarr),
-    *(Row("OME-Zarr", f"0.5, {name}", zarrs.image("czyx", **how), by.by_zarr) for name, how in zarrs.codecs_v3()),
+    Row("OME-Zarr", "axes in another order", zarrs.image("xyzct"), zarrs.by_zarr),
+    *(Row("OME-Zarr", f"0.5, {name}", zarrs.image("czyx", **how), zarrs.by_zarr) for name, how in zarrs.codecs_v3()),
     *(
-        Row("OME-Zarr", f"0.4, {name}", zarrs.image("czyx", "0.4", **how), by.by_zarr)
+        Row("OME-Zarr", f"0.4, {name}", zarrs.image("czyx", "0.4", **how), zarrs.by_zarr)
         for name, how in zarrs.codecs_v2()
     ),
-    *(Row("OME-Zarr", f"{version}, plate", zarrs.plate(version), by.by_zarr) for version in ("0.5", "0.4")),
+    *(Row("OME-Zarr", f"{version}, plate", zarrs.plate(version), zarrs.by_zarr) for version in ("0.5", "0.4")),
     *(
-        Row("OME-Zarr", f"{version}, labels", zarrs.image("tczyx", version, labels=True), by.by_zarr)
+        Row("OME-Zarr", f"{version}, labels", zarrs.image("tczyx", version, labels=True), zarrs.by_zarr)
         for version in ("0.5", "0.4")
     ),
     *(
@@ -146,19 +146,19 @@ ZARR = (
             "OME-Zarr",
             f"{version}, bioformats2raw, {'listed' if listed else 'numbered'}",
             zarrs.series(version, listed=listed),
-            by.by_zarr,
+            zarrs.by_zarr,
         )
         for version in ("0.5", "0.4")
         for listed in (True, False)
     ),
     *(
-        Row("OME-Zarr", f"{version}, zip", zarrs.image("czyx", version, zipped=True), by.by_zarr)
+        Row("OME-Zarr", f"{version}, zip", zarrs.image("czyx", version, zipped=True), zarrs.by_zarr)
         for version in ("0.5", "0.4")
     ),
-    Row("OME-Zarr", "0.4 files of others", "ome-zarr/v04/*.zarr", by.by_zarr),
-    Row("OME-Zarr", "0.4 images with labels and tables", "ome-zarr/v04/ngio/*.zarr", by.by_zarr),
-    Row("OME-Zarr", "0.5 files of others", "ome-zarr/v05/*.zarr", by.by_zarr),
-    Row("OME-Zarr", "0.5 images with labels and tables", "ome-zarr/v05/ngio/*.zarr", by.by_zarr),
+    Row("OME-Zarr", "0.4 files of others", "ome-zarr/v04/*.zarr", zarrs.by_zarr),
+    Row("OME-Zarr", "0.4 images with labels and tables", "ome-zarr/v04/ngio/*.zarr", zarrs.by_zarr),
+    Row("OME-Zarr", "0.5 files of others", "ome-zarr/v05/*.zarr", zarrs.by_zarr),
+    Row("OME-Zarr", "0.5 images with labels and tables", "ome-zarr/v05/ngio/*.zarr", zarrs.by_zarr),
     Row(
         "OME-Zarr",
         "plain Zarr without axes is refused",
@@ -172,7 +172,7 @@ ZARR = (
 MORE = (
     Row("DICOM", "every transfer syntax there is", "dicom/[!n]*.dcm", by.by_pydicom),
     Row("DICOM", "series as one image", "dicom/series", by.by_pydicom_series, experimental=NOT_YET),
-    Row("DICOM", "no preamble", "dicom/no_meta.dcm", by.by_pydicom, experimental=NOT_YET),
+    Row("DICOM", "no preamble", Written("pydicom", write.dicom_without_preamble), by.by_pydicom, experimental=NOT_YET),
     Row("DICOM", "whole slide", "", None, experimental=NONE_YET),
     Row("NIfTI", "x, y, z, t", write.nifti("v.nii", noise(7, 8, 9, 3, dtype="i2")), by.by_nibabel),
     Row("NIfTI", ".gz, float", write.nifti("v.nii.gz", noise(7, 8, 9, dtype="f4")), by.by_nibabel),

@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from conformance import references as by
+from conformance import zarrs
 from conformance.row import Reference
-from coverslip.errors import CoverslipError, MislabelledFileError, ReadError, UnsupportedFormatError
+from coverslip.errors import CoverslipError, ImageLoadError, MislabelledFileError, ReadError, UnsupportedFormatError
 
 ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
@@ -42,6 +43,7 @@ REFUSED = (
         Rule(f"bad/dicom/{name}.dcm", refused=ReadError, because=NOT_DICOM_PIXELS)
         for name in ("meta_missing_tsyntax", "no_meta_group_length", "rtplan_truncated")
     ),
+    Rule("dicom/no_meta.dcm", refused=ImageLoadError, because="neither a preamble nor pixels"),
     Rule("bad/image-tiff-fuzz/*", refused=ReadError, because=ENDS_EARLY),
     Rule("bad/tifftools/bad_header2.tif", refused=ReadError, because="a size of offsets that no TIFF has"),
     Rule("bad/tifftools/bad_jpeg2.tif", refused=ReadError, because="JPEG tables that are missing"),
@@ -67,7 +69,6 @@ REFUSED = (
 READ = (
     Rule("czi/*.czi", by.by_czifile),
     Rule("derived/oif/*.oif", by.by_oiffile),
-    Rule("dicom/no_meta.dcm", by.by_pydicom, experimental=NOT_YET),
     Rule("*.dcm", by.by_pydicom),
     Rule("*.dv", by.by_mrc),
     Rule("*.lif", by.by_liffile),
@@ -76,7 +77,7 @@ READ = (
     *(Rule(f"mrc/*.{ending}", by.by_mrcfile) for ending in ("mrc", "mrcs", "map", "rec", "st", "ccp4", "map.gz")),
     Rule("*.nd2", by.by_nd2),
     Rule("*.oib", by.by_oiffile),
-    Rule("*.zarr", by.by_zarr),
+    Rule("*.zarr", zarrs.by_zarr),
     Rule("ome-tiff/companion/*.companion.ome", by.by_tifffile_companion, experimental=NOT_YET),
     *(Rule(f"video/*.{ending}", by.by_av) for ending in ("avi", "mov", "mp4")),
     *(Rule(f"*.{ending}", by.by_opencv) for ending in ("png", "jpg")),

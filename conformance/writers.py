@@ -177,3 +177,18 @@ def video(name: str, codec: str, pixels: str) -> Written:
         return folder / name
 
     return Written("PyAV", make)
+
+
+def dicom_without_preamble(folder: Path) -> Path:
+    """Write a DICOM data set by pydicom that begins with its first element, as old modalities do."""
+    import pydicom
+
+    pixels = noise(40, 50)
+    dataset = pydicom.Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = pydicom.uid.CTImageStorage, pydicom.uid.generate_uid()
+    dataset.Modality, dataset.PhotometricInterpretation, dataset.SamplesPerPixel = "CT", "MONOCHROME2", 1
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
+    dataset.PixelData = pixels.tobytes()
+    pydicom.dcmwrite(folder / "bare.dcm", dataset, implicit_vr=True, little_endian=True)
+    return folder / "bare.dcm"

@@ -1,12 +1,13 @@
-"""OME-Zarr that zarr-python writes in the run."""
+"""OME-Zarr that zarr-python writes in the run, and how it reads what is there."""
 
 import itertools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.row import Written
+from conformance.references import canonical
+from conformance.row import Levels, Written
 from conformance.writers import noise
 
 LENGTHS = {"t": 2, "c": 3, "z": 4, "y": 33, "x": 47}
@@ -160,3 +161,42 @@ def fill(
     datasets = [{"path": str(n), "coordinateTransformations": scale} for n, scale in enumerate(scales)]
     stated = {} if version == "0.5" else {"version": version}
     say(group, version, {"multiscales": [{"axes": described, "datasets": datasets, **stated}], **(more or {})})
+
+
+def by_zarr(path: Path) -> Sequence[Levels]:
+    """Return every multiscale below a folder or in a zip: images, fields of wells, series, then labels."""
+    import zarr
+
+    with zarr.storage.ZipStore(path, mode="r") if path.is_file() else zarr.storage.LocalStore(path) as store:
+        return list(_zarr_images(zarr.open_group(store, mode="r")))
+
+
+def _zarr_images(group: Any) -> Sequence[Levels]:
+    ome = dict(group.attrs).get("ome", dict(group.attrs))
+    if "plate" in ome:
+        return [image for well in ome["plate"]["wells"] for image in _zarr_images(group[well["path"]])]
+    if "well" in ome:
+        return [image for field in ome["well"]["images"] for image in _zarr_images(group[str(field["path"])])]
+    if "multiscales" not in ome:
+        children = dict(group.groups())
+        names = (
+            dict(children["OME"].attrs).get("ome", dict(children["OME"].attrs)).get("series")
+            if ("OME" in children)
+            else None
+        )
+        found = names or sorted((name for name in children if name.isdecimal()), key=int)
+        return [image for name in found for image in _zarr_images(group[name])]
+    images = [_zarr_levels(group, multiscale) for multiscale in ome["multiscales"]]
+    children = dict(group.groups())
+    if "labels" in children:
+        attributes = dict(children["labels"].attrs)
+        for name in attributes.get("ome", attributes).get("labels", ()):
+            images += _zarr_images(children["labels"][name])
+    return images
+
+
+def _zarr_levels(group: Any, multiscale: Mapping[str, Any]) -> Levels:
+    arrays = [group[dataset["path"]][...] for dataset in multiscale["datasets"]]
+    axes = multiscale.get("axes") or list("tczyx"[-arrays[0].ndim :])
+    names = "".join((axis["name"] if isinstance(axis, dict) else axis)[0].upper() for axis in axes)
+    return [canonical(array, names) for array in arrays]
