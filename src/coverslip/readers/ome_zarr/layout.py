@@ -78,7 +78,7 @@ def _find_fields(
     well: Node, prefix: str, missing: list[str], version: str | None, acquisitions: Mapping[object, str] | None = None
 ) -> Iterator[Found]:
     """Return the fields of one well."""
-    document = well.ome.get("well")
+    document: Any = well.ome.get("well")
     paths = _entries(well, document, "images")
     numbers = [item.get("acquisition") for item in document["images"]]
     for path, number in zip(paths, numbers, strict=True):
