@@ -5,12 +5,16 @@ given: a chunk cut short decodes to whatever lies behind it in memory. Every blo
 Header of blosc 1: https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst
 """
 
+import math
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from coverslip.errors import ReadError
+from coverslip.readers.budgets import check_piece
 
 BLOSC = ("blosc", "numcodecs.blosc")
 SHARDS = "sharding_indexed"
@@ -20,10 +24,29 @@ HEADER_BYTES = 16
 def open_array(folder: Path, document: dict[str, Any]) -> Any:
     """Return a read-only ``zarr.Array`` for an array's folder and its document."""
     import zarr  # noqa: PLC0415  # 0.4 s that listing a library must not cost
-    from zarr.storage import LocalStore, StorePath  # noqa: PLC0415
+    from zarr.storage import StorePath  # noqa: PLC0415
 
-    place = StorePath(LocalStore(folder, read_only=True))
+    place = StorePath(_store(folder))
     return zarr.Array.from_dict(place, _guarded_v2(document) if document["zarr_format"] == 2 else _guarded_v3(document))
+
+
+def check_chunks(document: Mapping[str, Any], itemsize: int) -> None:
+    """Refuse an array whose chunks are too large to be decoded: zarr asks for the memory of a chunk as a whole.
+
+    Shards are read in part; what counts is the chunks in them.
+
+    Raises
+    ------
+    BudgetError
+        ``plane_bytes``.
+    """
+    shape: Any = document.get("chunks") or document.get("chunk_grid", {}).get("configuration", {}).get("chunk_shape")
+    for codec in document.get("codecs") or ():
+        if isinstance(codec, dict) and codec.get("name") == SHARDS:
+            shape = codec.get("configuration", {}).get("chunk_shape")
+    if isinstance(shape, list) and all(isinstance(length, int) and length > 0 for length in shape):
+        promised = math.prod(shape) * itemsize
+        check_piece(promised, promised, None, f"a chunk of {shape}")
 
 
 def check_blosc(chunk: bytes | memoryview) -> None:
@@ -35,8 +58,24 @@ def check_blosc(chunk: bytes | memoryview) -> None:
         The chunk is cut short.
     """
     stated = int.from_bytes(chunk[12:HEADER_BYTES], "little")
+    check_piece(int.from_bytes(chunk[4:8], "little"), len(chunk), None, "a blosc chunk")
     if len(chunk) < HEADER_BYTES or stated > len(chunk):
         raise ReadError(f"a chunk is truncated: {len(chunk)} bytes, {max(stated, HEADER_BYTES)} were written")
+
+
+def _store(folder: Path) -> Any:
+    """Return a store of the files in a folder that follows no link out of it."""
+    from zarr.storage import LocalStore  # noqa: PLC0415  # as above
+
+    class Inside(LocalStore):
+        async def get(self, key: str, *args: Any, **options: Any) -> Any:
+            real = os.path.realpath(self.root / key)
+            if not real.startswith(f"{home}{os.sep}"):
+                raise ReadError(f"the chunk {key} is a link out of the folder. It will not be followed")
+            return await super().get(key, *args, **options)
+
+    home = os.path.realpath(folder)
+    return Inside(folder, read_only=True)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,10 @@ class Node:
         drive = PureWindowsPath(str(path))
         if parts.is_absolute() or drive.drive or drive.root or ".." in (*parts.parts, *drive.parts):
             raise ReadError(f"{self.folder}: the metadata leads out of the folder: {path!r}. It will not be followed")
-        return self.folder.joinpath(*parts.parts)
+        place = self.folder.joinpath(*parts.parts)
+        if not place.resolve().is_relative_to(self.folder.resolve()):
+            raise ReadError(f"{place}: this is a link out of the image's folder. It will not be followed")
+        return place
 
     @property
     def shape(self) -> tuple[int, ...]:

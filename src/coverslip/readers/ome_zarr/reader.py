@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coverslip.errors import ReadError
+from coverslip.errors import BudgetError, ReadError
 from coverslip.model import ImageMetadata, Level, Probe, Region
-from coverslip.readers.ome_zarr.chunks import open_array
+from coverslip.readers.ome_zarr.chunks import check_chunks, open_array
 from coverslip.readers.ome_zarr.documents import Node, is_zarr, read_node
 from coverslip.readers.ome_zarr.layout import Found, find, stated_version
 from coverslip.readers.ome_zarr.metadata import (
@@ -75,6 +75,8 @@ class _ZarrImage:
         box = tuple(slice(*spans[role]) if role != "+" else slice(at := next(places), at + 1) for role in roles)
         try:
             stored = np.asarray(self._array(level)[box])
+        except BudgetError as error:
+            raise error.about(self._levels[level].folder) from error
         except ReadError as error:
             raise ReadError(f"{self._levels[level].folder}: {error}. Copy it again from its source") from error
         order = (*self._axes.folded, *(roles.index(role) for role in CANONICAL if role in roles))
@@ -84,6 +86,7 @@ class _ZarrImage:
     def _array(self, level: int) -> Any:
         if level not in self.arrays:
             node = self._levels[level]
+            check_chunks(node.array or {}, np.dtype(node.dtype).itemsize)
             self.arrays[level] = open_array(node.folder, node.zarr_document)
         return self.arrays[level]
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from coverslip.errors import ReadError
 from coverslip.model import ImageMetadata, Level, Probe, Region
+from coverslip.readers.budgets import check_piece
 from coverslip.readers.tiff.describe import describe_all, variant
 from coverslip.readers.tiff.facts import Facts
 from coverslip.readers.tiff.layout import Layout, assign
@@ -63,6 +64,7 @@ class _Level:
     def _read_all(self) -> "Array":
         """Layouts that do not consist of Y, X planes (line scans, x-z scans) are rare and small: read at once."""
         planes = self.planes
+        check_piece(self._series.nbytes, self._series.nbytes, None, f"an image of the axes {self._series.axes}")
         whole = np.stack([planes.read(n, (0, planes.rows), (0, planes.columns)) for n in range(planes.count)])
         if self._series.transform is not None:
             whole = self._series.transform(whole)
