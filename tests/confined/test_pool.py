@@ -208,9 +208,8 @@ def test_processes_are_replaced_after_some_files_and_end_when_idle(site: Path, m
                 assert file.images[0].plane().sum() == 7 * 16
             seen.update(pool.pids)
         assert len(seen) == 4  # a file whose process was replaced is opened again to be read
-        assert len(pool.pids) == 1
         pool.close_idle(0)
-        assert pool.pids == ()
+        assert not pool.pids
     assert not any(psutil.pid_exists(pid) for pid in seen)
 
 
@@ -230,7 +229,7 @@ def test_lazy_arrays_open_the_file_in_a_pool_again(tmp_path: Path, pool: Pool) -
     with pool.open_image(path) as file:
         lazy = file.images[0].to_dask()
         truth = file.images[0].to_numpy()
-    np.testing.assert_array_equal(lazy.compute(scheduler="threads"), truth)
+    np.testing.assert_array_equal(np.asarray(lazy), truth)
     assert isinstance(pickle.loads(pickle.dumps(pool)), Pool)
 
 

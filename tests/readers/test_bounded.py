@@ -101,9 +101,7 @@ def test_nd2_frames_that_the_file_could_not_hold(tmp_path: Path) -> None:
     path.write_bytes(content)
     with (
         in_little_memory(),
-        pytest.raises(
-            ReadError, match=r"promises \d{10,} bytes of pixels, which the \d+ bytes that are there cannot hold"
-        ),
+        pytest.raises(ReadError, match=r"promises \d{10,} bytes of pixels, which .* cannot hold"),
     ):
         coverslip.open_image(path)
 

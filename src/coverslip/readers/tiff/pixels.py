@@ -15,7 +15,7 @@ import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.model.regions import Span
-from coverslip.readers.budgets import check_pages, check_piece
+from coverslip.readers.budgets import HARMLESS_BYTES, check_pages, check_piece
 
 if TYPE_CHECKING:
     from tifffile import FileHandle, TiffFrame, TiffPage, TiffPageSeries
@@ -29,16 +29,10 @@ BATCH = 64
 """Segments whose compressed bytes are held at once."""
 PARALLEL_FROM = 8
 """Segments below which starting threads costs more than it gives."""
-PACKING = {
-    **dict.fromkeys((8, 32946, 50013), 1100),
-    **dict.fromkeys((6, 7, 34892, 33007), 1000),
-    **dict.fromkeys((34926, 50000), 33_000),
-    5: 1400,
-    32773: 64,
-    34925: 7100,
-}
-"""How many bytes one stored byte of a strip or tile can become at most, by compression: Deflate, JPEG, Zstandard, LZW,
-PackBits, LZMA. Measured with zeros; the others have no bound."""
+PACKING = {1: 1, 5: 1400, 32773: 64, 34925: 7100, 34926: 33_000, 50000: 33_000}
+PACKING |= dict.fromkeys((8, 32946, 50013), 1100) | dict.fromkeys((6, 7, 34892, 33007), 1000)
+"""How many bytes one stored byte of a strip or tile can become at most, by compression: none, LZW, PackBits, LZMA,
+Zstandard; Deflate and JPEG. Measured with zeros; the others have no bound."""
 NARROW = 8
 """A window narrower than this part of a row is read row by row."""
 JPEG = (6, 7, 34892, 33007)
@@ -162,16 +156,15 @@ class Planes:
     def _check_segments(self, page: "Page", key: "TiffPage", wanted: Sequence[int]) -> None:
         """Refuse segments that cannot be what they promise, before memory is asked for."""
         deep, high, wide = _grid(key)
-        sample_bytes = key.shaped[-1] * max(1, _bits(key) // 8)
-        down = math.ceil(key.shaped[2] / high)
-        packing = None if key.compression == 1 else PACKING.get(int(key.compression))
+        row_bytes = deep * wide * key.shaped[-1] * max(1, _bits(key) // 8)
+        if high * row_bytes <= HARMLESS_BYTES:
+            return
+        down, packing = math.ceil(key.shaped[2] / high), PACKING.get(int(key.compression))
         for index in wanted:
             stored = page.databytecounts[index] if index < len(page.databytecounts) else 0
-            # the last strip is shorter
-            rows = high if key.is_tiled else min(high, key.shaped[2] - index % down * high)
+            rows = high if key.is_tiled else min(high, key.shaped[2] - index % down * high)  # the last strip is shorter
             if stored > 0:  # what is missing is not decoded
-                promised = deep * rows * wide * sample_bytes
-                check_piece(promised, stored, packing, f"{_name(key, index)} of page {page.index}")
+                check_piece(rows * row_bytes, stored, packing, f"{_name(key, index)} of page {page.index}")
 
 
 class _Inline:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from coverslip.errors import ReadError
+from coverslip.errors import BudgetError, ReadError
 from coverslip.model import ImageMetadata, Level, Probe, Region
 from coverslip.readers.budgets import check_piece
 from coverslip.readers.tiff.describe import describe_all, variant
@@ -56,6 +56,8 @@ class _Level:
         for t, c, z, s in np.ndindex(t1 - t0, c1 - c0, z1 - z0, apart):
             try:
                 plane = self.planes.read(self.layout.plane_number(t0 + t, c0 + c, z0 + z, s), y, x)
+            except BudgetError as error:
+                raise error.about(f"plane t={t0 + t}, c={c0 + c}, z={z0 + z}") from error
             except ReadError as error:
                 raise ReadError(f"plane t={t0 + t}, c={c0 + c}, z={z0 + z}: {error}") from error
             out[t, c, z, :, :, s : s + self.planes.samples] = plane
@@ -83,6 +85,8 @@ class _Image:
         """Return the pixels of a region; see ``model.protocols.CanRead``."""
         try:
             return self._levels[level].read(region)
+        except BudgetError as error:
+            raise error.about(self._path) from error
         except ReadError as error:
             missing = f". {self.metadata.note}" if self.metadata.note else ""
             raise ReadError(f"{self._path}: {error}{missing}") from error
