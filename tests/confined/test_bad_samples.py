@@ -13,8 +13,8 @@ from coverslip.render import draw
 MEMORY = 1 << 30
 PARTLY_READ = {
     "bad_datatype.tif": "a tag of an unknown type, which says nothing about pixels, is left out",
-    "bad_jpeg.tif": "all pixels; a table that no strip needs is damaged",
-    "bad_sequence.dcm": "all pixels; a sequence that never ends is left out of the metadata",
+    "bad_jpeg.tif": "all pixels; its quantisation tables have 16 bits, which an 8-bit JPEG may not have",
+    "bad_sequence.dcm": "all pixels, and what can be made of a sequence that contradicts itself",
     "bad_unicode.tif": "all pixels; a text that is no UTF-8 is read as Latin-1",
 }
 """What is opened all the same, as the guide "Opening files" says, and what is read of it."""
