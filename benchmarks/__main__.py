@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import tifffile
 
+from benchmarks import confined
 from coverslip.derive import open_catalog
 from coverslip.ingest import add
 from coverslip.model import RenderSpec
@@ -34,6 +35,9 @@ def main() -> None:
             lambda: _peer_thumbnail(stack),
             "tifffile + cv2",
         )
+        for row in confined.rows(stack):
+            ratio = row.ours / row.limit if row.limit else 0
+            print(f"{row.work:<34} {row.ours:>8.2f} ms {row.limit:>8.2f} ms {ratio:>6.2f}x  opened directly")
         _add_folder(Path(folder))
 
 

@@ -21,6 +21,7 @@ import psutil
 
 from coverslip import RenderSpec, open_image
 from coverslip.errors import CoverslipError, ReadError
+from coverslip.model import Budgets
 from coverslip.readers import readers
 from coverslip.render import draw
 
@@ -41,8 +42,16 @@ class Limits:
     seconds: float = 10.0
     megabytes: int = 1024
     """Of memory, on top of what the process has when it is given the file."""
+    share: float = 0.25
+    """Of that memory, how much the budgets of a file allow for one plane or one read: readers copy."""
     plugins: Path | None = None
     """A folder with more readers (modules and ``*.dist-info``), found by entry point."""
+
+    @property
+    def budgets(self) -> Budgets:
+        """What a file is told that it may cost; a reader that takes more is a finding."""
+        most = int((self.megabytes << 20) * self.share)
+        return Budgets(plane_bytes=most, memory_bytes=most, xml_bytes=min(most, 16 << 20), pages=1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +165,7 @@ def work(pipe: "Connection[Verdict | None, str]", limits: Limits, log: Path, war
                 path = Path(pipe.recv())
                 stream.truncate(0)
                 bound_memory(limits.megabytes << 20)
-                pipe.send(judge(path))
+                pipe.send(judge(path, limits.budgets))
 
 
 def bound_memory(more: int) -> None:
@@ -174,10 +183,10 @@ def bound_memory(more: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
-def judge(path: Path) -> Verdict:
+def judge(path: Path, budgets: Budgets) -> Verdict:
     """Return what becomes of one file in this process."""
     try:
-        look(path)
+        look(path, budgets)
     except CoverslipError as error:
         if _wants_memory(error):
             return Verdict("memory", str(error))
@@ -189,7 +198,7 @@ def judge(path: Path) -> Verdict:
     return Verdict("opened")
 
 
-def look(path: Path) -> None:
+def look(path: Path, budgets: Budgets) -> None:
     """Open a file and do with its first images what the library does: metadata as JSON, one plane, a thumbnail.
 
     Raises
@@ -197,7 +206,7 @@ def look(path: Path) -> None:
     CoverslipError
         The file is refused.
     """
-    with open_image(path) as file:
+    with open_image(path, budgets) as file:
         for image in file.images[:IMAGES]:
             meta = image.metadata
             meta.model_dump_json().encode()

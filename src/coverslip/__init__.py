@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from coverslip import errors
-from coverslip.model import ImageMetadata, Region, RenderSpec
+from coverslip.model import Budgets, ImageMetadata, Region, RenderSpec
 from coverslip.readers import Image, ImageFile, open_image
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __version__ = version("coverslip")
 
 __all__ = [
+    "Budgets",
     "Image",
     "ImageFile",
     "ImageLoader",

@@ -8,6 +8,7 @@
     │   │   └── MislabelledFileError  its name promises a format that we know, its content is something else
     │   ├── MissingDependencyError    a reader knows it, but its package is not installed
     │   └── ReadError (OSError)       the file is damaged, incomplete or unreadable
+    │       ├── BudgetError           it costs more pixels, memory, time ... than one file may
     │       └── UnreadableFileError   it could not be looked at (now): says *unknown*, never *damaged*
     ├── RegionError (ValueError)      a request lies outside the image
     ├── NotFoundError (LookupError)   no such image, artifact or record: a complete answer, not a guess
@@ -62,6 +63,39 @@ class MissingDependencyError(ImageLoadError):
 
 class ReadError(ImageLoadError, OSError):
     """The file is damaged, incomplete or unreadable."""
+
+
+class BudgetError(ReadError):
+    """The file asks for more than one file may cost: it is hostile or damaged, or the budget is too small for it.
+
+    Parameters
+    ----------
+    message
+        What it asks for; allowance and setting are added.
+    budget
+        Name of the field of ``Budgets``: ``"ratio"``. The setting is ``COVERSLIP_BUDGET_RATIO``.
+    asked
+        What the file asks for; ``None`` where it was stopped before anybody knew.
+    allowed
+        What it may have.
+    """
+
+    def __init__(self, message: str, *, budget: str, asked: float | None = None, allowed: float | None = None) -> None:
+        limit = "" if allowed is None else f"; {allowed:,} may be"
+        super().__init__(f"{message}{limit}. If the file is right, raise COVERSLIP_BUDGET_{budget.upper()}")
+        self.budget = budget
+        self.asked = asked
+        self.allowed = allowed
+
+    def about(self, path: object) -> "BudgetError":
+        """Return the same error with the file named at its beginning."""
+        return self.reworded(f"{path}: {self}")
+
+    def reworded(self, text: str) -> "BudgetError":
+        """Return an error about the same budget with another text."""
+        other = BudgetError("", budget=self.budget, asked=self.asked, allowed=self.allowed)
+        other.args = (text,)
+        return other
 
 
 class UnreadableFileError(ReadError):

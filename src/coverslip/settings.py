@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import AfterValidator, Field, ValidationError
@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from coverslip.errors import SettingsError
+from coverslip.model import Budgets
 
 CONFIG_FILE = "coverslip.toml"
 
@@ -52,6 +53,27 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Artifacts built at the same time by the server's own builder or a worker process."""
 
+    confine: Literal["uploads", "all", "none"] = "uploads"
+    """Whose files are opened in processes that may be killed: uploaded ones, all local files, or none."""
+    confined_processes: Annotated[int, Field(ge=1, le=64)] = 4
+    """How many such processes there are at most."""
+    budget_pixels: Annotated[int, Field(gt=0)] = Budgets().pixels
+    """Samples that one image may have."""
+    budget_plane_bytes: Annotated[int, Field(gt=0)] = Budgets().plane_bytes
+    """Bytes, unpacked, of one plane, strip, tile, frame or chunk that has to be decoded as a whole."""
+    budget_pages: Annotated[int, Field(gt=0)] = Budgets().pages
+    """Pieces that a file may list: TIFF directories, subblocks, frames, planes of a set."""
+    budget_ratio: Annotated[int, Field(gt=0)] = Budgets().ratio
+    """How many bytes one stored byte may become where a piece unpacks to more than 64 MiB."""
+    budget_xml_bytes: Annotated[int, Field(gt=0)] = Budgets().xml_bytes
+    """Bytes of one XML document."""
+    budget_xml_depth: Annotated[int, Field(gt=0)] = Budgets().xml_depth
+    """How deep the elements of an XML document may lie in each other."""
+    budget_seconds: Annotated[float, Field(gt=0)] = Budgets().seconds
+    """Seconds of one open or read in a confined process."""
+    budget_memory_bytes: Annotated[int, Field(gt=0)] = 4 << 30
+    """Bytes that one read may give, and that a confined process may have on top of what it began with."""
+
     @classmethod
     def load(cls, **overrides: Any) -> "Settings":
         """Return the settings of this process.
@@ -86,6 +108,11 @@ class Settings(BaseSettings):
         """Folders that hold what Coverslip made; nobody's images are looked for in them."""
         storage = self.artifacts_url.removeprefix("file://")
         return [self.home] if "://" in storage else [self.home, _absolute(Path(storage))]
+
+    @property
+    def budgets(self) -> Budgets:
+        """What one open or read of a file may cost."""
+        return Budgets(**{name: getattr(self, f"budget_{name}") for name in Budgets.model_fields})
 
     @property
     def uploads_folder(self) -> Path:

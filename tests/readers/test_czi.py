@@ -192,7 +192,7 @@ def test_axes_of_absurd_length_are_refused(tmp_path: Path) -> None:
         path = write(
             tmp_path / "odd.czi", [Block(np.zeros((4, 5), "u1"), "YX", {axis: i * 2_000_000_000}) for i in (0, 1)]
         )
-        with pytest.raises(ReadError, match="cannot be"):
+        with pytest.raises(ReadError, match=r"cannot be|lists [\d,]+ planes; 10,000,000 may be"):
             coverslip.open_image(path)
 
 

@@ -179,7 +179,7 @@ def test_a_compressed_file_that_promises_the_impossible_is_refused(
     tmp_path: Path, ending: str, pack: Callable[[bytes], bytes]
 ) -> None:
     path = put(tmp_path / f"bomb.mrc.{ending}", pack(header((4096, 4096, 64), 0) + bytes(1 << 20)))
-    with pytest.raises(ReadError, match=rf"{path.stat().st_size} bytes promise 1073742848 unpacked"):
+    with pytest.raises(ReadError, match=r"promises 1073742848 bytes of pixels|unpacks 98 bytes to 1,073,742,848"):
         open_image(path)
 
 

@@ -102,8 +102,8 @@ def test_no_cut_file_is_opened(tmp_path: Path, ending: str) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (png(1 << 30, 1 << 30, 8, 0, b"\0"), "more than"),
-        (png(60_000, 60_000, 8, 2, b"\0"), "more than|cannot hold"),
+        (png(1 << 30, 1 << 30, 8, 0, b"\0"), "cannot hold"),
+        (png(60_000, 60_000, 8, 2, b"\0"), "cannot hold"),
         (png(30_000, 30_000, 8, 0, b"\0"), "cannot hold"),
         (png(0, 4, 8, 0, b"\0"), "no PNG is 0 x 4"),
         (png(4, 4, 5, 0, b"\0"), "5 bits"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import coverslip
+from coverslip.errors import BudgetError
 from coverslip.model import ObjectiveInfo, PhysicalSize
 from coverslip.readers.tiff import electron, ome_xml
 from coverslip.readers.tiff import metadata as tiff_metadata
@@ -163,9 +164,9 @@ def test_ome_document_holds_one_image_and_no_pixels() -> None:
     assert "AAAA" not in json.dumps(vendor)
 
 
-def test_deep_xml_is_cut_not_followed() -> None:
-    parsed = ome_xml.parse("<OME>" + "<a>" * 5000 + "</a>" * 5000 + "</OME>")
-    assert parsed is not None
+def test_deep_xml_is_refused() -> None:
+    with pytest.raises(BudgetError, match=r"lie 101 deep in each other; 100 may be\. .*COVERSLIP_BUDGET_XML_DEPTH"):
+        ome_xml.parse("<OME>" + "<a>" * 5000 + "</a>" * 5000 + "</OME>")
 
 
 @pytest.mark.parametrize(

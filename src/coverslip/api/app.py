@@ -23,12 +23,15 @@ from coverslip.api.sharing import Sharing
 from coverslip.api.stores import Stores
 from coverslip.catalog import Catalog
 from coverslip.cleanup import sweep_uploads
+from coverslip.confined import Opener
 from coverslip.derive import Builder, open_catalog
 from coverslip.settings import Settings
 from coverslip.storage import open_storage
 
 IDLE_SECONDS = 60.0
 """Image files nobody has looked at for so long are closed."""
+IDLE_PROCESS_SECONDS = 600.0
+"""Confined processes that nobody has used for so long are ended."""
 SWEEP_SECONDS = 600.0
 """How often somebody looks for what a process that was killed has left of an upload."""
 
@@ -75,17 +78,21 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     stack.push_async_callback(run_in_threadpool, catalog.close)
     storage = await run_in_threadpool(open_storage, settings.artifacts_url)
     await run_in_threadpool(sweep_uploads, catalog, settings.uploads_folder)
-    builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds)
-    files = OpenFiles()
+    opener = Opener(settings)
+    stack.push_async_callback(run_in_threadpool, opener.close)
+    builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds, open_file=opener.open_image)
+    files = OpenFiles(open_file=opener.open_image)
     stack.push_async_callback(run_in_threadpool, files.close)
     pictures = Pictures(catalog, builder, files, build_seconds=settings.build_seconds)
     feed = EventFeed(catalog)
     wake = threading.Event()
     if build_in_background:
         stack.enter_context(_building(builder, settings.workers, wake))
-    await stack.enter_async_context(_running(feed, _close_idle(files), _sweep(catalog, settings.uploads_folder)))
+    await stack.enter_async_context(
+        _running(feed, _close_idle(files, opener), _sweep(catalog, settings.uploads_folder))
+    )
     checks = Checks(catalog, storage)
-    return Rooms(settings, catalog, storage, files, pictures, Stores(catalog, files), feed, wake, checks)
+    return Rooms(settings, catalog, storage, opener, files, pictures, Stores(catalog, files), feed, wake, checks)
 
 
 @contextmanager
@@ -115,10 +122,11 @@ async def _running(feed: EventFeed, *others: Coroutine[Any, Any, None]) -> Async
                 loop.cancel()
 
 
-async def _close_idle(files: OpenFiles) -> None:
+async def _close_idle(files: OpenFiles, opener: Opener) -> None:
     while True:
         await asyncio.sleep(IDLE_SECONDS / 2)
         await run_in_threadpool(files.close_idle, IDLE_SECONDS)
+        await run_in_threadpool(opener.close_idle, IDLE_PROCESS_SECONDS)
 
 
 async def _sweep(catalog: Catalog, uploads_folder: Path) -> None:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from coverslip import readers
 from coverslip.errors import (
+    BudgetError,
     BuildError,
     CatalogError,
     ConflictError,
@@ -55,6 +56,7 @@ ANSWERS: Mapping[type[CoverslipError], Answer] = {
     NotFoundError: Answer(404, "not-found", "There is nothing here"),
     ConflictError: Answer(409, "conflict", "The request contradicts the present state"),
     TooLargeError: Answer(413, "too-large", "This is larger than the server accepts"),
+    BudgetError: Answer(422, "beyond-budget", "The file asks for more than one file may cost"),
     UnreadableFileError: Answer(422, "unreadable-file", "The file could not be looked at"),
     ReadError: Answer(422, "unreadable-file", "The file is damaged, incomplete or unreadable"),
     MissingDependencyError: Answer(500, "missing-dependency", "A package this file needs is not installed"),
@@ -139,6 +141,8 @@ def _details(error: CoverslipError) -> Sequence[str]:
             return [f"{known.title} ({', '.join(known.extensions)})" for known in readers.formats()]
         case MissingDependencyError():
             return [f"pip install {error.package}"]
+        case BudgetError():
+            return [f"{error.budget}: {error.allowed:,} may be"] if error.allowed is not None else ()
         case InvalidRequestError():
             return error.errors
         case _:

@@ -15,10 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from coverslip.api.documents import Uploaded, image_stack
 from coverslip.api.errors import responses
 from coverslip.api.form import FIELD, FileForm, boundary_of, safe_name
-from coverslip.api.rooms import InRooms
+from coverslip.api.rooms import InRooms, Rooms
 from coverslip.catalog import Catalog
 from coverslip.cleanup import Original
 from coverslip.errors import (
+    BudgetError,
     CatalogError,
     ImageLoadError,
     MissingDependencyError,
@@ -68,7 +69,7 @@ async def upload(request: Request, rooms: InRooms) -> Uploaded:
     with ExitStack() as held:
         try:
             name = await _receive(request, incoming.part, held, rooms.settings.max_upload_bytes)
-            records = await run_in_threadpool(_publish, rooms.catalog, incoming, name)
+            records = await run_in_threadpool(_publish, rooms, incoming, name)
         finally:
             with suppress(OSError):  # the next sweep removes what cannot be removed now
                 incoming.part.unlink(missing_ok=True)
@@ -129,7 +130,7 @@ def _check_size(size: int, allowed: int, limit: int) -> None:
         )
 
 
-def _publish(catalog: Catalog, incoming: Original, name: str) -> tuple[ImageRecord, ...]:
+def _publish(rooms: Rooms, incoming: Original, name: str) -> tuple[ImageRecord, ...]:
     """Publish the received file under its name and catalog it; on any failure nothing of it is left.
 
     Raises
@@ -139,7 +140,7 @@ def _publish(catalog: Catalog, incoming: Original, name: str) -> tuple[ImageReco
     StorageError, CatalogError
         The file could not be kept or cataloged.
     """
-    final = incoming.home / name
+    catalog, final = rooms.catalog, incoming.home / name
     with ExitStack() as held:
         try:
             held.enter_context(incoming.marked(catalog))
@@ -149,7 +150,7 @@ def _publish(catalog: Catalog, incoming: Original, name: str) -> tuple[ImageReco
             incoming.remove()
             raise StorageError(f"the upload could not be kept: {error.strerror or error}") from error
         try:
-            return add_upload(catalog, final)
+            return add_upload(catalog, final, rooms.opener.open_image)
         except ImageLoadError as error:
             raise _about(error, incoming, name) from error
         finally:
@@ -169,6 +170,8 @@ def _about(error: ImageLoadError, incoming: Original, name: str) -> ImageLoadErr
     text = str(error).replace(f"{incoming.home}{os.sep}", "")
     if isinstance(error, MissingDependencyError):
         return MissingDependencyError(text, error.package)
+    if isinstance(error, BudgetError):
+        return error.reworded(text)
     if isinstance(error, UnsupportedFormatError) and _is_zarr_piece(name):
         text = (
             f"{name}: this looks like a piece of an OME-Zarr image, which is a folder and cannot be uploaded. "

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from coverslip.catalog import Catalog
 from coverslip.cli.output import amount, console, one_line
+from coverslip.confined import Opener
 from coverslip.derive import open_catalog
 from coverslip.ingest import AddItem, AddReport, add
 from coverslip.settings import Settings
@@ -49,7 +50,10 @@ def add_with_progress(
     usual = signal.signal(signal.SIGINT, lambda _number, _frame: stopping.set())
     try:
         screen = console(stderr=True)
-        with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        with (
+            Opener(settings) as opener,
+            Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress,
+        ):
             task = progress.add_task("reading metadata", total=None)
 
             def tell(item: AddItem) -> None:
@@ -63,6 +67,7 @@ def add_with_progress(
                 skip=settings.own_folders,
                 on_item=tell,
                 should_stop=stopping.is_set,
+                open_file=opener.open_image,
             )
     finally:
         signal.signal(signal.SIGINT, usual)

@@ -11,11 +11,13 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from coverslip.cli.output import console, size_text
+from coverslip.confined import Opener
 from coverslip.errors import ReadError, RegionError
 from coverslip.model import ImageMetadata
 from coverslip.ngff import Version, write
-from coverslip.readers import Image, ImageFile, open_image
+from coverslip.readers import Image, ImageFile
 from coverslip.render import channel_colors
+from coverslip.settings import Settings
 
 
 class OmeZarrVersion(StrEnum):
@@ -39,7 +41,7 @@ def run(
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Pieces written at the same time.")] = None,
 ) -> None:
     """Write an image as OME-Zarr. Interrupted, it goes on where it was when run again."""
-    with open_image(file) as opened:
+    with Opener(Settings.load()) as opener, opener.open_image(file) as opened:
         if image >= len(opened.images):
             raise RegionError(f"{file}: there is no image {image}; the file has {len(opened.images)}, counted from 0")
         metadata = opened.images[image].metadata

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from coverslip.cli.output import amount, console, one_line, size_text
+from coverslip.confined import Opener
 from coverslip.model import ImageMetadata
-from coverslip.readers import open_image
+from coverslip.settings import Settings
 
 
 def run(
@@ -18,7 +19,7 @@ def run(
     ] = False,
 ) -> None:
     """Show what is known about an image file without reading its pixels."""
-    with open_image(file) as opened:
+    with Opener(Settings.load()) as opener, opener.open_image(file) as opened:
         images = [image.metadata for image in opened.images]
         reader = opened.reader
     if as_json:

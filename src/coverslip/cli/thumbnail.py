@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from coverslip.cli.output import console
+from coverslip.confined import Opener
 from coverslip.errors import InvalidRequestError, RegionError
 from coverslip.model import RenderSpec
-from coverslip.readers import open_image
 from coverslip.render import ENDINGS, draw, encode
+from coverslip.settings import Settings
 from coverslip.storage import write_file
 
 
@@ -29,7 +30,7 @@ def run(
         known = ", ".join(sorted(ENDINGS))
         raise InvalidRequestError(f"{out}: the ending decides the format and must be one of {known}")
     spec = RenderSpec(width=size, height=size, z=z, t=t, channels=_numbers(channels))
-    with open_image(file) as opened:
+    with Opener(Settings.load()) as opener, opener.open_image(file) as opened:
         if image >= len(opened.images):
             raise RegionError(f"{file}: there is no image {image}; the file has {len(opened.images)}, counted from 0")
         try:

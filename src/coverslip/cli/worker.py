@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from coverslip.cli.output import amount, console
+from coverslip.confined import Opener
 from coverslip.derive import Builder, open_catalog
 from coverslip.settings import Settings
 from coverslip.storage import open_storage
@@ -18,8 +19,9 @@ def run(
 ) -> None:
     """Build artifacts that are out of date, until Ctrl-C. Any number of workers may run."""
     settings = Settings.load()
-    with open_catalog(settings.catalog_url) as catalog:
-        builder = Builder(catalog, open_storage(settings.artifacts_url), lease_seconds=settings.lease_seconds)
+    with open_catalog(settings.catalog_url) as catalog, Opener(settings) as opener:
+        storage = open_storage(settings.artifacts_url)
+        builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds, open_file=opener.open_image)
         if until_done:
             count = _drain(builder)
             console().print(f"{amount(count, 'artifact')} built or tried; nothing is left that can be tried now.")

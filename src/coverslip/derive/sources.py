@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from coverslip.errors import ReadError
 from coverslip.model import CanRead, ImageMetadata, Region
 from coverslip.model.records import ImageRecord
-from coverslip.readers import open_image
+from coverslip.readers import ImageFile, open_image
 
 if TYPE_CHECKING:
     from coverslip.model.protocols import Array
@@ -38,8 +38,10 @@ class InterruptibleImage:
 
 
 @contextmanager
-def open_source(record: ImageRecord, must_stop: Callable[[], bool]) -> Iterator[CanRead]:
-    """Open the image of a record for the length of a ``with`` block.
+def open_source(
+    record: ImageRecord, must_stop: Callable[[], bool], open_file: Callable[[Path], ImageFile] = open_image
+) -> Iterator[CanRead]:
+    """Open the image of a record for the length of a ``with`` block, by ``open_file``.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def open_source(record: ImageRecord, must_stop: Callable[[], bool]) -> Iterator[
     """
     path = Path(record.path)
     _must_be_there(path)
-    with open_image(path) as file:
+    with open_file(path) as file:
         if record.index >= len(file.images):
             raise ReadError(
                 f"{path}: image {record.index + 1} of the file is gone; it holds {len(file.images)} now. "

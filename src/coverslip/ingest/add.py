@@ -11,12 +11,12 @@ from pathlib import Path
 from coverslip.catalog import Catalog
 from coverslip.errors import ImageLoadError, NotFoundError, ReadError, UnreadableFileError
 from coverslip.ingest.decide import decide
-from coverslip.ingest.examine import Examined, checksum, examine
+from coverslip.ingest.examine import Examined, OpenFile, checksum, examine
 from coverslip.ingest.report import AddItem, AddReport
 from coverslip.ingest.walk import Walk, see_file
 from coverslip.ingest.writing import Batch
 from coverslip.model.records import AssetRecord, ImageRecord, SeenFile
-from coverslip.readers import signature
+from coverslip.readers import open_image, signature
 
 
 def add(
@@ -28,6 +28,7 @@ def add(
     skip: Sequence[Path] = (),
     on_item: Callable[[AddItem], None] = lambda _item: None,
     should_stop: Callable[[], bool] = lambda: False,
+    open_file: OpenFile = open_image,
 ) -> AddReport:
     """Catalog every image file below the given paths, in place.
 
@@ -47,6 +48,8 @@ def add(
         Called in this thread for every file with what happened to it.
     should_stop
         Asked between files; what was read so far is written.
+    open_file
+        Opens image files, several at a time.
 
     Raises
     ------
@@ -61,7 +64,9 @@ def add(
         known |= catalog.assets_under(str(root))
     _check_roots(roots, known)
     report = AddReport()
-    run = _Run(known, refresh, tuple(skip), should_stop, report, Batch(catalog, signature(), report, on_item))
+    run = _Run(
+        known, refresh, tuple(skip), should_stop, report, Batch(catalog, signature(), report, on_item), open_file
+    )
     with ThreadPoolExecutor(workers, thread_name_prefix="add") as pool:
         run.open_all(pool, run.candidates(roots), 4 * workers)
         if not report.stopped:
@@ -73,8 +78,8 @@ def add(
     return report
 
 
-def add_upload(catalog: Catalog, path: Path) -> tuple[ImageRecord, ...]:
-    """Catalog one uploaded file and return its images.
+def add_upload(catalog: Catalog, path: Path, open_file: OpenFile = open_image) -> tuple[ImageRecord, ...]:
+    """Catalog one uploaded file, opened by ``open_file``, and return its images.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def add_upload(catalog: Catalog, path: Path) -> tuple[ImageRecord, ...]:
     CatalogError
         The catalog cannot be written.
     """
-    examined = examine(replace(see_file(path), origin="uploaded"))
+    examined = examine(replace(see_file(path), origin="uploaded"), open_file)
     if examined.error is not None:
         raise examined.error
     if len(examined.items) > 1:
@@ -102,6 +107,7 @@ class _Run:
     should_stop: Callable[[], bool]
     report: AddReport
     batch: Batch
+    open_file: OpenFile
     met: set[str] = field(default_factory=set)
     """Paths the listing has shown."""
     judged: set[str] = field(default_factory=set)
@@ -118,7 +124,7 @@ class _Run:
                     self.met.add(seen.path)
                     self.report.files_seen += 1
                     if seen.path not in self.judged and self._must_look(seen):
-                        yield partial(_look, seen, None if self.refresh else self.known.get(seen.path))
+                        yield partial(_look, seen, None if self.refresh else self.known.get(seen.path), self.open_file)
             self.unlisted += walk.unreadable
             for path in walk.unreadable:
                 self.batch.tell(
@@ -159,7 +165,7 @@ class _Run:
         heirs = {asset.part_of: path for path, asset in sorted(self.known.items(), reverse=True) if path not in newly}
         left = {heirs.get(whole) if whole in newly else whole for whole in wholes | newly}
         for path in sorted(path for path in left if path is not None and path not in self.judged):
-            yield partial(_look_again, path)
+            yield partial(_look_again, path, self.open_file)
 
     def _must_look(self, seen: SeenFile) -> bool:
         asset = self.known.get(seen.path)
@@ -185,10 +191,10 @@ class _Run:
             self.batch.add(result)
 
 
-def _look(seen: SeenFile, known: AssetRecord | None) -> Examined | SeenFile:
+def _look(seen: SeenFile, known: AssetRecord | None, open_file: OpenFile) -> Examined | SeenFile:
     """Return what opening showed, or the file itself when only its times have changed."""
     if known is None:
-        return examine(seen)
+        return examine(seen, open_file)
     if decide(seen, known, known.read_by, refresh=False) == "hash":
         try:
             seen = replace(seen, checksum=checksum(Path(seen.path)))
@@ -197,15 +203,15 @@ def _look(seen: SeenFile, known: AssetRecord | None) -> Examined | SeenFile:
         if seen.checksum == known.checksum:
             return seen
     if known.part_of is not None:
-        whole = _look_again(known.part_of)
+        whole = _look_again(known.part_of, open_file)
         if seen.path in (item.seen.path for item in whole.items):
             return whole
-    return examine(seen)
+    return examine(seen, open_file)
 
 
-def _look_again(path: str) -> Examined:
+def _look_again(path: str, open_file: OpenFile) -> Examined:
     try:
-        return examine(see_file(Path(path)))
+        return examine(see_file(Path(path)), open_file)
     except OSError as error:
         return Examined(path, error=UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}"))
 

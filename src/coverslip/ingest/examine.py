@@ -1,7 +1,7 @@
 """One file -> what the catalog should know of it. Opens the file, reads metadata, never pixels."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from coverslip.errors import (
 from coverslip.ingest.walk import see_file
 from coverslip.model import ImageMetadata
 from coverslip.model.records import AssetState, SeenFile, SyncItem
-from coverslip.readers import open_image
+from coverslip.readers import ImageFile, open_image
+
+OpenFile = Callable[[Path], ImageFile]
 
 HASH_UP_TO = 8 << 20
 """Files up to this many bytes (8 MiB) are hashed when first seen; larger ones only once they have changed."""
@@ -31,18 +33,25 @@ class Examined:
     """Why there is no image. Without ``items`` nothing is known: the file could not be looked at."""
 
 
-def examine(seen: SeenFile) -> Examined:
+def examine(seen: SeenFile, open_file: OpenFile = open_image) -> Examined:
     """Return what the catalog should know of one file. Never raises for a bad file: that is a result too.
 
     A file of a multi-file set stands for its whole set, which is cataloged under its first file.
+
+    Parameters
+    ----------
+    seen
+        Which file.
+    open_file
+        Opens it.
     """
     path = Path(seen.path)
     try:
         seen = hashed(seen)
-        files, images = _open(path)
+        files, images = _open(path, open_file)
         first = min(files, default=path)
         if first != path:
-            others, other_images = _open(first)
+            others, other_images = _open(first, open_file)
             if path in others:
                 return Examined(seen.path, _whole_set(first, others, other_images, seen))
         elif len(files) > 1:
@@ -82,8 +91,8 @@ def checksum(path: Path) -> str:
         raise UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _open(path: Path) -> tuple[tuple[Path, ...], tuple[ImageMetadata, ...]]:
-    with open_image(path) as file:
+def _open(path: Path, open_file: OpenFile) -> tuple[tuple[Path, ...], tuple[ImageMetadata, ...]]:
+    with open_file(path) as file:
         return file.files, tuple(image.metadata for image in file.images)
 
 

@@ -1,5 +1,6 @@
 """Frozen values that cross rooms. No I/O, no numpy. Records of the catalog are in ``model.records``."""
 
+from coverslip.model.budgets import Budgets
 from coverslip.model.metadata import (
     ChannelInfo,
     ImageMetadata,
@@ -14,6 +15,7 @@ from coverslip.model.regions import Region
 from coverslip.model.render import RenderSpec
 
 __all__ = [
+    "Budgets",
     "CanRead",
     "ChannelInfo",
     "ImageMetadata",

@@ -1,5 +1,6 @@
 """File -> metadata and pixels. One package per format, found by entry point; they are strangers to each other."""
 
+from coverslip.readers.budgets import within
 from coverslip.readers.image import Image, ImageFile
 from coverslip.readers.registry import (
     Format,
@@ -23,4 +24,5 @@ __all__ = [
     "readers",
     "recognise",
     "signature",
+    "within",
 ]

@@ -7,14 +7,22 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from coverslip.errors import CoverslipError, MissingDependencyError, ReadError, RegionError, UnreadableFileError
+from coverslip.errors import (
+    BudgetError,
+    CoverslipError,
+    MissingDependencyError,
+    ReadError,
+    RegionError,
+    UnreadableFileError,
+)
 from coverslip.model import CanRead, ImageMetadata, OpenedFile, Region
 from coverslip.ngff import Version, to_store
+from coverslip.readers.budgets import budgets, check_pixels, most_at_once, within
 from coverslip.readers.lazy import LazyImage, LazyPixels, to_dask, to_xarray
 
 if TYPE_CHECKING:
@@ -50,6 +58,10 @@ def foreign[T](doing: str, path: Path, call: Callable[[], T]) -> T:
     """
     try:
         return call()
+    except BudgetError as error:
+        if str(path) in str(error):
+            raise
+        raise error.about(path) from error
     except ReadError as error:
         kind = UnreadableFileError if could_not_look(error, path) else ReadError
         if str(path) in str(error):
@@ -122,6 +134,7 @@ class Image:
         self._reopen = reopen
         self._index = index
         self._label = label
+        self._budgets = budgets()
 
     def __repr__(self) -> str:
         meta = self.metadata
@@ -159,9 +172,11 @@ class Image:
         Raises
         ------
         RegionError
-            The level or the region lies outside the image, or is larger than the memory of this machine.
+            The level or the region lies outside the image, or is more than may be read at once.
         ReadError
             The file does not give these pixels.
+        BudgetError
+            They cost more than one read may.
         """
         meta = self.metadata
         if not 0 <= level < len(meta.levels):
@@ -171,15 +186,16 @@ class Image:
         except RegionError as error:
             raise RegionError(f"{self._path}: {error}") from error
         needed = math.prod(box.shape) * meta.samples * meta.bytes_per_sample
-        if needed > _memory():  # before anything is allocated: a damaged header may promise any size
+        if needed > (most := most_at_once(self._budgets)):  # before anything is allocated: headers promise any size
             raise RegionError(
-                f"{self._path}: these pixels need {needed / 2**30:.1f} GiB at once, this machine has "
-                f"{_memory() / 2**30:.1f}. Read a smaller region"
+                f"{self._path}: these pixels need {needed / 2**30:.1f} GiB at once, there are "
+                f"{most / 2**30:.1f} (memory of this machine, or COVERSLIP_BUDGET_MEMORY_BYTES). Read a smaller region"
             )
         with self._turn.lock:
             if self._turn.is_over:
                 raise ReadError(f"{self._path}: the file is closed. Read its pixels inside the with statement")
-            pixels = foreign(f"reading {meta.name!r}", self._path, lambda: self._source.read(level, box))
+            with within(self._budgets):
+                pixels = foreign(f"reading {meta.name!r}", self._path, lambda: self._source.read(level, box))
         expected = (*box.shape, meta.samples) if meta.samples > 1 else box.shape
         if pixels.shape != expected or pixels.dtype.name != meta.dtype:
             raise ReadError(
@@ -264,12 +280,6 @@ class Image:
         return LazyPixels(self._reopen, self._path, self._index, level, self.metadata, label=self._label)
 
 
-@cache
-def _memory() -> int:
-    """Return the memory of this machine in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 class ImageFile:
     """An open file with one or more images. Use it in a ``with`` statement.
 
@@ -285,9 +295,17 @@ class ImageFile:
         self.path = path
         self.reader = reader_name
         self.images = tuple(Image(image, path, self._turn, reopen, n) for n, image in enumerate(opened.images))
-        if not self.images:
+        try:
+            if not self.images:
+                raise ReadError(f"{path}: the file holds no image")
+            for image in self.images:
+                check_pixels(image.metadata)
+        except BudgetError as error:
             self.close()
-            raise ReadError(f"{path}: the file holds no image")
+            raise error.about(path) from error
+        except ReadError:
+            self.close()
+            raise
 
     def __repr__(self) -> str:
         return f"<ImageFile {self.path.name!r} read by {self.reader}, {len(self.images)} image(s)>"

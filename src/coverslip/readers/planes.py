@@ -8,12 +8,10 @@ import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.model import ImageMetadata, Region
+from coverslip.readers.budgets import check_piece
 
 if TYPE_CHECKING:
     from coverslip.model.protocols import Array
-
-MAX_PLANE_BYTES = 4 << 30
-"""No plane that has to be decoded as a whole may be larger than this (4 GiB)."""
 
 MAX_CHANNELS = 65_536
 """Each channel has a description in memory and in the catalog."""
@@ -31,20 +29,23 @@ def check_promise(path: Path, promised: int, present: int, ratio: int = 1) -> No
     present
         Bytes that are there to hold them.
     ratio
-        How many bytes of pixels one stored byte can be at most: 1 where nothing is compressed.
+        How many bytes of pixels one stored byte can be at most: 1 where nothing is compressed, and the pixels are not
+        decoded as a whole.
 
     Raises
     ------
     ReadError
-        They do not fit, or are more than one plane may be.
+        They do not fit.
+    BudgetError
+        They are more than one plane may be.
     """
-    if promised > MAX_PLANE_BYTES and ratio > 1:
-        raise ReadError(f"{path}: a plane of {promised} bytes is more than the {MAX_PLANE_BYTES} that are decoded")
     if promised > present * ratio:
         raise ReadError(
             f"{path}: the header promises {promised} bytes of pixels, which the {present} bytes that are there cannot "
             "hold: the file is truncated or damaged. Copy it again from its source"
         )
+    if ratio > 1:
+        check_piece(promised, present, ratio, "a plane")
 
 
 def gather(meta: ImageMetadata, region: Region, plane: "Callable[[int, int, int], Array]") -> "Array":

@@ -6,7 +6,7 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from coverslip.errors import (
     UnreadableFileError,
     UnsupportedFormatError,
 )
-from coverslip.model import Probe, Reader
+from coverslip.model import Budgets, Probe, Reader
+from coverslip.readers.budgets import budgets as budgets_here
+from coverslip.readers.budgets import within
 from coverslip.readers.image import ImageFile, foreign
 
 GROUP = "coverslip.readers"
@@ -90,13 +92,15 @@ def recognise(path: str | os.PathLike[str]) -> Reader | None:
     return _recognise(_probe(Path(path)))
 
 
-def open_image(path: str | os.PathLike[str]) -> ImageFile:
+def open_image(path: str | os.PathLike[str], budgets: Budgets | None = None) -> ImageFile:
     """Open an image file (or OME-Zarr folder) and read its metadata, never its pixels.
 
     Parameters
     ----------
     path
         A local file or folder.
+    budgets
+        What opening it and each read of it may cost; ``None`` are the ones that hold here, by default ``Budgets()``.
 
     Returns
     -------
@@ -114,9 +118,14 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
         The format is known, its package is not installed.
     ReadError
         The file is empty or damaged.
+    BudgetError
+        It asks for more than a file may cost.
     UnreadableFileError
         The file is not there, or may not or cannot be read: nothing is known about its content.
     """
+    if budgets is not None:
+        with within(budgets):
+            return open_image(path)
     probe = _probe(Path(path))
     reader = _recognise(probe)
     if reader is None:
@@ -129,7 +138,7 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
             reader.package,
         )
     opened = foreign(f"opening as {reader.title}", probe.path, lambda: reader.open(probe.path))
-    return ImageFile(opened, probe.path, reader.name, open_image)
+    return ImageFile(opened, probe.path, reader.name, partial(open_image, budgets=budgets_here()))
 
 
 @cache

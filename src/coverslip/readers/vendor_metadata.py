@@ -12,6 +12,8 @@ from itertools import islice
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from coverslip.readers.budgets import check_xml_bytes, check_xml_depth
+
 BROKEN = (
     ArithmeticError,
     AssertionError,
@@ -27,7 +29,6 @@ BROKEN = (
 )
 """What parsing a broken document raises; ``OSError`` is not among them, an unreadable disk is no broken document."""
 
-MAX_XML_BYTES = 256 << 20
 MAX_DEPTH = 64
 MAX_LIST = 1000
 MAX_TEXT = 20_000
@@ -55,8 +56,21 @@ def optional[T](call: Callable[[], T], default: T) -> T:
         return default
 
 
-class _NoDoctype(ET.TreeBuilder):
-    """A tree builder that refuses documents with a DTD: the only way entities could be declared."""
+class _Careful(ET.TreeBuilder):
+    """A tree builder that refuses documents that are too deep or have a DTD: the only way to declare entities."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._depth = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> ET.Element:
+        self._depth += 1
+        check_xml_depth(self._depth)
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> ET.Element:
+        self._depth -= 1
+        return super().end(tag)
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         raise ValueError(f"the XML declares a document type ({name}); metadata never does")
@@ -68,16 +82,28 @@ def parse_xml(text: str | bytes) -> ET.Element:
     Raises
     ------
     ValueError
-        The document declares a DTD or entities, or is absurdly large.
+        The document declares a DTD or entities.
+    BudgetError
+        It is too large or too deep.
     xml.etree.ElementTree.ParseError
         It is not well-formed.
     """
-    if len(text) > MAX_XML_BYTES:
-        raise ValueError(f"{len(text)} bytes of XML are too many")
-    parser = ET.XMLParser(target=_NoDoctype())  # noqa: S314  # document types, and so entities, are refused
+    check_xml_bytes(len(text))
+    parser = ET.XMLParser(target=_Careful())  # noqa: S314  # document types, and so entities, are refused
     parser.feed(text)
     root: ET.Element = parser.close()
     return root
+
+
+def declares_type(text: str | bytes) -> bool:
+    """Return whether a text declares a document type or entities, in any of the encodings that instruments write.
+
+    For documents that a format library parses by itself: metadata never needs either.
+    """
+    if isinstance(text, str):
+        return "<!DOCTYPE" in text or "<!ENTITY" in text
+    words = ("<!DOCTYPE", "<!ENTITY")
+    return any(word.encode(encoding) in text for word in words for encoding in ("ascii", "utf-16-le", "utf-16-be"))
 
 
 def element_document(element: ET.Element, depth: int = 0) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coverslip.errors import ReadError
+from coverslip.readers.budgets import check_pages
 from coverslip.readers.vendor_metadata import optional
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def _check_directory(czi: "CziFile", path: Path, start: int, length: int) -> Non
     czi.filehandle.seek(start)
     data = czi.filehandle.read(length)
     place = DIRECTORY_HEADER_BYTES
-    for number in range(int.from_bytes(data[:4], "little", signed=True)):
+    count = int.from_bytes(data[:4], "little", signed=True)
+    check_pages(count, "subblocks")
+    for number in range(count):
         schema, axes = ENTRY_HEADER.unpack(data[place : place + ENTRY_HEADER.size].ljust(ENTRY_HEADER.size, b"\0"))
         if schema != b"DV" or not 0 < axes <= MAX_AXES:
             raise ReadError(f"{path}: entry {number} of the directory is damaged ({schema!r}, {axes} axes)")

@@ -15,11 +15,11 @@ import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.model import CanRead, ChannelInfo, ImageMetadata, Level, OpenedFile, Probe, Region
+from coverslip.readers.budgets import check_piece
 from coverslip.readers.czi.container import check_complete
 from coverslip.readers.czi.metadata import CziDocument, parse_document, step_of_stamps
 from coverslip.readers.czi.tiles import Frame, Tiles, frame_of
 from coverslip.readers.opened import Opened
-from coverslip.readers.planes import check_promise
 from coverslip.readers.vendor_metadata import optional
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from coverslip.model.protocols import Array
 
 MAGIC = b"ZISRAWFILE"
-RATIO = 50_000
-"""How many bytes one stored byte of a subblock can become at most; Zstandard comes near it on empty tiles."""
+PACKING = {0: 2, 1: 1000, 2: 1400, 5: 33_000, 6: 33_000}
+"""How many bytes one stored byte of a subblock can become at most, by compression: none (directories round the size of
+pyramid tiles up), JPEG, LZW, Zstandard with and without split bytes. JPEG-XR has no bound."""
 
 
 class _Czi:
@@ -93,7 +94,8 @@ class _Scene:
                 "bytes, which are not there: the file is truncated or damaged. Copy it again from its source"
             )
         promised = entry.stored_size * entry.dtype.itemsize
-        check_promise(Path(self._czi.filepath), promised, block.data_size, RATIO)
+        packing = PACKING.get(int(entry.compression))
+        check_piece(promised, block.data_size, packing, f"the subblock at byte {entry.file_position}")
         pixels: Array = block.data(copy=False)
         if not _is_whole(entry, pixels.shape, rounding=0 if is_full else 1):
             raise ReadError(

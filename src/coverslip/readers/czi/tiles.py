@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coverslip.model import Region
+from coverslip.readers.budgets import check_pages
 
 if TYPE_CHECKING:
     from czifile import CziDirectoryEntryDV
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 PLANE_AXES = "TZYXS"
 FOLDED_AXES = "BVRIHQ"
 MAX_CHANNELS = 65_536
-MAX_PLANES = 20_000_000
 MAX_ABSENT = 1000
 """For every plane that was recorded at least in part, so many may be missing: projections look at all of them."""
 GRID_LIMIT = 4000
@@ -83,7 +83,8 @@ def frame_of(entries: Sequence["CziDirectoryEntryDV"]) -> Frame:
         prod(length for axis, length in zip(entry.dims, entry.shape, strict=True) if axis not in "YXS")
         for entry in entries
     )
-    if channels > MAX_CHANNELS or planes > min(MAX_PLANES, MAX_ABSENT * recorded):
+    check_pages(planes, "planes")
+    if channels > MAX_CHANNELS or planes > MAX_ABSENT * recorded:
         raise ValueError(f"{channels} channels in {planes} planes, of which {recorded} are there, cannot be")
     return frame
 

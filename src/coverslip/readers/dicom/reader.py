@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Literal
 from coverslip.errors import ReadError
 from coverslip.model import ChannelInfo, ImageMetadata, PhysicalSize, Probe, Region
 from coverslip.readers.bounded import BoundedFile
+from coverslip.readers.budgets import budgets, check_pages, check_piece
 from coverslip.readers.dicom.frames import PixelData, Span, find_frames, find_pixels, read_spans
 from coverslip.readers.dicom.metadata import (
     is_in_time,
@@ -42,8 +43,6 @@ IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 PLAIN = {IMPLICIT, EXPLICIT, BIG_ENDIAN}
-MAX_DEFLATED = 1 << 30
-MAX_FRAMES = 1_000_000
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 META_BYTES = 1 << 16
 
@@ -103,8 +102,9 @@ class _Image:
         pixels = find_pixels(stream, implicit=syntax == IMPLICIT, order=order)
         self._kind = _pixel_format(dataset, syntax, order)
         count = int(next(iter(numbers(dataset, "NumberOfFrames")), 1)) or 1
-        if not 0 < count <= MAX_FRAMES:
-            raise ReadError(f"{path}: {count} frames are too many")
+        if count < 1:
+            raise ReadError(f"{path}: {count} frames cannot be")
+        check_pages(count, "frames")
         self._pixels = pixels
         self._frames = self._find_frames(pixels, count)
         self._in_time = is_in_time(dataset)
@@ -226,7 +226,9 @@ def _inflated(path: Path) -> bytes:
     Raises
     ------
     ReadError
-        The packed part is damaged, cut off, or grows beyond all bounds.
+        The packed part is damaged or cut off.
+    BudgetError
+        It grows beyond what is unpacked as a whole.
     """
     with path.open("rb") as stream:
         start = stream.read(META_BYTES)
@@ -236,11 +238,10 @@ def _inflated(path: Path) -> bytes:
         unpack = zlib.decompressobj(-zlib.MAX_WBITS)
         stream.seek(behind)
         try:
-            content = unpack.decompress(stream.read(), MAX_DEFLATED + 1)
+            content = unpack.decompress(packed := stream.read(), budgets().plane_bytes + 1)
         except zlib.error as error:
             raise ReadError(f"{path}: the packed part is damaged: {error}") from error
-        if len(content) > MAX_DEFLATED:
-            raise ReadError(f"{path}: unpacked, the file has more than {MAX_DEFLATED} bytes")
+        check_piece(len(content), len(packed), None, "the deflated part")
         if not unpack.eof:
             raise ReadError(f"{path}: the packed part ends early: the file is truncated. Copy it again from its source")
         return start[:behind].replace(_uid(DEFLATED), _uid(EXPLICIT, len(DEFLATED))) + content

@@ -15,6 +15,7 @@ import numpy as np
 from coverslip.errors import ReadError
 from coverslip.model import ChannelInfo, ImageMetadata, OpenedFile, Probe, Region
 from coverslip.readers.bounded import BoundedFile
+from coverslip.readers.budgets import check_xml_bytes
 from coverslip.readers.lif.layout import PIXEL_AXES, Axis, Layout, Plane, parse_layout, read_strided
 from coverslip.readers.lif.metadata import (
     SPECTRAL,
@@ -31,7 +32,7 @@ from coverslip.readers.lif.metadata import (
     parse_wavelengths,
 )
 from coverslip.readers.opened import Opened
-from coverslip.readers.vendor_metadata import optional
+from coverslip.readers.vendor_metadata import declares_type, optional
 
 if TYPE_CHECKING:
     from liffile import LifFile, LifImageABC, LifMemoryBlock
@@ -131,7 +132,8 @@ def _check_description(path: Path) -> None:
         length = int.from_bytes(stream.read(4), "little") * 2
         if HEADER_BYTES + length > size:
             raise _cut_off(path, size, "the description of its images is incomplete")
-        if "<!DOCTYPE".encode("utf-16-le") in stream.read(length):
+        check_xml_bytes(length)
+        if declares_type(stream.read(length)):
             raise ReadError(f"{path}: the description of the images declares a document type; Leica's never does")
 
 

@@ -10,14 +10,15 @@ from typing import IO, cast
 
 from coverslip.errors import ReadError, UnreadableFileError
 from coverslip.model import Probe
+from coverslip.readers.budgets import check_ratio
 
 GZIP = b"\x1f\x8b"
 BZIP2 = b"BZh"
 BLOCK_BYTES = 1 << 20
-HARMLESS_BYTES = 64 << 20
-"""Promises up to here (64 MiB) are believed whatever the file's size."""
-MAX_RATIO = 200
-"""How many times its own size a file may promise. Micrographs reach 2, masks of a tomogram about 100."""
+GZIP_RATIO = 1100
+"""How many bytes one stored byte can become at most; bzip2 has no bound. Micrographs reach 2, masks about 100."""
+REST_BYTES = 64 << 20
+"""Of what lies behind the pixels, so much is unpacked."""
 MAX_SHARE = 0.9
 """How much of the free space of the folder for temporary files may be used: often it is memory."""
 
@@ -35,7 +36,8 @@ class Packed:
 
     def __init__(self, path: Path, start: bytes) -> None:
         self._path = path
-        self.stream = cast("IO[bytes]", (gzip.open if start.startswith(GZIP) else bz2.open)(path))
+        self._is_gzip = start.startswith(GZIP)
+        self.stream = cast("IO[bytes]", (gzip.open if self._is_gzip else bz2.open)(path))
         """Gives the unpacked content from the beginning; whoever reads it, reads before ``up_to``."""
         self._copy: IO[bytes] | None = None
         self._filled = 0
@@ -48,13 +50,11 @@ class Packed:
         ------
         ReadError
             With the numbers.
+        BudgetError
+            The same, where the codec would allow it.
         """
-        size = self._path.stat().st_size
-        if promised > HARMLESS_BYTES and promised > MAX_RATIO * size:
-            raise ReadError(
-                f"{self._path}: its {size} bytes promise {promised} unpacked, {promised // size} times as many; "
-                f"no more than {MAX_RATIO} times are believed. If that is right, unpack the file yourself"
-            )
+        packing = GZIP_RATIO if self._is_gzip else None
+        check_ratio(promised, self._path.stat().st_size, packing, f"{self._path}: the file")
 
     def up_to(self, stop: int, promised: int) -> IO[bytes]:
         """Return a temporary file that holds the unpacked content at least up to byte ``stop``.
@@ -110,7 +110,7 @@ class Packed:
 
     def _read_on(self) -> None:
         """Read what lies behind the pixels, so that the checksum is compared; not for ever."""
-        for _ in range(HARMLESS_BYTES // BLOCK_BYTES):
+        for _ in range(REST_BYTES // BLOCK_BYTES):
             if not self.stream.read(BLOCK_BYTES):
                 break
         self._is_checked = True

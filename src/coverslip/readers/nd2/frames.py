@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coverslip.errors import ReadError
+from coverslip.readers.budgets import check_pages
 
 if TYPE_CHECKING:
     from nd2 import ND2File
@@ -33,7 +34,6 @@ LEGACY_SIGNATURE = b"LABORATORY IMAGING ND BOX MAP 00"
 FRAME_PREFIX = "ImageDataSeq|"
 STAMP_BYTES = 8
 LOOP_AXES = {"TimeLoop": "T", "NETimeLoop": "T", "ZStackLoop": "Z", "XYPosLoop": "P"}
-MAX_FRAMES = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,13 +253,16 @@ def arrange(loops: Sequence[tuple[str, int]], count: int) -> tuple[NDArray[np.in
     ------
     ValueError
         A length is absurd.
+    BudgetError
+        They are too many.
     """
     loops = list(loops) or ([("Unknown", count)] if count > 1 else [])
     named = [LOOP_AXES.get(kind, "U") for kind, _ in loops]
     home = next((axis for axis in "ZT" if axis not in named), "U")
     axes = [home if axis == "U" else axis for axis in named]
     lengths = [length for _, length in loops]
-    if prod(lengths) > MAX_FRAMES or any(length < 1 for length in lengths):
+    check_pages(prod(lengths), "frames")
+    if any(length < 1 for length in lengths):
         raise ValueError(f"the file describes loops of {lengths} frames, which cannot be")
     order = [i for axis in "PTUZ" for i in range(len(axes)) if axes[i] == axis]
     numbers = np.arange(prod(lengths)).reshape(lengths).transpose(order)

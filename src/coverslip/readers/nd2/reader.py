@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from coverslip.errors import ReadError
 from coverslip.model import CanRead, ChannelInfo, ImageMetadata, OpenedFile, Probe, Region
 from coverslip.readers.bounded import BoundedFile
+from coverslip.readers.nd2.documents import check_documents, check_legacy_documents
 from coverslip.readers.nd2.frames import (
     LEGACY_SIGNATURE,
     TRAILER,
@@ -25,7 +26,6 @@ from coverslip.readers.nd2.frames import (
     Frames,
     LegacyFrames,
     arrange,
-    check_trailer,
     read_chunk_map,
 )
 from coverslip.readers.nd2.metadata import Nd2Document, parse_document, stage_position, time_increment, z_step
@@ -129,6 +129,7 @@ def _open(path: Path) -> Opened:
     with ExitStack() as stack:
         stream = stack.enter_context(path.open("rb"))
         places = read_chunk_map(stream, path)
+        check_documents(stream, path, places)
         with BoundedFile(path) as bounded_file, nd2.ND2File(bounded_file) as file:
             layout = _layout(file)
             loops: Sequence[Any] = optional(lambda: file.experiment, [])
@@ -146,7 +147,7 @@ def _open_legacy(path: Path) -> Opened:
     import nd2  # noqa: PLC0415
 
     with path.open("rb") as stream:
-        check_trailer(stream, path, legacy=True)
+        check_legacy_documents(stream, path)
     with ExitStack() as stack:
         file = stack.enter_context(nd2.ND2File(stack.enter_context(BoundedFile(path))))
         layout = _layout(file)

@@ -13,6 +13,7 @@ from typing import Any
 
 from coverslip.errors import ReadError
 from coverslip.model import ChannelInfo, MicroscopeInfo, ObjectiveInfo, PhysicalSize
+from coverslip.readers.budgets import check_pages
 from coverslip.readers.vendor_metadata import moment, number, positive, words
 
 RawSettings = Mapping[str, Mapping[str, Any]]
@@ -21,7 +22,6 @@ FRAME_NAME = re.compile(r"_((?:[A-Z]\d{1,6})+)\.tif$", re.IGNORECASE)
 """Names of planes end with the place on each axis, counted from 1: ``s_C001Z012.tif``."""
 AXES = 9
 MAX_LENGTH = 1_000_000
-MAX_PLANES = 10_000_000
 UNITS = {"um": "um", "nm": "nm", "mm": "mm"}
 MILLISECONDS = {"ms": 1.0, "s": 1000.0, "us": 0.001}
 FOLDED_MARKS = {"L": "lambda", "A": "angle", "P": "point", "Q": "other"}
@@ -88,7 +88,8 @@ def parse_layout(raw: RawSettings) -> Layout:
     if not order.startswith("XY"):
         raise ReadError(f"an image with the axes {order} is not read: only frames of X and Y are, no line scans")
     planes = math.prod(length for code, length in lengths.items() if code not in "XY")
-    if max(lengths.values()) > MAX_LENGTH or planes > MAX_PLANES:
+    check_pages(planes, "planes")
+    if max(lengths.values()) > MAX_LENGTH:
         raise ReadError(f"the settings promise {planes} planes; no confocal microscope records so many")
     depth = raw.get("Reference Image Parameter", {}).get("ImageDepth")
     return Layout(order, lengths, "uint8" if depth == 1 else "uint16")

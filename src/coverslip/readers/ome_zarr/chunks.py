@@ -5,12 +5,14 @@ given: a chunk cut short decodes to whatever lies behind it in memory. Every blo
 Header of blosc 1: https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst
 """
 
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from coverslip.errors import ReadError
+from coverslip.readers.budgets import check_piece
 from coverslip.readers.ome_zarr.documents import Node
 from coverslip.readers.ome_zarr.stores import WHOLE, Store
 
@@ -117,6 +119,25 @@ def _slice(wanted: "ByteRequest | None") -> slice:
     return slice(wanted.offset, None) if hasattr(wanted, "offset") else slice(wanted.start, wanted.end)
 
 
+def check_chunks(document: Mapping[str, Any], itemsize: int) -> None:
+    """Refuse an array whose chunks are too large to be decoded: zarr asks for the memory of a chunk as a whole.
+
+    Shards are read in part; what counts is the chunks in them.
+
+    Raises
+    ------
+    BudgetError
+        ``plane_bytes``.
+    """
+    shape: Any = document.get("chunks") or document.get("chunk_grid", {}).get("configuration", {}).get("chunk_shape")
+    for codec in document.get("codecs") or ():
+        if isinstance(codec, dict) and codec.get("name") == SHARDS:
+            shape = codec.get("configuration", {}).get("chunk_shape")
+    if isinstance(shape, list) and all(isinstance(length, int) and length > 0 for length in shape):
+        promised = math.prod(shape) * itemsize
+        check_piece(promised, promised, None, f"a chunk of {shape}")
+
+
 def check_blosc(chunk: bytes | memoryview) -> None:
     """Raise unless a blosc chunk is as long as its header says.
 
@@ -126,6 +147,7 @@ def check_blosc(chunk: bytes | memoryview) -> None:
         The chunk is cut short.
     """
     stated = int.from_bytes(chunk[12:HEADER_BYTES], "little")
+    check_piece(int.from_bytes(chunk[4:8], "little"), len(chunk), None, "a blosc chunk")
     if len(chunk) < HEADER_BYTES or stated > len(chunk):
         raise ReadError(f"a chunk is truncated: {len(chunk)} bytes, {max(stated, HEADER_BYTES)} were written")
 

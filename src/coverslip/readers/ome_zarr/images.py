@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coverslip.errors import ReadError
+from coverslip.errors import BudgetError, ReadError
 from coverslip.model import ImageMetadata, LabelsInfo, Level, Region
-from coverslip.readers.ome_zarr.chunks import open_array
+from coverslip.readers.ome_zarr.chunks import check_chunks, open_array
 from coverslip.readers.ome_zarr.documents import Node, read_node
 from coverslip.readers.ome_zarr.layout import Found, stated_version
 from coverslip.readers.ome_zarr.metadata import (
@@ -63,6 +63,8 @@ class ZarrImage:
         box = tuple(slice(*spans[role]) if role != "+" else slice(at := next(places), at + 1) for role in roles)
         try:
             stored = np.asarray(self._array(level)[box])
+        except BudgetError as error:
+            raise error.about(self._levels[level].folder) from error
         except ReadError as error:
             raise ReadError(f"{self._levels[level].folder}: {error}. Copy it again from its source") from error
         order = (*self._axes.folded, *(roles.index(role) for role in CANONICAL if role in roles))
@@ -71,7 +73,9 @@ class ZarrImage:
 
     def _array(self, level: int) -> Any:
         if level not in self._arrays:
-            self._arrays[level] = open_array(self._levels[level])
+            node = self._levels[level]
+            check_chunks(node.array or {}, np.dtype(node.dtype).itemsize)
+            self._arrays[level] = open_array(node)
         return self._arrays[level]
 
 

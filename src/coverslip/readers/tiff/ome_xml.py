@@ -8,10 +8,11 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from coverslip.model import MicroscopeInfo, ObjectiveInfo
+from coverslip.readers.budgets import check_xml_bytes
 from coverslip.readers.tiff.facts import Facts, entries, rgb
 from coverslip.readers.units import length, seconds
 from coverslip.readers.vendor_metadata import (
-    MAX_XML_BYTES,
+    declares_type,
     moment,
     number,
     parse_xml,
@@ -31,8 +32,15 @@ FILE_NAME = re.compile(r"""FileName\s*=\s*("[^"]*"|'[^']*')""")
 
 
 def is_hostile(xml: str) -> bool:
-    """Return whether the text declares a document type or entities, which OME-XML never needs, or is far too long."""
-    return len(xml) > MAX_XML_BYTES or "<!DOCTYPE" in xml or "<!ENTITY" in xml
+    """Return whether the text declares a document type or entities, which OME-XML never needs.
+
+    Raises
+    ------
+    BudgetError
+        It is too long.
+    """
+    check_xml_bytes(len(xml))
+    return declares_type(xml)
 
 
 def parse(xml: str) -> RawElement | None:

@@ -6,7 +6,7 @@ TIFF 6.0: https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf
 import math
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.model.regions import Span
+from coverslip.readers.budgets import HARMLESS_BYTES, check_pages, check_piece
 
 if TYPE_CHECKING:
     from tifffile import FileHandle, TiffFrame, TiffPage, TiffPageSeries
@@ -28,9 +29,10 @@ BATCH = 64
 """Segments whose compressed bytes are held at once."""
 PARALLEL_FROM = 8
 """Segments below which starting threads costs more than it gives."""
-SUSPICIOUS_BYTES = 1 << 30
-SUSPICIOUS_RATIO = 50_000
-"""No codec in use packs real pixels tighter; a claim beyond both limits is damage."""
+PACKING = {1: 1, 5: 1400, 32773: 64, 34925: 7100, 34926: 33_000, 50000: 33_000}
+PACKING |= dict.fromkeys((8, 32946, 50013), 1100) | dict.fromkeys((6, 7, 34892, 33007), 1000)
+"""How many bytes one stored byte of a strip or tile can become at most, by compression: none, LZW, PackBits, LZMA,
+Zstandard; Deflate and JPEG. Measured with zeros; the others have no bound."""
 NARROW = 8
 """A window narrower than this part of a row is read row by row."""
 JPEG = (6, 7, 34892, 33007)
@@ -122,8 +124,9 @@ class Planes:
         """Decode only the strips or tiles that the window touches."""
         key = self._series.keyframe if page.keyframe is None else page.keyframe
         sample, depth = divmod(inner, self._depth)
+        wanted = list(_touched(page, key, sample, depth, (y, x)))
+        self._check_segments(page, key, wanted)
         out: Array = np.empty((y[1] - y[0], x[1] - x[0], self.samples), self.dtype)
-        wanted = list(_touched(key, sample, depth, y, x))
         options = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader} if key.compression in JPEG else {}
         key.init_decode()
 
@@ -140,7 +143,7 @@ class Planes:
         return out
 
     def _segment_bytes(self, handle: "FileHandle", page: "Page", key: "TiffPage", index: int) -> bytes | None:
-        what = f"{'tile' if key.is_tiled else 'strip'} {index} of page {page.index}"
+        what = f"{_name(key, index)} of page {page.index}"
         if index >= len(page.dataoffsets) or index >= len(page.databytecounts):
             raise ReadError(f"{what} is missing in {handle.name}")
         offset, count = page.dataoffsets[index], page.databytecounts[index]
@@ -148,8 +151,20 @@ class Planes:
             if self._series.kind in SPARSE_KINDS or 42113 in key.tags:  # GDAL_NODATA
                 return None
             raise ReadError(f"{what} was never written in {handle.name}")
-        _refuse_bomb(key, count, what)
         return _bytes(handle, offset, count)
+
+    def _check_segments(self, page: "Page", key: "TiffPage", wanted: Sequence[int]) -> None:
+        """Refuse segments that cannot be what they promise, before memory is asked for."""
+        deep, high, wide = _grid(key)
+        row_bytes = deep * wide * key.shaped[-1] * max(1, _bits(key) // 8)
+        if high * row_bytes <= HARMLESS_BYTES:
+            return
+        down, packing = math.ceil(key.shaped[2] / high), PACKING.get(int(key.compression))
+        for index in wanted:
+            stored = page.databytecounts[index] if index < len(page.databytecounts) else 0
+            rows = high if key.is_tiled else min(high, key.shaped[2] - index % down * high)  # the last strip is shorter
+            if stored > 0:  # what is missing is not decoded
+                check_piece(rows * row_bytes, stored, packing, f"{_name(key, index)} of page {page.index}")
 
 
 class _Inline:
@@ -175,6 +190,7 @@ def check(series: "TiffPageSeries") -> None:
     key, size = series.keyframe, series.keyframe.parent.filehandle.size
     if 0 in key.shaped or 0 in series.shape:
         raise ReadError("the file declares an image without pixels")
+    check_pages(len(series), "planes")
     if series.nbytes > 1 << 40 and series.nbytes > size * 10_000:
         raise ReadError(f"the file of {size} bytes declares {series.nbytes} bytes of pixels; it is damaged")
     if key.compression == 1:
@@ -232,23 +248,31 @@ def _grid(key: "TiffPage") -> tuple[int, int, int]:
     return 1, key.rowsperstrip, key.imagewidth
 
 
-def _touched(key: "TiffPage", sample: int, depth: int, y: Span, x: Span) -> Iterator[int]:
-    """Yield the indices of all segments that a window touches."""
+def _name(key: "TiffPage", index: int) -> str:
+    return f"{'tile' if key.is_tiled else 'strip'} {index}"
+
+
+def _touched(page: "Page", key: "TiffPage", sample: int, depth: int, window: tuple[Span, Span]) -> Iterator[int]:
+    """Yield the indices of all segments that a window touches.
+
+    Raises
+    ------
+    ReadError
+        The page does not list so many.
+    """
     deep, high, wide = _grid(key)
+    y, x = window
     _, planes, rows, columns, _ = key.shaped
     if min(deep, high, wide) < 1:
         raise ReadError("the file declares tiles or strips without pixels")
     down, across = math.ceil(rows / high), math.ceil(columns / wide)
+    touched = ((y[1] - 1) // high + 1 - y[0] // high) * ((x[1] - 1) // wide + 1 - x[0] // wide)
+    if touched > len(page.dataoffsets):
+        raise ReadError(f"page {page.index} lists {len(page.dataoffsets)} {_name(key, 0)[:-2]}s of {touched} and more")
     first = (sample * math.ceil(planes / deep) + depth // deep) * down
     for row in range(y[0] // high, (y[1] - 1) // high + 1):
         for column in range(x[0] // wide, (x[1] - 1) // wide + 1):
             yield (first + row) * across + column
-
-
-def _refuse_bomb(key: "TiffPage", count: int, what: str) -> None:
-    unpacked = math.prod(_grid(key)) * key.shaped[-1] * max(1, _bits(key) // 8)
-    if unpacked > SUSPICIOUS_BYTES and unpacked > count * SUSPICIOUS_RATIO:
-        raise ReadError(f"{what} claims to unpack {count} bytes to {unpacked}; it is damaged")
 
 
 def _paste(

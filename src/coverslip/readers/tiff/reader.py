@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from coverslip.errors import ReadError
+from coverslip.errors import BudgetError, ReadError
 from coverslip.model import ImageMetadata, Level, Probe, Region
+from coverslip.readers.budgets import check_piece
 from coverslip.readers.tiff.describe import describe_all, variant
 from coverslip.readers.tiff.facts import Facts
 from coverslip.readers.tiff.layout import Layout, assign
@@ -55,6 +56,8 @@ class _Level:
         for t, c, z, s in np.ndindex(t1 - t0, c1 - c0, z1 - z0, apart):
             try:
                 plane = self.planes.read(self.layout.plane_number(t0 + t, c0 + c, z0 + z, s), y, x)
+            except BudgetError as error:
+                raise error.about(f"plane t={t0 + t}, c={c0 + c}, z={z0 + z}") from error
             except ReadError as error:
                 raise ReadError(f"plane t={t0 + t}, c={c0 + c}, z={z0 + z}: {error}") from error
             out[t, c, z, :, :, s : s + self.planes.samples] = plane
@@ -63,6 +66,7 @@ class _Level:
     def _read_all(self) -> "Array":
         """Layouts that do not consist of Y, X planes (line scans, x-z scans) are rare and small: read at once."""
         planes = self.planes
+        check_piece(self._series.nbytes, self._series.nbytes, None, f"an image of the axes {self._series.axes}")
         whole = np.stack([planes.read(n, (0, planes.rows), (0, planes.columns)) for n in range(planes.count)])
         if self._series.transform is not None:
             whole = self._series.transform(whole)
@@ -81,6 +85,8 @@ class _Image:
         """Return the pixels of a region; see ``model.protocols.CanRead``."""
         try:
             return self._levels[level].read(region)
+        except BudgetError as error:
+            raise error.about(self._path) from error
         except ReadError as error:
             missing = f". {self.metadata.note}" if self.metadata.note else ""
             raise ReadError(f"{self._path}: {error}{missing}") from error

@@ -10,7 +10,7 @@ from coverslip.errors import ImageLoadError, ReadError
 from coverslip.readers.image import foreign
 from coverslip.readers.tiff import ome_xml
 from coverslip.readers.tiff.describe import variant
-from coverslip.readers.vendor_metadata import positive
+from coverslip.readers.vendor_metadata import declares_type, positive
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -30,6 +30,8 @@ VITAL_TAGS: Mapping[int, str] = {
     34412: "LSM info",
 }
 """Tags without which a file would be read as another image. tifffile skips those that point out of the file."""
+XML_TAGS = (700, 34683, 51023, 65000)
+"""Tags besides the description whose XML tifffile parses by itself: XMP, FEI, Fibics, Argos."""
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """TIFF data type -> bytes of one value."""
 COUNTED_KINDS = ("uniform", "generic")
@@ -40,6 +42,10 @@ def prepare(tif: "TiffFile") -> tuple[ome_xml.RawElement | None, tuple[str, ...]
     """Make the description safe before tifffile acts on it; return the OME document and refused member names."""
     first = tif.pages.first
     check_directory(tif, first.offset)
+    for code in XML_TAGS:
+        value = first.tags.valueof(code, default="")
+        if isinstance(value, str | bytes) and declares_type(value):
+            raise ReadError(f"the XML in tag {code} declares a document type; instruments never do")
     if ome_xml.is_hostile(first.description):
         first.description = ""
         return None, ()

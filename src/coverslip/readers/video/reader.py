@@ -11,6 +11,7 @@ import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.model import ChannelInfo, ImageMetadata, Probe, Region
+from coverslip.readers.budgets import check_pages, check_piece
 from coverslip.readers.planes import gather
 from coverslip.readers.vendor_metadata import bounded, json_document, positive
 from coverslip.readers.video.container import Container, check_complete, container_of
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 GRAY = {"gray": "gray", "gray16le": "gray16le", "gray16be": "gray16le"}
 """Pixel formats that are read as one sample, and what they are read as."""
+FRAME_SAMPLE_BYTES = 6
+"""Of one pixel: three samples of up to 16 bits."""
 CHECKS = {"err_detect": "crccheck+bitstream+buffer+explode"}
 """The decoder hides damage unless it is told to give up."""
-MAX_PIXELS = 1 << 28
-MAX_FRAMES = 100_000_000
 
 
 class _Reader:
@@ -119,15 +120,19 @@ def _count(container: "InputContainer", video: "VideoStream", *, fragmented: boo
             f"the video should have {video.frames} frames, there are {count}: the file is truncated or damaged. "
             "Copy it again from its source"
         )
-    if not 0 < count <= MAX_FRAMES:
-        raise ReadError(f"a video of {count} frames cannot be shown")
+    if count < 1:
+        raise ReadError("the video has no frame")
+    check_pages(count, "frames")
     return count
 
 
 def _metadata(path: Path, video: "VideoStream", kind: Container, count: int, gray: str | None) -> ImageMetadata:
     codec = video.codec_context
-    if not (codec.width > 0 and codec.height > 0 and codec.width * codec.height <= MAX_PIXELS):
+    if codec.width < 1 or codec.height < 1:
         raise ReadError(f"{path}: frames of {codec.width} x {codec.height} are not read")
+    # the decoder holds a few frames at once; a still frame of any size is a few bytes, so that nothing bounds it
+    frame_bytes = codec.width * codec.height * FRAME_SAMPLE_BYTES
+    check_piece(frame_bytes, path.stat().st_size, None, f"a frame of {codec.width} x {codec.height}")
     rate = video.average_rate
     notes = [] if gray or codec.pix_fmt == "rgb24" else [f"colours converted from {codec.pix_fmt} by the decoder"]
     return ImageMetadata(

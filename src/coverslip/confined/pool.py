@@ -1,0 +1,254 @@
+"""A few confined processes for any number of files: opened where there is room, opened again where that is gone."""
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from pydantic import ValidationError
+
+from coverslip.confined.process import Process
+from coverslip.errors import ReadError, UnreadableFileError
+from coverslip.model import Budgets, ImageMetadata, Region
+from coverslip.readers import ImageFile, within
+
+if TYPE_CHECKING:
+    from coverslip.model.protocols import Array
+
+RECYCLED_AFTER = 200
+"""Files a process opens before another one takes its place: what libraries leak and fragment goes with it."""
+PIXEL_KINDS = "biufc"
+
+
+class Pool:
+    """Opens image files in confined processes, started when they are needed. Safe from any number of threads.
+
+    A process has one request at a time. One that dies, takes too long or too much takes with it that request alone: the
+    other files it held are opened again elsewhere when they are next read.
+
+    Parameters
+    ----------
+    limit
+        Processes at most.
+    budgets
+        Of each open and each read.
+    """
+
+    def __init__(self, limit: int, budgets: Budgets) -> None:
+        self._limit = limit
+        self._budgets = budgets
+        self._turn = threading.Condition()
+        self._idle: list[Process] = []
+        self._busy: list[Process | None] = []
+        """``None`` is one that is being started."""
+        self._unwanted: set[str] = set()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._limit, self._budgets)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Numbers of the processes there are."""
+        with self._turn:
+            return tuple(process.pid for process in (*self._idle, *self._busy) if process is not None)
+
+    def open_image(self, path: str | os.PathLike[str]) -> ImageFile:
+        """Open an image file as ``readers.open_image`` does, in a confined process.
+
+        Raises
+        ------
+        ImageLoadError
+            As ``readers.open_image`` does.
+        BudgetError
+            It takes more than it may: also seconds and memory.
+        UnreadableFileError
+            All processes are busy with other files, or none can be started.
+        """
+        opened = _Opened(self, Path(path), self._budgets)
+        with within(self._budgets):
+            return ImageFile(opened, Path(path), opened.reader, self.open_image)
+
+    @contextmanager
+    def process(self, token: str) -> Iterator[Process]:
+        """Give a process for one request, one that holds the file if possible.
+
+        Raises
+        ------
+        UnreadableFileError
+            All are busy, or none can be started.
+        """
+        process = self._take(token) or self._start()
+        try:
+            yield process
+        finally:
+            self._give_back(process)
+
+    def forget(self, token: str) -> None:
+        """Close a file wherever it is open, now or when its process is free."""
+        with self._turn:
+            holders = [process for process in self._idle if token in process.held]
+            self._idle = [process for process in self._idle if process not in holders]
+            self._busy += holders
+            if any(process is None or process not in holders for process in self._busy):
+                self._unwanted.add(token)
+        for process in holders:
+            self._drop(process, token)
+            self._give_back(process)
+
+    def close_idle(self, seconds: float) -> None:
+        """End the processes that nobody has used for so long."""
+        before = time.monotonic() - seconds
+        with self._turn:
+            gone = [process for process in self._idle if process.used_at <= before]
+            self._idle = [process for process in self._idle if process not in gone]
+        for process in gone:
+            process.close()
+
+    def close(self) -> None:
+        """End all processes, those at work too: their requests fail."""
+        with self._turn:
+            gone = [*self._idle, *(process for process in self._busy if process is not None)]
+            self._idle = []
+        for process in gone:
+            process.close()
+
+    def _take(self, token: str) -> Process | None:
+        """Return a process that is free now or in time, ``None`` where another one may be started."""
+        until = time.monotonic() + self._budgets.seconds
+        with self._turn:
+            while True:
+                if self._idle:
+                    best = max(self._idle, key=lambda process: (token in process.held, process.used_at))
+                    self._idle.remove(best)
+                    self._busy.append(best)
+                    return best
+                if len(self._busy) < self._limit:
+                    self._busy.append(None)
+                    return None
+                if not self._turn.wait(until - time.monotonic()):
+                    raise UnreadableFileError(
+                        f"all {self._limit} confined processes have been busy with other files for "
+                        f"{self._budgets.seconds:g} s. Try again, or raise COVERSLIP_CONFINED_PROCESSES"
+                    )
+
+    def _start(self) -> Process:
+        process = None
+        try:
+            process = Process()
+        except OSError as error:
+            if isinstance(error, UnreadableFileError):
+                raise
+            raise UnreadableFileError(f"no confined process could be started: {error}") from error
+        finally:
+            with self._turn:
+                self._busy.remove(None)
+                self._busy += [] if process is None else [process]
+                self._turn.notify()
+        return process
+
+    def _give_back(self, process: Process) -> None:
+        with self._turn:
+            unwanted = self._unwanted & set(process.held)
+        for token in unwanted:
+            self._drop(process, token)
+        if process.opened >= RECYCLED_AFTER:
+            process.close()
+        with self._turn:
+            self._busy.remove(process)
+            if not process.is_over:
+                self._idle.append(process)
+            held = {token for one in (*self._idle, *self._busy) if one is not None for token in one.held}
+            self._unwanted &= held
+            self._turn.notify()
+
+    def _drop(self, process: Process, token: str) -> None:
+        try:
+            process.drop(token, self._budgets)
+        except ReadError:
+            process.close()
+
+
+class _Opened:
+    """A file that is open in some process, or can be opened again in another."""
+
+    def __init__(self, pool: Pool, path: Path, budgets: Budgets) -> None:
+        self._pool = pool
+        self._path = path
+        self._budgets = budgets
+        self._token = uuid.uuid4().hex
+        with pool.process(self._token) as process:
+            known = self._open(process)
+        self.reader = str(known.get("reader"))
+        self.files: Sequence[Path] = [self._inside(name) for name in known["files"]]
+        self.metadata = _metadata_of(path, known)
+        self.images = [_Image(self, number) for number in range(len(self.metadata))]
+
+    def read(self, number: int, level: int, region: Region) -> "Array":
+        """Return the pixels of a region of one image."""
+        meta = self.metadata[number]
+        shape = (*region.shape, meta.samples) if meta.samples > 1 else region.shape
+        place = {"image": number, "level": level, "region": region.spans}
+        with self._pool.process(self._token) as process:
+            if self._token not in process.held and _metadata_of(self._path, self._open(process)) != self.metadata:
+                raise ReadError(f"{self._path}: the file has changed since it was opened. Open it again")
+            out: Array = np.empty(shape, meta.dtype)
+            process.read(self._token, self._path, self._budgets, place, out)
+        return out
+
+    def close(self) -> None:
+        """Release the file."""
+        self._pool.forget(self._token)
+
+    def _open(self, process: Process) -> dict[str, Any]:
+        return process.open(self._token, self._path, self._budgets)
+
+    def _inside(self, name: str) -> Path:
+        """Return a file of the set, which must lie beside the opened one: nobody else's file becomes a part of it."""
+        home = os.path.realpath(self._path if self._path.is_dir() else self._path.parent)
+        if not Path(os.path.realpath(name)).is_relative_to(home):
+            self.close()
+            raise ReadError(f"{self._path}: it names {name} as its part, which is outside of {home}")
+        return Path(name)
+
+
+class _Image:
+    """One image of such a file."""
+
+    def __init__(self, opened: _Opened, number: int) -> None:
+        self._opened = opened
+        self._number = number
+
+    @property
+    def metadata(self) -> ImageMetadata:
+        """What is known without touching pixels."""
+        return self._opened.metadata[self._number]
+
+    def read(self, level: int, region: Region) -> "Array":
+        """Return pixels; see ``model.protocols.CanRead``."""
+        return self._opened.read(self._number, level, region)
+
+
+def _metadata_of(path: Path, known: dict[str, Any]) -> tuple[ImageMetadata, ...]:
+    """Return the metadata that a process answered with, after a look at whether arrays can be made from it."""
+    try:
+        found = tuple(ImageMetadata.model_validate(document) for document in known["images"])
+        sound = all(np.dtype(meta.dtype).kind in PIXEL_KINDS for meta in found)
+    except (ValidationError, TypeError, KeyError) as error:
+        raise ReadError(f"{path}: the process that read it told nonsense: {error}") from error
+    if not sound:
+        raise ReadError(f"{path}: the process that read it told nonsense: no type of pixels")
+    return found
