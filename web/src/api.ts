@@ -139,6 +139,15 @@ export class Problem extends Error {
     return new Problem(0, "No answer from the server", "Check that Coverslip is running and that you are connected to it.");
   }
 
+  /** A server that refuses a large body may close the connection before the browser comes to read why. */
+  static cutOff(): Problem {
+    return new Problem(
+      0,
+      "The connection ended before the file was sent",
+      "The file may be larger than this server accepts (COVERSLIP_MAX_UPLOAD_BYTES), or the server stopped. Nothing of it was kept.",
+    );
+  }
+
   /** Reads an error answer, which is `application/problem+json` unless something in between answered. */
   static parse(status: number, body: string, retryAfter: string | null = null): Problem {
     const retryAfterSeconds = retryAfter && Number.isFinite(Number(retryAfter)) ? Number(retryAfter) : null;
