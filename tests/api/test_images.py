@@ -251,3 +251,13 @@ def test_many_clients_at_once(library: Service, image_id: str) -> None:
     for thread in threads:
         thread.join()
     assert statuses == [200] * 120
+
+
+@pytest.mark.parametrize("path", ["", "formats/supported", "{id}", "{id}/metadata"])
+def test_heads_are_those_of_the_documents(library: Service, image_id: str, path: str) -> None:
+    address = f"/api/images/{path.replace('{id}', image_id)}"
+    whole, head = library.client.get(address), library.client.head(address)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-type", "content-length"):
+        assert head.headers[name] == whole.headers[name]
+    assert library.client.head("/api/images/none").status_code == 404

@@ -204,13 +204,13 @@ def test_links_of_a_zarr_are_not_followed_out_of_it(tmp_path: Path) -> None:
     chunk = tmp_path / "a.zarr" / "0" / "c" / "0" / "0"
     chunk.unlink()
     chunk.symlink_to(secret)
-    with open_image(tmp_path / "a.zarr") as file, pytest.raises(ReadError, match="is a link out of the folder"):
+    with open_image(tmp_path / "a.zarr") as file, pytest.raises(ReadError, match="a link leads out of the folder"):
         file.images[0].plane()
     (tmp_path / "a.zarr" / "1").rename(tmp_path / "elsewhere")
     (tmp_path / "a.zarr" / "1").symlink_to(tmp_path / "elsewhere")
     datasets[0]["path"] = "1"
     group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
-    with pytest.raises(ReadError, match="this is a link out of the image's folder"):
+    with pytest.raises(ReadError, match="a link leads out of the folder"):
         open_image(tmp_path / "a.zarr")
     (tmp_path / "link.zarr").symlink_to(tmp_path / "a.zarr")  # the image itself may be one
     (tmp_path / "a.zarr" / "1").unlink()

@@ -189,6 +189,15 @@ def test_a_name_that_promises_nothing_is_not_mislabelled(tmp_path: Path, name: s
         assert not isinstance(caught.value, MislabelledFileError)
 
 
+@pytest.mark.parametrize("content", [b'{"version":3,"mappings":"A"}', b")]}'\n{}", b'\n{"version": 3}'])
+def test_a_source_map_is_no_damaged_density_map(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(UnsupportedFormatError) as caught:
+        open_image(put(tmp_path / "page.js.map", content))
+    assert not isinstance(caught.value, MislabelledFileError)
+    with pytest.raises(MislabelledFileError):
+        open_image(put(tmp_path / "emd_1234.map", b"<html>not found"))
+
+
 @pytest.mark.parametrize("ending", [".czi", ".nd2", ".lif", ".tif", ".mrc", ".zarr"])
 def test_an_empty_file(tmp_path: Path, ending: str) -> None:
     path = put(tmp_path / f"image{ending}", b"")

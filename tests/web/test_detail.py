@@ -133,6 +133,17 @@ def test_the_original_can_be_downloaded(visit: Visit, site: Site, tmp_path: Path
     assert (tmp_path / "copy").read_bytes() == (site.images / "embryo.ome.tif").read_bytes()
 
 
+def test_the_image_opens_in_neuroglancer(visit: Visit) -> None:
+    page = open_image(visit, "embryo")
+    visit.screenshot("detail-actions")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Open in Neuroglancer").click()
+    viewer = opened.value
+    viewer.wait_for_function("() => window.viewer?.isReady()")
+    names = viewer.evaluate("() => viewer.layerManager.managedLayers.map(({ name }) => name)")
+    assert names == ["0 DAPI", "1 GFP", "2 Cy5"]
+
+
 def test_delete_asks_and_can_be_undone(visit: Visit, site: Site) -> None:
     page = open_image(visit, "field_2")
     page.get_by_role("button", name="Delete").click()

@@ -139,6 +139,15 @@ export class Problem extends Error {
     return new Problem(0, "No answer from the server", "Check that Coverslip is running and that you are connected to it.");
   }
 
+  /** A server that refuses a large body may close the connection before the browser comes to read why. */
+  static cutOff(): Problem {
+    return new Problem(
+      0,
+      "The connection ended before the file was sent",
+      "The file may be larger than this server accepts (COVERSLIP_MAX_UPLOAD_BYTES), or the server stopped. Nothing of it was kept.",
+    );
+  }
+
   /** Reads an error answer, which is `application/problem+json` unless something in between answered. */
   static parse(status: number, body: string, retryAfter: string | null = null): Problem {
     const retryAfterSeconds = retryAfter && Number.isFinite(Number(retryAfter)) ? Number(retryAfter) : null;
@@ -197,6 +206,9 @@ export const EVENTS_URL = "/api/events";
 export const UPLOAD_URL = "/api/images/upload";
 
 export const downloadUrl = (id: string): string => `${imagePath(id)}/download`;
+
+/** Leads to Neuroglancer with all channels of the image. */
+export const neuroglancerUrl = (id: string): string => `${imagePath(id)}/neuroglancer`;
 
 /** Address of the ready-made thumbnail; the etag in it makes a new thumbnail a new address. */
 export const thumbnailUrl = (image: ImageStack): string =>

@@ -59,7 +59,7 @@ ANSWERS: Mapping[type[CoverslipError], Answer] = {
     BudgetError: Answer(422, "beyond-budget", "The file asks for more than one file may cost"),
     UnreadableFileError: Answer(422, "unreadable-file", "The file could not be looked at"),
     ReadError: Answer(422, "unreadable-file", "The file is damaged, incomplete or unreadable"),
-    MissingDependencyError: Answer(500, "missing-dependency", "A package this file needs is not installed"),
+    MissingDependencyError: Answer(500, "missing-dependency", "A package that this needs is not installed"),
     ImageLoadError: Answer(422, "unreadable-file", "The file cannot be read as an image"),
     BuildError: Answer(503, "not-built-yet", "The picture could not be built now"),
     CatalogError: Answer(503, "catalog-unavailable", "The catalog does not answer"),
@@ -151,7 +151,11 @@ def _details(error: CoverslipError) -> Sequence[str]:
 
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+    problems = [
+        # pydantic announces the sentences that our own checks raise, once for each model they pass
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].replace('Value error, ', '')}"
+        for item in error.errors()
+    ]
     return problem(INVALID, "; ".join(problems), problems)
 
 

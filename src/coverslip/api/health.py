@@ -31,6 +31,7 @@ class Health(BaseModel):
     """Thumbnails whose last attempt failed; counted among the stale ones too."""
 
 
+@router.head("/api/health", include_in_schema=False)
 @router.get("/api/health", response_model=Health, responses={503: {"model": Health, "description": "Degraded"}})
 def health(rooms: InRooms, response: Response) -> Health:
     """Check the catalog and the storage by writing to them, at most every ten seconds while all is well."""

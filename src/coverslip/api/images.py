@@ -24,6 +24,8 @@ from coverslip.api.rooms import InRooms
 router = APIRouter(prefix="/api/images", tags=["images"])
 
 
+@router.head("", include_in_schema=False)
+@router.head("/", include_in_schema=False)
 @router.get("", include_in_schema=False, response_model=ImageList)
 @router.get("/", response_model=ImageList, responses=responses(422, 503))
 def list_images(rooms: InRooms, query: Annotated[ListQuery, Query()]) -> ImageList:
@@ -40,6 +42,7 @@ def list_images(rooms: InRooms, query: Annotated[ListQuery, Query()]) -> ImageLi
     return ImageList(images=images, total=page.total, skip=page.skip, limit=page.limit, next_cursor=page.next_cursor)
 
 
+@router.head("/formats/supported", include_in_schema=False)
 @router.get("/formats/supported", response_model=Formats)
 def supported_formats() -> Formats:
     """Say which formats can be read here, and what to install for the others."""
@@ -60,12 +63,14 @@ def supported_formats() -> Formats:
     return Formats(formats=dict(sorted(formats.items())), message=message)
 
 
+@router.head("/{image_id}", include_in_schema=False)
 @router.get("/{image_id}", response_model=ImageStack, responses=responses(404, 503))
 def get_image(rooms: InRooms, image_id: str) -> ImageStack:
     """Return one image."""
     return image_stack(rooms.catalog.get_image(image_id))
 
 
+@router.head("/{image_id}/metadata", include_in_schema=False)
 @router.get("/{image_id}/metadata", response_model=FullMetadata, responses=responses(404, 503))
 def get_metadata(rooms: InRooms, image_id: str) -> FullMetadata:
     """Return everything known about one image, the vendor's own document included."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from coverslip.cleanup import announce, keep_tending
 from coverslip.cli.output import amount, console
 from coverslip.confined import Opener
 from coverslip.derive import Builder, open_catalog
@@ -21,6 +22,7 @@ def run(
     settings = Settings.load()
     with open_catalog(settings.catalog_url) as catalog, Opener(settings) as opener:
         storage = open_storage(settings.artifacts_url)
+        announce(catalog, storage)
         builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds, open_file=opener.open_image)
         if until_done:
             count = _drain(builder)
@@ -35,6 +37,8 @@ def run(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop_soon)
         console().print("Coverslip worker: waiting for artifacts to build (Ctrl-C stops it)")
+        tending = threading.Thread(target=keep_tending, args=(catalog, storage, settings, stop), name="gc", daemon=True)
+        tending.start()
         builder.run(threads=threads or settings.workers, should_stop=stop, wake=wake)
 
 

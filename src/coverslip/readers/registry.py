@@ -33,6 +33,8 @@ FOREIGN_CONTENT: Mapping[bytes, str] = {
     b"\x1f\x8b": "This is a gzip archive: unpack it first",
     b"%PDF": "This is a PDF document",
 }
+SOURCE_MAP = (b"{", b")]}'")
+"""How source maps of JavaScript begin, whose ending ``.map`` is too: JSON, or the mark before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,8 @@ def _probe(path: Path) -> Probe:
 def _promised(probe: Probe) -> list[str]:
     """Return the titles of the formats that a file's ending promises; a folder may be called anything."""
     name = probe.path.name.lower()
+    if name.endswith(".map") and probe.head.lstrip().startswith(SOURCE_MAP):
+        return []
     known = () if probe.is_folder else readers().values()
     return [reader.title for reader in known if name.endswith(reader.extensions)]
 

@@ -98,13 +98,17 @@ export const sendFile: Send = (file, onFraction, signal) =>
     form.append("file", file, file.name);
     const request = new XMLHttpRequest();
     request.open("POST", UPLOAD_URL);
-    request.upload.onprogress = (event) => onFraction(event.total > 0 ? event.loaded / event.total : 0);
+    let begun = false;
+    request.upload.onprogress = (event) => {
+      begun ||= event.loaded > 0;
+      onFraction(event.total > 0 ? event.loaded / event.total : 0);
+    };
     request.upload.onload = () => onFraction(1);
     request.onload = () => {
       if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText) as Uploaded);
       else reject(Problem.parse(request.status, request.responseText));
     };
-    request.onerror = () => reject(Problem.unreachable());
+    request.onerror = () => reject(begun ? Problem.cutOff() : Problem.unreachable());
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
     request.send(form);
