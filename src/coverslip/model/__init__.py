@@ -3,19 +3,24 @@
 from coverslip.model.metadata import (
     ChannelInfo,
     ImageMetadata,
+    LabelsInfo,
     Level,
     MicroscopeInfo,
     ObjectiveInfo,
     PhysicalSize,
+    TableInfo,
 )
-from coverslip.model.protocols import CanRead, OpenedFile, Probe, Reader
+from coverslip.model.protocols import CanLabel, CanRead, Cell, OpenedFile, Probe, Reader
 from coverslip.model.regions import Region
 from coverslip.model.render import RenderSpec
 
 __all__ = [
+    "CanLabel",
     "CanRead",
+    "Cell",
     "ChannelInfo",
     "ImageMetadata",
+    "LabelsInfo",
     "Level",
     "MicroscopeInfo",
     "ObjectiveInfo",
@@ -25,4 +30,5 @@ __all__ = [
     "Reader",
     "Region",
     "RenderSpec",
+    "TableInfo",
 ]

@@ -87,6 +87,28 @@ class MicroscopeInfo(Frozen):
     type: str | None = None
 
 
+class LabelsInfo(Frozen):
+    """One label image of an image: a whole number per pixel, 0 where there is nothing."""
+
+    name: str
+    dtype: str
+    """NumPy name of the pixel type: a whole number."""
+    path: str
+    """The file it is in."""
+    note: str | None = None
+    """What was made of it, where it is not what the file holds."""
+
+
+class TableInfo(Frozen):
+    """The cell table of an image: rows of measurements, one per object."""
+
+    path: str
+    """The file it is in, which may hold rows of other images too."""
+    columns: tuple[str, ...]
+    row_count: Annotated[int, Field(ge=0)]
+    """Rows of this image."""
+
+
 class Level(Frozen):
     """One pyramid level. Level 0 is full resolution; T, C and S never shrink."""
 
@@ -132,6 +154,10 @@ class ImageMetadata(Frozen):
     """The axes as the file has them, such as ``"TZCYX"`` or ``"IYX"``."""
     note: str | None = None
     """How exotic axes were mapped, or what is not quite as it should be."""
+    labels: tuple[LabelsInfo, ...] = ()
+    """The label images that belong to it, see ``readers.Image.labels``."""
+    table: TableInfo | None = None
+    """The cell table that has rows of it, see ``readers.Image.rows``."""
     vendor: dict[str, Any] = Field(default_factory=dict)
     """The vendor's own metadata as a JSON document."""
 

@@ -10,6 +10,7 @@ from coverslip.readers.registry import (
     readers,
     recognise,
     signature,
+    whole_of,
 )
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "readers",
     "recognise",
     "signature",
+    "whole_of",
 ]

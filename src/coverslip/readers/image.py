@@ -5,15 +5,15 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from coverslip.errors import CoverslipError, MissingDependencyError, ReadError, RegionError, UnreadableFileError
-from coverslip.model import CanRead, ImageMetadata, OpenedFile, Region
+from coverslip.model import CanLabel, CanRead, Cell, ImageMetadata, OpenedFile, Region
 from coverslip.readers.lazy import LazyPixels, to_dask, to_xarray
 
 if TYPE_CHECKING:
@@ -105,13 +105,21 @@ class Image:
     """
 
     def __init__(
-        self, source: CanRead, path: Path, turn: Turn, reopen: "Callable[[Path], ImageFile]", index: int
+        self,
+        source: CanRead,
+        path: Path,
+        turn: Turn,
+        reopen: "Callable[[Path], ImageFile]",
+        index: int,
+        *,
+        label: int | None = None,
     ) -> None:
         self._source = source
         self._path = path
         self._turn = turn
         self._reopen = reopen
         self._index = index
+        self._label = label
 
     def __repr__(self) -> str:
         meta = self.metadata
@@ -122,6 +130,27 @@ class Image:
     def metadata(self) -> ImageMetadata:
         """What is known without touching pixels."""
         return self._source.metadata
+
+    @cached_property
+    def labels(self) -> "tuple[Image, ...]":
+        """Its label images in the order of ``metadata.labels``, each one plane of whole numbers; mostly none."""
+        found = getattr(self._source, "labels", ())
+        return tuple(
+            Image(label, self._path, self._turn, self._reopen, self._index, label=n) for n, label in enumerate(found)
+        )
+
+    def rows(self) -> "list[Mapping[str, Cell]]":
+        """Return the rows of its cell table (``metadata.table``), each by column; none where it has no table.
+
+        Raises
+        ------
+        ReadError
+            The table cannot be read.
+        """
+        if self.metadata.table is None:
+            return []
+        source = cast("CanLabel", self._source)
+        return foreign("reading the cell table", self._path, lambda: list(source.rows()))
 
     def read(self, level: int = 0, region: Region | None = None) -> "Array":
         """Return the pixels of a region of one pyramid level.
@@ -225,7 +254,7 @@ class Image:
         return to_xarray(self._lazy(level), self.metadata, level)
 
     def _lazy(self, level: int) -> LazyPixels:
-        return LazyPixels(self._reopen, self._path, self._index, level, self.metadata)
+        return LazyPixels(self._reopen, self._path, self._index, level, self.metadata, label=self._label)
 
 
 @cache

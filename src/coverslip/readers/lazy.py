@@ -4,6 +4,7 @@ import importlib
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -37,11 +38,19 @@ class LazyPixels:
     """
 
     def __init__(
-        self, reopen: "Callable[[Path], ImageFile]", path: Path, index: int, level: int, metadata: ImageMetadata
+        self,
+        reopen: "Callable[[Path], ImageFile]",
+        path: Path,
+        index: int,
+        level: int,
+        metadata: ImageMetadata,
+        *,
+        label: int | None = None,
     ) -> None:
         if not 0 <= level < len(metadata.levels):
             raise RegionError(f"{path}: level {level} does not exist; there are {len(metadata.levels)}")
         self._recipe = reopen, path, index, level, metadata
+        self._label = label
         self._lock = threading.Lock()
         self._image: Image | None = None
         self.shape = metadata.level_shape(level)
@@ -49,7 +58,7 @@ class LazyPixels:
         self.dtype = np.dtype(metadata.dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), self._recipe
+        return partial(type(self), label=self._label), self._recipe
 
     def __getitem__(self, key: Any) -> "Array":
         """Return pixels for integers and slices, as NumPy does; only what they enclose is read.
@@ -79,10 +88,13 @@ class LazyPixels:
                 reopen, path, index, _, metadata = self._recipe
                 file = reopen(path)
                 weakref.finalize(self, file.close)
-                found = file.images[index].metadata if index < len(file.images) else None
+                images = file.images[index : index + 1]
+                if self._label is not None:
+                    images = images[0].labels[self._label : self._label + 1] if images else ()
+                found = images[0].metadata if images else None
                 if found is None or (found.shape, found.dtype) != (metadata.shape, metadata.dtype):
                     raise ReadError(f"{path}: the file has changed since it was opened. Open it again")
-                self._image = file.images[index]
+                self._image = images[0]
             return self._image
 
 

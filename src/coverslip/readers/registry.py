@@ -5,8 +5,8 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from pathlib import Path
 
@@ -75,8 +75,15 @@ def signature() -> str:
     return " ".join(f"{package}={_version(package)}" for package in packages)
 
 
-def recognise(path: str | os.PathLike[str]) -> Reader | None:
+def recognise(path: str | os.PathLike[str], *, is_named: bool = False) -> Reader | None:
     """Return the reader for a file or folder, or ``None`` where no reader knows the content.
+
+    Parameters
+    ----------
+    path
+        A local file or folder.
+    is_named
+        Whether somebody says that a folder is one image; without it a folder has to look like one.
 
     Raises
     ------
@@ -87,16 +94,27 @@ def recognise(path: str | os.PathLike[str]) -> Reader | None:
     UnsupportedFormatError
         The file is empty, and its ending promises no image.
     """
-    return _recognise(_probe(Path(path)))
+    return _recognise(replace(_probe(Path(path)), is_named=is_named))
 
 
-def open_image(path: str | os.PathLike[str]) -> ImageFile:
-    """Open an image file (or OME-Zarr folder) and read its metadata, never its pixels.
+def whole_of(path: Path) -> Path | None:
+    """Return the folder to whose image a file belongs that lies outside of it and is an image by itself too.
+
+    ``None`` for almost every file; a file of a set that its name or content makes known opens as the set.
+    """
+    asked = (getattr(reader, "whole_of", None) for reader in readers().values())
+    return next((whole for ask in asked if ask is not None and (whole := ask(path)) is not None), None)
+
+
+def open_image(path: str | os.PathLike[str], *, alone: bool = False) -> ImageFile:
+    """Open an image file (or a folder that is one image) and read its metadata, never its pixels.
 
     Parameters
     ----------
     path
         A local file or folder.
+    alone
+        Open just this file, where its name makes it one of a numbered set.
 
     Returns
     -------
@@ -117,8 +135,8 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
     UnreadableFileError
         The file is not there, or may not or cannot be read: nothing is known about its content.
     """
-    probe = _probe(Path(path))
-    reader = _recognise(probe)
+    probe = replace(_probe(Path(path)), is_named=True)
+    reader = _recognise(probe, alone=alone)
     if reader is None:
         kind = MislabelledFileError if _promised(probe) else UnsupportedFormatError
         raise kind(_explain(probe))
@@ -129,7 +147,7 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
             reader.package,
         )
     opened = foreign(f"opening as {reader.title}", probe.path, lambda: reader.open(probe.path))
-    return ImageFile(opened, probe.path, reader.name, open_image)
+    return ImageFile(opened, probe.path, reader.name, partial(open_image, alone=True) if alone else open_image)
 
 
 @cache
@@ -149,15 +167,20 @@ def install_command(package: str) -> str:
     return f"pip install {package}"
 
 
-def _recognise(probe: Probe) -> Reader | None:
-    """Ask the readers whose ending fits first, then all others."""
+def _recognise(probe: Probe, *, alone: bool = False) -> Reader | None:
+    """Ask the readers of sets first, then those whose ending fits, then all others."""
     name = probe.path.name.lower()
-    by_ending = sorted(readers().values(), key=lambda reader: not name.endswith(reader.extensions))
+    asked = (reader for reader in readers().values() if not (alone and _reads_sets(reader)))
+    by_ending = sorted(asked, key=lambda reader: (not _reads_sets(reader), not name.endswith(reader.extensions)))
     return foreign(
         "looking at its content",
         probe.path,
         lambda: next((reader for reader in by_ending if reader.recognises(probe)), None),
     )
+
+
+def _reads_sets(reader: Reader) -> bool:
+    return getattr(reader, "reads_sets", False)
 
 
 def _probe(path: Path) -> Probe:
@@ -202,8 +225,8 @@ def _explain(probe: Probe) -> str:
     tried = ", ".join(readers())
     if probe.is_folder:
         return (
-            f"{probe.path}: this folder is not an image; only OME-Zarr folders are. "
-            f"To catalog the files in it: coverslip add {probe.path}"
+            f"{probe.path}: this folder is not an image; OME-Zarr folders are, and folders of one-plane TIFFs of equal "
+            f"size, one for each channel. To catalog the files in it: coverslip add {probe.path}"
         )
     hint = next((text for start, text in FOREIGN_CONTENT.items() if probe.head.startswith(start)), "")
     if not hint and (promised := _promised(probe)):
