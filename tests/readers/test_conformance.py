@@ -10,6 +10,7 @@ import pytest
 
 from coverslip.readers import recognise
 from coverslip.testing import ReaderTests, check_against_expected
+from tests.readers.generate_companion import make_companions
 from tests.readers.generate_czi import make_czi
 from tests.readers.generate_deltavision import make_deltavision
 from tests.readers.generate_dicom import make_dicom
@@ -83,6 +84,13 @@ class TestDicom(ReaderTests):
 
     def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
         return make_dicom(folder)
+
+
+class TestCompanion(ReaderTests):
+    reader_name = "ome-companion"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_companions(folder)
 
 
 class TestFov(ReaderTests):

@@ -1,4 +1,6 @@
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,23 +148,20 @@ def test_a_damaged_file_is_an_error_where_it_is_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_looked_through_once_for_all_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
-    from coverslip.readers import listing
-
     for t in range(0, 400, 2):  # a set, and as many files that nearly are
         (tmp_path / f"a_t{t}.tif").write_bytes(b"II*\0")
         (tmp_path / f"b{t}_t1.tif").write_bytes(b"II*\0")
+    paths = sorted(tmp_path.iterdir())
     os.utime(tmp_path, (1_700_000_000, 1_700_000_000))
-    listed: list[str] = []
+    listed: list[object] = []
     real = os.scandir
 
-    def counting(folder: str) -> "os.ScandirIterator[str]":
+    def counting(folder: str) -> Any:
         listed.append(folder)
         return real(folder)
 
-    monkeypatch.setattr(listing.os, "scandir", counting)
-    for path in sorted(tmp_path.iterdir()):
+    monkeypatch.setattr(os, "scandir", counting)
+    for path in paths:
         set_of(path)
     assert listed.count(str(tmp_path)) == 1
 

@@ -50,6 +50,7 @@ ALL = [
     "nifti",
     "numbered",
     "oif",
+    "ome-companion",
     "ome-zarr",
     "picture",
     "tiff",

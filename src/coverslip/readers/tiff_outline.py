@@ -8,6 +8,7 @@ import re
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from html import unescape
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,7 @@ UIC2 = 33629
 """The tag of a MetaMorph stack; its count is the number of planes."""
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 16: 8}
 CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
+COMPANION = re.compile(r"""<(?:\w+:)?BinaryOnly\b[^>]*?\bMetadataFile\s*=\s*["']([^"']+)["']""")
 IMAGES = re.compile(r"^ImageJ=[\s\S]*?\bimages=(\d+)")
 
 
@@ -37,6 +39,8 @@ class Outline:
     """Whether it holds one plane, as far as its first directory says."""
     is_ome: bool
     """Whether it says itself what belongs to it."""
+    metadata_file: str | None = None
+    """The companion with its OME-XML, where it names one."""
 
     @property
     def kind(self) -> tuple[int, ...]:
@@ -85,8 +89,8 @@ def _parse(stream: BinaryIO) -> Outline | None:
         elif kind in CODES and length:
             packed = inline if length * SIZES[kind] <= room else _far(stream, inline, order, SIZES[kind])
             (values[code],) = struct.unpack_from(order + CODES[kind], packed)
-    text = description.decode("latin-1")
-    stacked = IMAGES.match(text)
+    text = description.decode("utf-8", "replace")
+    stacked, companion = IMAGES.match(text), COMPANION.search(text)
     return Outline(
         width=values.get(256, 0),
         height=values.get(257, 0),
@@ -95,6 +99,7 @@ def _parse(stream: BinaryIO) -> Outline | None:
         sample_format=values.get(339, 1),
         is_single=not following and (stacked is None or int(stacked[1]) < 2) and counts.get(UIC2, 1) < 2,
         is_ome="<OME" in text or "<?xml" in text[:64],
+        metadata_file=unescape(companion[1]) if companion else None,
     )
 
 

@@ -67,7 +67,7 @@ def confine(xml: str, folder: Path) -> tuple[str, tuple[str, ...]]:
     def replace(match: re.Match[str]) -> str:
         name = unescape(match.group(1)[1:-1])
         if name not in safe:
-            safe[name] = _inside(name, home)
+            safe[name] = inside(name, home)
         return match.group(0) if safe[name] == name else f'FileName="{safe[name]}"'
 
     confined = FILE_NAME.sub(replace, xml)
@@ -130,8 +130,8 @@ def _local(tag: object) -> str:
     return str(tag).rpartition("}")[2]
 
 
-def _inside(name: str, home: Path) -> str:
-    """Return the name if it stays in the folder, else its base name if that exists there, else nothing."""
+def inside(name: str, home: Path) -> str:
+    """Return a file name if it stays in the folder, else its base name if that exists there, else nothing."""
     try:
         own, base = home / name, PureWindowsPath(name).name
         is_inside = own.resolve().is_relative_to(home)

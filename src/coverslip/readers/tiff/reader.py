@@ -86,15 +86,27 @@ class _Image:
             raise ReadError(f"{self._path}: {error}{missing}") from error
 
 
-class _File:
-    """An open TIFF file and the members of its set."""
+class OpenTiff:
+    """An open TIFF file and the members of its set.
 
-    def __init__(self, tif: "TiffFile", path: Path) -> None:
+    Parameters
+    ----------
+    tif
+        The file, open; closed with this.
+    path
+        What was opened: the file, or another one of its set.
+    companion
+        The file with the OME-XML of the set where it is one of its own, the XML with all names kept inside its
+        folder, and the names that were refused.
+    """
+
+    def __init__(self, tif: "TiffFile", path: Path, companion: tuple[Path, str, tuple[str, ...]] | None = None) -> None:
         self._tif = tif
         self._handles = Handles(tif.filehandle)
-        ome, refused = prepare(tif)
+        ome, refused = prepare(tif, companion[1:] if companion else None)
         series, note = all_series(tif, path)
-        self.files = (path, *(member for member in members(tif, series) if not member.samefile(path)))
+        belonging = ((companion[0],) if companion else ()) + members(tif, series)
+        self.files = (path, *(member for member in belonging if not member.samefile(path)))
         facts = describe_all(tif, series, ome)
         self.images: list[_Image] = []
         for index, one in enumerate(series):
@@ -131,7 +143,7 @@ class _Tiff:
         """
         return probe.head.startswith(MAGIC) and probe.head[128:132] != b"DICM"
 
-    def open(self, path: Path) -> _File:
+    def open(self, path: Path) -> OpenTiff:
         """Open the file and read its directories, not its pixels.
 
         Raises
@@ -143,7 +155,7 @@ class _Tiff:
 
         with ExitStack() as undo:
             tif = undo.enter_context(TiffFile(path))
-            opened = _File(tif, path)
+            opened = OpenTiff(tif, path)
             undo.pop_all()
         return opened
 
