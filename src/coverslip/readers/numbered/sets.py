@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,6 @@ OIF_FILES = ".oif.files"
 COMPARED = 64
 """Files of a set whose headers are compared when it is opened, evenly spread; each plane is checked when it is read."""
 KEPT_FOLDERS = 32
-MOST_PLANES = 1 << 22
 
 type Spot = tuple[int, int, int]
 """Time point, channel and slice, as numbers in names or as indices."""
@@ -36,11 +35,8 @@ class NumberedSet:
     """What the names call each channel."""
     axes: str
     """The axes that are counted: some of t, c, z."""
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All files, sorted."""
-        return tuple(sorted(self.planes.values()))
+    files: tuple[Path, ...]
+    """All files, sorted."""
 
     @property
     def missing(self) -> int:
@@ -56,6 +52,8 @@ class _Group:
     planes: dict[tuple[int, ...], tuple[Path, str | None]]
     is_ambiguous: bool = False
     """Whether two files claim the same place."""
+    arranged: "list[NumberedSet | None]" = field(default_factory=list)
+    """The set they make, or none; empty until somebody asks. It is the same for all of the files."""
 
 
 def set_of(path: Path) -> NumberedSet | None:
@@ -81,7 +79,9 @@ def set_of(path: Path) -> NumberedSet | None:
     group = None if place is None else groups.get((place.axes, place.skeleton, path.suffix.lower()))
     if place is None or group is None or group.is_ambiguous or len(group.planes) < 2:
         return None
-    found = _arrange(place, group)
+    if not group.arranged:
+        group.arranged.append(_arrange(place, group))
+    found = group.arranged[0]
     return found if found is not None and _are_alike(found.files) else None
 
 
@@ -135,17 +135,15 @@ def _groups(stamped: tuple[tuple[str | int, ...], ...], levels: int) -> Mapping[
 
 def _arrange(place: Place, group: _Group) -> NumberedSet | None:
     """Return the set with numbers as indices; ``None`` where too few of its planes are there."""
-    indices: dict[str, dict[int, int]] = {}
+    runs: dict[str, Sequence[int]] = {}
     for at, axis in enumerate(group.axes):
         numbers = sorted({spot[at] for spot in group.planes})
         step = math.gcd(*(b - a for a, b in pairwise(numbers))) or 1
-        if (numbers[-1] - numbers[0]) // step >= MOST_PLANES:
-            return None
-        run = numbers if axis == "c" else range(numbers[0], numbers[-1] + 1, step)
-        indices[axis] = {number: index for index, number in enumerate(run)}
-    t, c, z = (len(indices[axis]) if axis in indices else 1 for axis in AXES)
+        runs[axis] = numbers if axis == "c" else range(numbers[0], numbers[-1] + 1, step)
+    t, c, z = (len(runs[axis]) if axis in runs else 1 for axis in AXES)
     if 3 * t * c * z > 4 * len(group.planes):
         return None
+    indices = {axis: {number: index for index, number in enumerate(run)} for axis, run in runs.items()}
     planes: dict[Spot, Path] = {}
     channels: list[str | None] = [None] * c
     for counted, (path, channel) in group.planes.items():
@@ -153,7 +151,7 @@ def _arrange(place: Place, group: _Group) -> NumberedSet | None:
         planes[spot.get("t", 0), spot.get("c", 0), spot.get("z", 0)] = path
         channels[spot.get("c", 0)] = channels[spot.get("c", 0)] or channel
     name = place.skeleton.replace("\0", "w#")
-    return NumberedSet(name, (t, c, z), planes, tuple(channels), group.axes)
+    return NumberedSet(name, (t, c, z), planes, tuple(channels), group.axes, tuple(sorted(planes.values())))
 
 
 def _are_alike(files: Sequence[Path]) -> bool:
