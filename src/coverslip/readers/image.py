@@ -114,12 +114,8 @@ class Image:
         *,
         label: int | None = None,
     ) -> None:
-        self._source = source
-        self._path = path
-        self._turn = turn
-        self._reopen = reopen
-        self._index = index
-        self._label = label
+        self._source, self._path, self._turn = source, path, turn
+        self._reopen, self._index, self._label = reopen, index, label
 
     def __repr__(self) -> str:
         meta = self.metadata
@@ -140,13 +136,7 @@ class Image:
         )
 
     def rows(self) -> "list[Mapping[str, Cell]]":
-        """Return the rows of its cell table (``metadata.table``), each by column; none where it has no table.
-
-        Raises
-        ------
-        ReadError
-            The table cannot be read.
-        """
+        """Return the rows of its cell table (``metadata.table``), each by column; ``ReadError`` if it is damaged."""
         if self.metadata.table is None:
             return []
         source = cast("CanLabel", self._source)
