@@ -12,14 +12,17 @@ from coverslip import open_image
 from coverslip.errors import CoverslipError
 from coverslip.readers import recognise
 from fuzz.mutate import mutate
+from tests.readers.generate_companion import make_companions
 from tests.readers.generate_czi import make_czi
 from tests.readers.generate_deltavision import make_deltavision
 from tests.readers.generate_dicom import make_dicom
+from tests.readers.generate_fov import make_fields
 from tests.readers.generate_imaris import make_imaris
 from tests.readers.generate_lif import make_lif
 from tests.readers.generate_mrc import make_mrc
 from tests.readers.generate_nd2 import make_nd2
 from tests.readers.generate_nifti import make_nifti
+from tests.readers.generate_numbered import make_numbered
 from tests.readers.generate_oif import make_oif
 from tests.readers.generate_ome_zarr import make_ome_zarr
 from tests.readers.generate_picture import make_pictures
@@ -34,12 +37,15 @@ MAKERS: Mapping[str, Callable[[Path], Mapping[Path, object]]] = MappingProxyType
         "czi": make_czi,
         "deltavision": make_deltavision,
         "dicom": make_dicom,
+        "fov": make_fields,
         "imaris": make_imaris,
         "lif": make_lif,
         "mrc": make_mrc,
         "nd2": make_nd2,
         "nifti": make_nifti,
+        "numbered": make_numbered,
         "oif": make_oif,
+        "ome-companion": make_companions,
         "ome-zarr": make_ome_zarr,
         "picture": make_pictures,
         "tiff": make_tiff,

@@ -28,7 +28,7 @@ from coverslip.model.records import ArtifactRecord
 from coverslip.readers import ImageFile
 from coverslip.storage import FolderStorage, Storage
 from tests.api.checks import check_problem
-from tests.api.conftest import Service
+from tests.api.conftest import Service, running
 from tests.api.tiffs import stack_pixels, write_stack
 
 

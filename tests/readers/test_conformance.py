@@ -1,5 +1,6 @@
 """The conformance suite on all readers, and every reader against independent ones on real files."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,15 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from coverslip.readers import recognise
 from coverslip.testing import ReaderTests, check_against_expected
+from tests.readers.generate_companion import make_companions
 from tests.readers.generate_czi import make_czi
 from tests.readers.generate_deltavision import make_deltavision
 from tests.readers.generate_dicom import make_dicom
+from tests.readers.generate_fov import make_fields
 from tests.readers.generate_imaris import make_imaris
 from tests.readers.generate_lif import make_lif
 from tests.readers.generate_mrc import make_mrc
 from tests.readers.generate_nd2 import make_nd2
 from tests.readers.generate_nifti import make_nifti
+from tests.readers.generate_numbered import make_numbered
 from tests.readers.generate_oif import make_oif
 from tests.readers.generate_ome_zarr import make_ome_zarr
 from tests.readers.generate_picture import make_pictures
@@ -79,6 +84,39 @@ class TestDicom(ReaderTests):
 
     def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
         return make_dicom(folder)
+
+
+class TestCompanion(ReaderTests):
+    reader_name = "ome-companion"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_companions(folder)
+
+
+class TestFov(ReaderTests):
+    reader_name = "fov"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_fields(folder)
+
+
+class TestNumbered(ReaderTests):
+    reader_name = "numbered"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_numbered(folder)
+
+    def test_content_is_recognised_under_a_false_name(
+        self, made: Mapping[Path, Sequence[Array]], tmp_path: Path
+    ) -> None:
+        """The name is what makes a file one of a set; without it, it is the TIFF that it is."""
+        for number, path in enumerate(made):
+            copy = tmp_path / f"{number}" / "content.dat"
+            copy.parent.mkdir()
+            shutil.copyfile(path, copy)
+            reader = recognise(copy)
+            assert reader is not None
+            assert reader.name == "tiff"
 
 
 class TestImaris(ReaderTests):

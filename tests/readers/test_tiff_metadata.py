@@ -375,7 +375,7 @@ def test_real_instruments(samples: Path) -> None:
     assert (meta.microscope and meta.microscope.model) == "Eclipse TE300"
     folder = samples / "tiff" / "imagexpress"
     path = next(folder.rglob("*ZStep_1/*w1E78*.tif"))
-    with coverslip.open_image(path) as file:
+    with coverslip.open_image(path, alone=True) as file:
         meta = file.images[0].metadata
     assert (meta.format_variant, meta.channels[0].name, meta.channels[0].exposure_time_s) == (
         "MetaSeries",

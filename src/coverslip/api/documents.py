@@ -44,6 +44,10 @@ class Summary(BaseModel):
     objective: ObjectiveInfo | None
     microscope: MicroscopeInfo | None
     note: str | None
+    labels: tuple[str, ...]
+    """Names of its label images, served below ``zarr/labels/``."""
+    table_rows: int | None
+    """Rows of its cell table; null where it has none."""
     default_z: int | None
     """The slice shown when nobody chooses one; null where it is the maximum projection."""
     size_bytes: int
@@ -189,6 +193,8 @@ def summary(record: ImageRecord) -> Summary:
         objective=meta.objective,
         microscope=meta.microscope,
         note=meta.note,
+        labels=tuple(label.name for label in meta.labels),
+        table_rows=None if meta.table is None else meta.table.row_count,
         default_z=default_slice(meta),
         size_bytes=record.size_bytes,
         path=shown(record.path),

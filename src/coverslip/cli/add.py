@@ -22,12 +22,15 @@ def run(
     paths: Annotated[list[Path], typer.Argument(readable=False, help="Files and folders; folders are walked.")],
     workers: Annotated[int, typer.Option(min=1, max=64, help="Files opened at the same time.")] = 4,
     refresh: Annotated[bool, typer.Option(help="Open every file again, changed or not.")] = False,
+    fov: Annotated[
+        bool, typer.Option("--fov", help="Take every folder of one-plane TIFFs of equal size for one field of view.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Catalog image files where they lie. Exit code 1 when something that should be an image could not be read."""
     settings = Settings.load()
     with open_catalog(settings.catalog_url) as catalog:
-        report = add_with_progress(paths, catalog, settings, workers=workers, refresh=refresh)
+        report = add_with_progress(paths, catalog, settings, workers=workers, refresh=refresh, fields=fov)
     if as_json:
         _print_json(report)
     else:
@@ -36,7 +39,13 @@ def run(
 
 
 def add_with_progress(
-    paths: list[Path], catalog: Catalog, settings: Settings, *, workers: int, refresh: bool = False
+    paths: list[Path],
+    catalog: Catalog,
+    settings: Settings,
+    *,
+    workers: int,
+    refresh: bool = False,
+    fields: bool = False,
 ) -> AddReport:
     """Catalog files with a progress bar on stderr. Ctrl-C stops after the files under way and keeps what was read."""
     columns = (
@@ -65,6 +74,7 @@ def add_with_progress(
                 workers=workers,
                 refresh=refresh,
                 skip=settings.own_folders,
+                fields=fields,
                 on_item=tell,
                 should_stop=stopping.is_set,
                 open_file=opener.open_image,

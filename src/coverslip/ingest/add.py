@@ -1,6 +1,7 @@
 """Catalog files where they lie: look, open what is new or changed, write, then say what is gone."""
 
 import os
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,8 +16,8 @@ from coverslip.ingest.examine import Examined, OpenFile, checksum, examine
 from coverslip.ingest.report import AddItem, AddReport
 from coverslip.ingest.walk import Walk, see_file
 from coverslip.ingest.writing import Batch
-from coverslip.model.records import AssetRecord, ImageRecord, SeenFile
-from coverslip.readers import open_image, signature
+from coverslip.model.records import AssetRecord, ImageRecord, SeenFile, SyncItem
+from coverslip.readers import open_image, recognise, signature
 
 
 def add(
@@ -26,6 +27,7 @@ def add(
     workers: int = 4,
     refresh: bool = False,
     skip: Sequence[Path] = (),
+    fields: bool = False,
     on_item: Callable[[AddItem], None] = lambda _item: None,
     should_stop: Callable[[], bool] = lambda: False,
     open_file: OpenFile = open_image,
@@ -44,6 +46,8 @@ def add(
         Open every file again, changed or not.
     skip
         Folders never entered, as absolute paths.
+    fields
+        Take every folder of one-plane TIFFs of equal size for one image, also where it does not look like one.
     on_item
         Called in this thread for every file with what happened to it.
     should_stop
@@ -64,9 +68,8 @@ def add(
         known |= catalog.assets_under(str(root))
     _check_roots(roots, known)
     report = AddReport()
-    run = _Run(
-        known, refresh, tuple(skip), should_stop, report, Batch(catalog, signature(), report, on_item), open_file
-    )
+    batch = Batch(catalog, signature(), report, on_item)
+    run = _Run(known, refresh, tuple(skip), should_stop, report, batch, open_file, fields=fields)
     with ThreadPoolExecutor(workers, thread_name_prefix="add") as pool:
         run.open_all(pool, run.candidates(roots), 4 * workers)
         if not report.stopped:
@@ -91,7 +94,7 @@ def add_upload(catalog: Catalog, path: Path, open_file: OpenFile = open_image) -
     examined = examine(replace(see_file(path), origin="uploaded"), open_file)
     if examined.error is not None:
         raise examined.error
-    if len(examined.items) > 1:
+    if len(examined.items) > 1 or examined.whole is not None:
         raise ReadError(f"{path.name}: this is one file of a set; add the folder of the whole set instead")
     change = catalog.sync_files(examined.items, signature())[0]
     return catalog.images_of(change.asset_id)
@@ -114,11 +117,20 @@ class _Run:
     """Paths about which there is a verdict of this run, parts of opened sets included."""
     unlisted: list[str] = field(default_factory=list)
     """Folders whose content is unknown."""
+    fields: bool = False
+    awaited: set[str] = field(default_factory=set)
+    """Sets that are to be looked into because one of their files was met."""
+    order: list[str] = field(init=False)
+    """What was known at the start, sorted."""
+
+    def __post_init__(self) -> None:
+        self.order = sorted(self.known)
 
     def candidates(self, roots: Iterable[Path]) -> Iterator[Callable[[], Examined | SeenFile]]:
         """Yield what must be looked into; settle the rest on the way."""
+        whole = frozenset(path for path, asset in self.known.items() if asset.is_folder and asset.state == "ok")
         for root in roots:
-            walk = Walk(root, self.skip)
+            walk = Walk(root, self.skip, whole, fields=self.fields)
             for seen in walk:
                 if seen.path not in self.met:
                     self.met.add(seen.path)
@@ -142,9 +154,9 @@ class _Run:
                 break
             under_way.append(pool.submit(look))
             if len(under_way) >= ahead:
-                self._take(under_way.popleft().result())
+                self._take_next(pool, under_way)
         while under_way:
-            self._take(under_way.popleft().result())
+            self._take_next(pool, under_way)
         self.batch.flush()
 
     def gone(self) -> list[str]:
@@ -179,6 +191,16 @@ class _Run:
             self.batch.tell(AddItem(seen.path, "unchanged"))
         return False
 
+    def _take_next(self, pool: ThreadPoolExecutor, under_way: "deque[Future[Examined | SeenFile]]") -> None:
+        """Take what was found in the first file of the line; a set that it is a part of is looked into next."""
+        result = under_way.popleft().result()
+        whole = None if isinstance(result, SeenFile) else result.whole
+        if whole is None:
+            self._take(result)
+        elif whole not in self.awaited and result.path not in self.judged:
+            self.awaited.add(whole)
+            under_way.appendleft(pool.submit(_look_again, whole, self.open_file))
+
     def _take(self, result: Examined | SeenFile) -> None:
         self.report.files_opened += 1
         if isinstance(result, SeenFile):
@@ -188,7 +210,21 @@ class _Run:
         paths = {item.seen.path for item in result.items} or {result.path}
         if not paths <= self.judged:  # another file of the same set may have been faster
             self.judged |= paths
-            self.batch.add(result)
+            self.batch.add(replace(result, items=(*result.items, *self._inside(result))))
+
+    def _inside(self, result: Examined) -> Iterator[SyncItem]:
+        """Yield what was cataloged file by file before their folder was one image: its parts from now on."""
+        if not result.items or not result.items[0].seen.is_folder:
+            return
+        folder = result.items[0].seen.path
+        inside = folder + os.sep
+        for path in self.order[bisect_left(self.order, inside) :]:
+            if not path.startswith(inside):
+                break
+            asset = self.known[path]
+            if asset.state == "ok" and asset.missing_since is None:
+                seen = SeenFile(path, asset.size, asset.mtime_ns, asset.is_folder, asset.origin, asset.checksum)
+                yield SyncItem(seen, "part", f"part of the image {folder}", part_of=folder)
 
 
 def _look(seen: SeenFile, known: AssetRecord | None, open_file: OpenFile) -> Examined | SeenFile:
@@ -218,8 +254,21 @@ def _look_again(path: str, open_file: OpenFile) -> Examined:
 
 def _roots(paths: Sequence[Path]) -> list[Path]:
     """Return the paths as absolute ones, none below another."""
-    absolute = sorted({Path(os.path.abspath(path)) for path in paths})  # noqa: PTH100  # resolve() would follow links
+    named = {Path(os.path.abspath(path)) for path in paths}  # noqa: PTH100  # resolve() would follow links
+    absolute = sorted({_image_around(path) or path for path in named})
     return [path for path in absolute if not any(other in path.parents for other in absolute)]
+
+
+def _image_around(path: Path) -> Path | None:
+    """Return the folder that is one image and of which a file or folder is a piece."""
+    for folder in path.parents[:2]:
+        try:
+            if recognise(folder) is not None:
+                with open_image(folder) as image:
+                    return folder if any(file.is_relative_to(path) for file in image.files) else None
+        except (OSError, ImageLoadError):
+            continue
+    return None
 
 
 def _check_roots(roots: Sequence[Path], known: dict[str, AssetRecord]) -> None:

@@ -14,7 +14,7 @@ from coverslip.errors import (
 from coverslip.ingest.walk import see_file
 from coverslip.model import ImageMetadata
 from coverslip.model.records import AssetState, SeenFile, SyncItem
-from coverslip.readers import ImageFile, open_image
+from coverslip.readers import ImageFile, open_image, whole_of
 
 OpenFile = Callable[[Path], ImageFile]
 
@@ -30,13 +30,16 @@ class Examined:
     items: tuple[SyncItem, ...] = ()
     """What to write, all of it or nothing: the file, or the first file of its set and then the other parts."""
     error: ImageLoadError | None = None
-    """Why there is no image. Without ``items`` nothing is known: the file could not be looked at."""
+    """Why there is no image. Without ``items`` and ``whole`` nothing is known: the file could not be looked at."""
+    whole: str | None = None
+    """The first file, or the folder, of the set that it is a part of: what has to be examined instead."""
 
 
 def examine(seen: SeenFile, open_file: OpenFile = open_image) -> Examined:
     """Return what the catalog should know of one file. Never raises for a bad file: that is a result too.
 
-    A file of a multi-file set stands for its whole set, which is cataloged under its first file.
+    A multi-file set is cataloged under its folder, where it is one, or its first file; of any other file of it only
+    that is said, so that a set of thousands is read once, not once for each of its files.
 
     Parameters
     ----------
@@ -47,14 +50,15 @@ def examine(seen: SeenFile, open_file: OpenFile = open_image) -> Examined:
     """
     path = Path(seen.path)
     try:
-        seen = hashed(seen)
+        folder = whole_of(path)
+        if folder is not None and path in _open(folder, open_file)[0]:
+            return Examined(seen.path, whole=str(folder))
         files, images = _open(path, open_file)
-        first = min(files, default=path)
-        if first != path:
-            others, other_images = _open(first, open_file)
-            if path in others:
-                return Examined(seen.path, _whole_set(first, others, other_images, seen))
-        elif len(files) > 1:
+        first = path if seen.is_folder else min(files, default=path)
+        if first != path and path in _open(first, open_file)[0]:
+            return Examined(seen.path, whole=str(first))
+        seen = hashed(seen)
+        if first == path and len(files) > 1:
             return Examined(seen.path, _whole_set(path, files, images, seen))
         return Examined(seen.path, (SyncItem(seen, "ok", images=images),))
     except UnreadableFileError as error:
@@ -99,11 +103,14 @@ def _open(path: Path, open_file: OpenFile) -> tuple[tuple[Path, ...], tuple[Imag
 def _whole_set(
     first: Path, files: Iterable[Path], images: tuple[ImageMetadata, ...], seen: SeenFile
 ) -> tuple[SyncItem, ...]:
-    """Return the first file with all images of the set, then the other files as its parts."""
+    """Return the first file with all images of the set, then the other files as its parts.
+
+    What lies in a folder that is one image needs no entry of its own: the folder stands for it.
+    """
     parts = [
         SyncItem(_see(path, seen), "part", f"part of the set in {first}", part_of=str(first))
         for path in sorted(files)
-        if path != first
+        if not path.is_relative_to(first)
     ]
     return (SyncItem(_see(first, seen), "ok", images=images), *parts)
 

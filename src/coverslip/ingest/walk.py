@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,10 +22,16 @@ class Walk:
         A file or a folder, absolute.
     skip
         Folders never entered: the home of Coverslip itself.
+    images
+        Folders that are known to be one image each, whether they look like it or not.
+    fields
+        Whether every folder of one-plane TIFFs of equal size is one image.
     """
 
     root: Path
     skip: Sequence[Path] = ()
+    images: Collection[str] = ()
+    fields: bool = False
     unreadable: list[str] = field(default_factory=list)
     """Folders and files that could not be listed. What lies below them is unknown, not missing."""
     _entered: set[tuple[int, int]] = field(default_factory=set)
@@ -54,7 +60,7 @@ class Walk:
             return
         self._entered.add(identity)
         try:
-            is_image = recognise(path) is not None
+            is_image = recognise(path, is_named=self.fields or str(path) in self.images) is not None
             children = [] if is_image else sorted(path.iterdir())
         except (OSError, ReadError):
             self.unreadable.append(str(path))

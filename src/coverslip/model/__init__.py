@@ -9,14 +9,17 @@ from coverslip.model.metadata import (
     MicroscopeInfo,
     ObjectiveInfo,
     PhysicalSize,
+    TableInfo,
 )
-from coverslip.model.protocols import CanRead, OpenedFile, Probe, Reader
+from coverslip.model.protocols import CanLabel, CanRead, Cell, OpenedFile, Probe, Reader
 from coverslip.model.regions import Region
 from coverslip.model.render import RenderSpec
 
 __all__ = [
     "Budgets",
+    "CanLabel",
     "CanRead",
+    "Cell",
     "ChannelInfo",
     "ImageMetadata",
     "LabelsInfo",
@@ -29,4 +32,5 @@ __all__ = [
     "Reader",
     "Region",
     "RenderSpec",
+    "TableInfo",
 ]

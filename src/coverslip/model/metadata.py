@@ -99,6 +99,16 @@ class LabelsInfo(Frozen):
     """What was made of it, where it is not what the file holds."""
 
 
+class TableInfo(Frozen):
+    """The cell table of an image: rows of measurements, one per object."""
+
+    path: str
+    """The file it is in, which may hold rows of other images too."""
+    columns: tuple[str, ...]
+    row_count: Annotated[int, Field(ge=0)]
+    """Rows of this image."""
+
+
 class Level(Frozen):
     """One pyramid level. Level 0 is full resolution; T, C and S never shrink."""
 
@@ -148,6 +158,8 @@ class ImageMetadata(Frozen):
     """How exotic axes were mapped, or what is not quite as it should be."""
     labels: tuple[LabelsInfo, ...] = ()
     """The label images that belong to it, see ``readers.Image.labels``."""
+    table: TableInfo | None = None
+    """The cell table that has rows of it, see ``readers.Image.rows``."""
     vendor: dict[str, Any] = Field(default_factory=dict)
     """The vendor's own metadata as a JSON document."""
 

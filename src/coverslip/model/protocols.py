@@ -1,6 +1,6 @@
 """The few abilities that rooms ask of each other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.generic]
+
+type Cell = int | float | str | None
+"""A value in a table; ``None`` where it is empty."""
 
 
 class CanRead(Protocol):
@@ -46,6 +49,22 @@ class CanRead(Protocol):
         ...
 
 
+class CanLabel(CanRead, Protocol):
+    """An image that says which of its pixels belong to which object. A reader's image may have these members too."""
+
+    @property
+    def labels(self) -> Sequence[CanRead]:
+        """Label images in the order of ``metadata.labels``: one plane, the same Y and X, whole numbers, 0 is nothing.
+
+        They are read under the same lock as the image.
+        """
+        ...
+
+    def rows(self) -> "Iterator[Mapping[str, Cell]]":
+        """Yield the rows of the table in ``metadata.table`` that are of this image."""
+        ...
+
+
 class OpenedFile(Protocol):
     """What a reader hands back: the images of one file and a way to let go of it."""
 
@@ -74,12 +93,18 @@ class Probe:
     head: bytes
     """The first 4096 bytes; empty for a folder."""
     is_folder: bool
+    is_named: bool = False
+    """Whether somebody asks for this very path; a walk that merely comes by must not take a folder for an image
+    that may be none."""
 
 
 class Reader(Protocol):
     """One file format. Found by entry point ``coverslip.readers``; readers do not know each other.
 
-    One more attribute is optional. ``experimental = True``: no file of an independent writer was compared yet.
+    More attributes are optional. ``experimental = True``: no file of an independent writer was compared yet.
+    ``reads_sets = True``: it puts files together that other readers would open one by one, and is asked before them.
+    ``whole_of(path) -> Path | None``: the folder of this format to whose image a file outside of it belongs, though
+    it is an image by itself; the catalog has it as a part.
     """
 
     name: str

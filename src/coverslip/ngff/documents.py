@@ -74,6 +74,30 @@ def image_documents(
     return {".zgroup": {"zarr_format": 2}, ".zattrs": attributes}
 
 
+def label_documents(
+    metadata: ImageMetadata, levels: Sequence[PyramidLevel], version: Version
+) -> dict[str, dict[str, Any]]:
+    """Return the documents of the group that is a label image, two groups below the image it belongs to."""
+    multiscale = {"name": metadata.name, "axes": axes(metadata), "datasets": datasets(metadata, levels)}
+    source = {"source": {"image": "../../"}}
+    if version == "0.5":
+        ome = {"version": version, "multiscales": [multiscale], "image-label": source}
+        return {"zarr.json": {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}}}
+    attributes = {
+        "multiscales": [{"version": version, **multiscale}],
+        "image-label": {"version": version, **source},
+    }
+    return {".zgroup": {"zarr_format": 2}, ".zattrs": attributes}
+
+
+def labels_documents(names: Sequence[str], version: Version) -> dict[str, dict[str, Any]]:
+    """Return the documents of the group that lists the label images of an image."""
+    if version == "0.5":
+        ome = {"version": version, "labels": list(names)}
+        return {"zarr.json": {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}}}
+    return {".zgroup": {"zarr_format": 2}, ".zattrs": {"labels": list(names)}}
+
+
 def array_document(
     shape: Sequence[int],
     chunk: Sequence[int],

@@ -50,6 +50,28 @@ def last_area_mean(block: Pixels, steps: int) -> Pixels:
     return mean
 
 
+def nearest(block: Pixels, steps: int) -> Pixels:
+    """Return the pixel nearest to the middle of each block of ``2 ** steps`` pixels along Y and X: for labels.
+
+    Parameters
+    ----------
+    block
+        Shape ..., Y, X. Its first row and column begin a block.
+    steps
+        How many halvings.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ..., ceil(Y / 2^n), ceil(X / 2^n). Where a block is cut off, the last pixel of it that there is.
+    """
+    side = 1 << steps
+    rows, columns = (
+        np.minimum(np.arange(side // 2, length + side // 2, side), length - 1) for length in block.shape[-2:]
+    )
+    return block[..., rows[:, None], columns]
+
+
 def _exact(block: Pixels, steps: int) -> Iterator[Pixels]:
     """Yield the means of integers of up to 32 bits."""
     narrow = block.dtype.itemsize <= 2 and steps <= NARROW_STEPS

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coverslip.model import CanRead, ImageMetadata, Region
-from coverslip.ngff.means import last_area_mean
+from coverslip.ngff.means import last_area_mean, nearest
 
 SMALLEST = 256
 """Levels are added until neither side is larger, so that any viewer can show the whole image in one chunk."""
@@ -73,10 +73,13 @@ class Pyramid:
     ----------
     image
         Whose pyramid. Reads of several threads are as safe as the image's own.
+    is_labels
+        Whether its pixels name objects: virtual levels then have the nearest pixel, never a mean.
     """
 
-    def __init__(self, image: CanRead) -> None:
+    def __init__(self, image: CanRead, *, is_labels: bool = False) -> None:
         self.image = image
+        self._reduce = nearest if is_labels else last_area_mean
         self.metadata = image.metadata
         self.dtype: np.dtype[Any] = np.dtype(self.metadata.dtype)
         self.levels = plan_levels(self.metadata)
@@ -133,6 +136,6 @@ class Pyramid:
                 source = Region(
                     t, c, z, (top * side, min(bottom * side, height)), (left * side, min(right * side, width))
                 )
-                tile = last_area_mean(self._own(plan.source, source), plan.halvings)
+                tile = self._reduce(self._own(plan.source, source), plan.halvings)
                 out[..., top - y[0] : bottom - y[0], left - x[0] : right - x[0]] = tile
         return out

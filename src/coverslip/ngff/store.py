@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from coverslip.model import CanRead, Region
-from coverslip.ngff.documents import Color, array_document, image_documents
+from coverslip.ngff.documents import Color, array_document, image_documents, label_documents, labels_documents
 from coverslip.ngff.encoding import Version, chunk_bytes, type_words
 from coverslip.ngff.layout import chunk_key, served_chunks
 from coverslip.ngff.pyramid import Pyramid, Shape
 from coverslip.ngff.windows import measure_windows
+
+LABELS = "labels/"
+"""The group below an image with its label images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class VirtualStore:
         Of OME-Zarr: ``"0.5"`` is Zarr 3, ``"0.4"`` is Zarr 2.
     colors
         Display colour of every channel; the file's own or white where left out.
+    is_labels
+        Whether this is a label image. The labels of an image are in its own store, below ``labels/``.
 
     Raises
     ------
@@ -41,10 +46,20 @@ class VirtualStore:
         Zarr has no such type of pixels.
     """
 
-    def __init__(self, image: CanRead, version: Version = "0.5", *, colors: Sequence[Color] | None = None) -> None:
+    def __init__(
+        self,
+        image: CanRead,
+        version: Version = "0.5",
+        *,
+        colors: Sequence[Color] | None = None,
+        is_labels: bool = False,
+    ) -> None:
         self.version = version
-        self._pyramid = Pyramid(image)
+        self._pyramid = Pyramid(image, is_labels=is_labels)
         self._colors = colors
+        self._is_labels = is_labels
+        found: Sequence[CanRead] = () if is_labels else getattr(image, "labels", ())
+        self._labels = {label_key(label.metadata.name): label for label in found}
         self._chunks = served_chunks(self._pyramid.levels)
         type_words(self._pyramid.dtype, version)
         name = "zarr.json" if version == "0.5" else ".zarray"
@@ -61,6 +76,8 @@ class VirtualStore:
         """
         if key in self._groups:
             return self._group_documents[key]
+        if key.startswith(LABELS):
+            return self._get_label(key)
         if key in self._arrays:
             return self._array(self._arrays[key])
         chunk = self._find(key)
@@ -73,6 +90,10 @@ class VirtualStore:
         """Return how many bytes ``get`` gives, without reading a chunk; ``None`` for a key that cannot exist."""
         if key in self._groups or key in self._arrays:
             return len(self.get(key) or b"")
+        if key.startswith(LABELS):
+            below = self._label(key)
+            data = self._labels_documents.get(key) if below is None else None
+            return below[0].size(below[1]) if below else None if data is None else len(data)
         chunk = self._find(key)
         if chunk is None:
             return None
@@ -80,11 +101,17 @@ class VirtualStore:
         return t * c * z * y * x * self._pyramid.dtype.itemsize
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and (key in self._groups or key in self._arrays or self._find(key) is not None)
+        if not isinstance(key, str):
+            return False
+        if key.startswith(LABELS):
+            below = self._label(key)
+            return key in self._labels_documents or (below is not None and below[1] in below[0])
+        return key in self._groups or key in self._arrays or self._find(key) is not None
 
     def documents(self) -> tuple[str, ...]:
-        """Return the keys of the documents: those of the group, then those of the levels."""
-        return (*self._groups, *self._arrays)
+        """Return the keys of the documents: those of the group, of the levels, then those of the labels."""
+        below = (f"{LABELS}{name}/{key}" for name in self._labels for key in self._label_store(name).documents())
+        return (*self._groups, *self._arrays, *self._labels_documents, *below)
 
     def keys(self) -> Iterator[str]:
         """Yield every key: documents first, then the chunks of each level."""
@@ -92,6 +119,28 @@ class VirtualStore:
         for number in range(len(self._chunks)):
             for place in itertools.product(*map(range, self._grid(number))):
                 yield chunk_key(number, place, self.version)
+        for name in self._labels:
+            below = self._label_store(name)
+            known, every = set(below.documents()), below.keys()
+            yield from (f"{LABELS}{name}/{key}" for key in every if key not in known)
+
+    def _get_label(self, key: str) -> bytes | None:
+        below = self._label(key)
+        return self._labels_documents.get(key) if below is None else below[0].get(below[1])
+
+    def _label(self, key: str) -> "tuple[VirtualStore, str] | None":
+        """Return the store of a label image, and the key in it."""
+        name, _, rest = key.removeprefix(LABELS).partition("/")
+        return (self._label_store(name), rest) if name in self._labels and rest else None
+
+    def _label_store(self, name: str) -> "VirtualStore":
+        return VirtualStore(self._labels[name], self.version, is_labels=True)
+
+    @cached_property
+    def _labels_documents(self) -> dict[str, bytes]:
+        """Return the documents of the group that lists the labels; none where there are none."""
+        documents = labels_documents(tuple(self._labels), self.version) if self._labels else {}
+        return {f"{LABELS}{key}": to_json(document) for key, document in documents.items()}
 
     def _array(self, level: int) -> bytes:
         shape = self._pyramid.levels[level].shape
@@ -99,6 +148,9 @@ class VirtualStore:
 
     @cached_property
     def _group_documents(self) -> dict[str, bytes]:
+        if self._is_labels:
+            labels = label_documents(self._pyramid.metadata, self._pyramid.levels, self.version)
+            return {key: to_json(document) for key, document in labels.items()}
         documents = image_documents(
             self._pyramid.metadata,
             self._pyramid.levels,
@@ -133,6 +185,12 @@ class VirtualStore:
             for at, length, whole in zip(chunk.place, size, shape, strict=True)
         )
         return Region(t, c, z, y, x)
+
+
+def label_key(name: str) -> str:
+    """Return the name of a label image as part of a key, which holds no slash and no dots alone."""
+    safe = name.replace("/", "_")
+    return safe.replace(".", "_") if not safe.strip(".") else safe
 
 
 def to_json(document: object) -> bytes:

@@ -11,6 +11,7 @@ from coverslip.readers.registry import (
     readers,
     recognise,
     signature,
+    whole_of,
 )
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "readers",
     "recognise",
     "signature",
+    "whole_of",
     "within",
 ]

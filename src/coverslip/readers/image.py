@@ -5,12 +5,12 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from coverslip.errors import (
     BudgetError,
@@ -20,7 +20,7 @@ from coverslip.errors import (
     RegionError,
     UnreadableFileError,
 )
-from coverslip.model import CanRead, ImageMetadata, OpenedFile, Region
+from coverslip.model import CanLabel, CanRead, Cell, ImageMetadata, OpenedFile, Region
 from coverslip.ngff import Version, to_store
 from coverslip.readers.budgets import budgets, check_pixels, most_at_once, within
 from coverslip.readers.lazy import LazyImage, LazyPixels, to_dask, to_xarray
@@ -128,12 +128,8 @@ class Image:
         *,
         label: int | None = None,
     ) -> None:
-        self._source = source
-        self._path = path
-        self._turn = turn
-        self._reopen = reopen
-        self._index = index
-        self._label = label
+        self._source, self._path, self._turn = source, path, turn
+        self._reopen, self._index, self._label = reopen, index, label
         self._budgets = budgets()
 
     def __repr__(self) -> str:
@@ -153,6 +149,13 @@ class Image:
         return tuple(
             Image(label, self._path, self._turn, self._reopen, self._index, label=n) for n, label in enumerate(found)
         )
+
+    def rows(self) -> "list[Mapping[str, Cell]]":
+        """Return the rows of its cell table (``metadata.table``), each by column; ``ReadError`` if it is damaged."""
+        if self.metadata.table is None:
+            return []
+        source = cast("CanLabel", self._source)
+        return foreign("reading the cell table", self._path, lambda: list(source.rows()))
 
     def read(self, level: int = 0, region: Region | None = None) -> "Array":
         """Return the pixels of a region of one pyramid level.

@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from pathlib import Path
@@ -79,8 +79,15 @@ def signature() -> str:
     return " ".join(f"{package}={_version(package)}" for package in packages)
 
 
-def recognise(path: str | os.PathLike[str]) -> Reader | None:
+def recognise(path: str | os.PathLike[str], *, is_named: bool = False) -> Reader | None:
     """Return the reader for a file or folder, or ``None`` where no reader knows the content.
+
+    Parameters
+    ----------
+    path
+        A local file or folder.
+    is_named
+        Whether somebody says that a folder is one image; without it a folder has to look like one.
 
     Raises
     ------
@@ -91,11 +98,20 @@ def recognise(path: str | os.PathLike[str]) -> Reader | None:
     UnsupportedFormatError
         The file is empty, and its ending promises no image.
     """
-    return _recognise(_probe(Path(path)))
+    return _recognise(replace(_probe(Path(path)), is_named=is_named))
 
 
-def open_image(path: str | os.PathLike[str], budgets: Budgets | None = None) -> ImageFile:
-    """Open an image file (or OME-Zarr folder) and read its metadata, never its pixels.
+def whole_of(path: Path) -> Path | None:
+    """Return the folder to whose image a file belongs that lies outside of it and is an image by itself too.
+
+    ``None`` for almost every file; a file of a set that its name or content makes known opens as the set.
+    """
+    asked = (getattr(reader, "whole_of", None) for reader in readers().values())
+    return next((whole for ask in asked if ask is not None and (whole := ask(path)) is not None), None)
+
+
+def open_image(path: str | os.PathLike[str], budgets: Budgets | None = None, *, alone: bool = False) -> ImageFile:
+    """Open an image file (or a folder that is one image) and read its metadata, never its pixels.
 
     Parameters
     ----------
@@ -103,6 +119,8 @@ def open_image(path: str | os.PathLike[str], budgets: Budgets | None = None) -> 
         A local file or folder.
     budgets
         What opening it and each read of it may cost; ``None`` are the ones that hold here, by default ``Budgets()``.
+    alone
+        Open just this file, where its name makes it one of a numbered set.
 
     Returns
     -------
@@ -127,9 +145,9 @@ def open_image(path: str | os.PathLike[str], budgets: Budgets | None = None) -> 
     """
     if budgets is not None:
         with within(budgets):
-            return open_image(path)
-    probe = _probe(Path(path))
-    reader = _recognise(probe)
+            return open_image(path, alone=alone)
+    probe = replace(_probe(Path(path)), is_named=True)
+    reader = _recognise(probe, alone=alone)
     if reader is None:
         kind = MislabelledFileError if _promised(probe) else UnsupportedFormatError
         raise kind(_explain(probe))
@@ -140,7 +158,8 @@ def open_image(path: str | os.PathLike[str], budgets: Budgets | None = None) -> 
             reader.package,
         )
     opened = foreign(f"opening as {reader.title}", probe.path, lambda: reader.open(probe.path))
-    return ImageFile(opened, probe.path, reader.name, partial(open_image, budgets=budgets_here()))
+    reopen = partial(open_image, budgets=budgets_here(), alone=alone)
+    return ImageFile(opened, probe.path, reader.name, reopen)
 
 
 @cache
@@ -160,15 +179,20 @@ def install_command(package: str) -> str:
     return f"pip install {package}"
 
 
-def _recognise(probe: Probe) -> Reader | None:
-    """Ask the readers whose ending fits first, then all others."""
+def _recognise(probe: Probe, *, alone: bool = False) -> Reader | None:
+    """Ask the readers of sets first, then those whose ending fits, then all others."""
     name = probe.path.name.lower()
-    by_ending = sorted(readers().values(), key=lambda reader: not name.endswith(reader.extensions))
+    asked = (reader for reader in readers().values() if not (alone and _reads_sets(reader)))
+    by_ending = sorted(asked, key=lambda reader: (not _reads_sets(reader), not name.endswith(reader.extensions)))
     return foreign(
         "looking at its content",
         probe.path,
         lambda: next((reader for reader in by_ending if reader.recognises(probe)), None),
     )
+
+
+def _reads_sets(reader: Reader) -> bool:
+    return getattr(reader, "reads_sets", False)
 
 
 def _probe(path: Path) -> Probe:
@@ -215,8 +239,8 @@ def _explain(probe: Probe) -> str:
     tried = ", ".join(readers())
     if probe.is_folder:
         return (
-            f"{probe.path}: this folder is not an image; only OME-Zarr folders are. "
-            f"To catalog the files in it: coverslip add {probe.path}"
+            f"{probe.path}: this folder is not an image; OME-Zarr folders are, and folders of one-plane TIFFs of equal "
+            f"size, one for each channel. To catalog the files in it: coverslip add {probe.path}"
         )
     hint = next((text for start, text in FOREIGN_CONTENT.items() if probe.head.startswith(start)), "")
     if not hint and (promised := _promised(probe)):

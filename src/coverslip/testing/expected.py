@@ -77,12 +77,12 @@ def _compare_file(path: Path, reader: str, document: Mapping[str, Any]) -> Itera
     """Return what differs. Where the reference reader itself failed, ours must read or say that it is no image."""
     if "error" in document:
         try:
-            with open_image(path) as file:
+            with open_image(path, alone=True) as file:
                 file.images[0].plane()
         except UnsupportedFormatError:
             return
         return
-    with open_image(path) as file:
+    with open_image(path, alone=True) as file:
         if file.reader != reader:
             yield f"opened by the reader {file.reader!r}"
         expected = document["images"]

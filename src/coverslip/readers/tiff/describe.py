@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from coverslip.errors import ImageLoadError, UnreadableFileError
 from coverslip.model import ObjectiveInfo
 from coverslip.readers.image import foreign
-from coverslip.readers.tiff import electron, ome_xml
+from coverslip.readers.tiff import electron, micromanager, ome_xml, scanimage
 from coverslip.readers.tiff import metadata as tiff_metadata
 from coverslip.readers.tiff.facts import Facts
 from coverslip.readers.units import length
@@ -105,6 +105,7 @@ def _describe(
     page = series.keyframe
     facts = (
         _attempt(tif, lambda: _ome(tif, ome, image))
+        or _attempt(tif, lambda: _stack(tif, series))
         or _attempt(tif, lambda: _dialect(tif, series, index))
         or _attempt(tif, lambda: _slide(series))
         or Facts()
@@ -152,6 +153,14 @@ def _dialect(tif: "TiffFile", series: "TiffPageSeries", index: int) -> Facts | N
         if found is not None:
             return found
     return electron.gatan({code: page.tags.valueof(code) for code in EDGE_TAGS})
+
+
+def _stack(tif: "TiffFile", series: "TiffPageSeries") -> Facts | None:
+    if series.kind in micromanager.KINDS:
+        return micromanager.facts(tif, series)
+    if series.kind == scanimage.KIND:
+        return scanimage.facts(scanimage.settings_of(tif), series.keyframe.imagewidth, series.keyframe.imagelength)
+    return None
 
 
 def _descriptions(series: "TiffPageSeries") -> list[str]:

@@ -1,12 +1,15 @@
 """What a TIFF dialect says about one image, in our words, and the small parsers that all dialects share."""
 
+import itertools
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from coverslip.model import ChannelInfo, MicroscopeInfo, ObjectiveInfo, PhysicalSize
+from coverslip.readers.tiff.layout import AXIS_NAMES
 from coverslip.readers.units import length
 from coverslip.readers.vendor_metadata import positive, words
 
@@ -33,16 +36,43 @@ class Facts:
     note: str | None = None
     sequence: str | None = None
     """Which of T, C, Z a nameless sequence of pages is, where the dialect knows."""
+    modulo: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What the places along an axis that is no T, C or Z are called, by its letter."""
     vendor: Mapping[str, Any] = field(default_factory=dict)
 
-    def channel_infos(self, count: int) -> tuple[ChannelInfo, ...]:
-        """Return exactly ``count`` channels; those without a name are ``Channel 0`` ..."""
-        stated = [dict(channel) for channel in self.channels[:count]]
+    def channel_infos(self, count: int, folds: Sequence[tuple[str, int]] = ()) -> tuple[ChannelInfo, ...]:
+        """Return exactly ``count`` channels; those without a name are ``Channel 0`` ...
+
+        Parameters
+        ----------
+        count
+            How many.
+        folds
+            Letter and length of the axes that were folded into the channels: each channel is there once for each of
+            their places, and named so.
+        """
+        bases = count // max(1, math.prod(size for _, size in folds))
+        stated = [dict(channel) for channel in self.channels[:bases]]
+        stated += [{} for _ in range(bases - len(stated))]
+        if folds:
+            stated = [
+                {**base, "name": f"{base.get('name') or f'Channel {index}'} {self._named(folds, places)}"}
+                for index, base in enumerate(stated)
+                for places in itertools.product(*(range(size) for _, size in folds))
+            ]
         stated += [{} for _ in range(count - len(stated))]
         return tuple(
             ChannelInfo(**{**channel, "index": index, "name": channel.get("name") or f"Channel {index}"})
             for index, channel in enumerate(stated)
         )
+
+    def _named(self, folds: Sequence[tuple[str, int]], places: Sequence[int]) -> str:
+        """Return what a place along the folded axes is called: ``lambda 500 nm``, ``phase 2``."""
+        named = []
+        for (axis, _), place in zip(folds, places, strict=True):
+            names = self.modulo.get(axis, ())
+            named.append(f"{AXIS_NAMES.get(axis, axis)} {names[place] if place < len(names) else place}")
+        return " ".join(named)
 
 
 def metres(value: object) -> PhysicalSize | None:

@@ -25,6 +25,8 @@ RawElement = dict[str, Any]
 """One XML element: attributes and children by name without namespace; repeated children are a list."""
 
 MAX_DEPTH = 64
+MODULO_LETTERS = {"angle": "A", "phase": "P", "tile": "R", "lifetime": "H", "lambda": "E"}
+MAX_PLACES = 100_000
 NEVER_STATED = -(1 << 31)
 """The default of ``Color`` in the schemas before 2012, which writers copied without meaning it."""
 PIXELS_AS_TEXT = ("BinData", "BinaryFile")
@@ -75,7 +77,7 @@ def confine(xml: str, folder: Path) -> tuple[str, tuple[str, ...]]:
     def replace(match: re.Match[str]) -> str:
         name = unescape(match.group(1)[1:-1])
         if name not in safe:
-            safe[name] = _inside(name, home)
+            safe[name] = inside(name, home)
         return match.group(0) if safe[name] == name else f'FileName="{safe[name]}"'
 
     confined = FILE_NAME.sub(replace, xml)
@@ -104,6 +106,7 @@ def describe(ome: RawElement, image: RawElement) -> Facts:
         channels=_channels(image, planes),
         objective=_objective(instrument, image),
         microscope=_microscope(instrument),
+        modulo=_modulo(ome, image),
         acquired_at=next(
             filter(None, (moment(image.get(key)) for key in ("AcquisitionDate", "AcquiredDate", "CreationDate"))), None
         ),
@@ -138,8 +141,8 @@ def _local(tag: object) -> str:
     return str(tag).rpartition("}")[2]
 
 
-def _inside(name: str, home: Path) -> str:
-    """Return the name if it stays in the folder, else its base name if that exists there, else nothing."""
+def inside(name: str, home: Path) -> str:
+    """Return a file name if it stays in the folder, else its base name if that exists there, else nothing."""
     try:
         own, base = home / name, PureWindowsPath(name).name
         is_inside = own.resolve().is_relative_to(home)
@@ -242,6 +245,35 @@ def _microscope(instrument: RawElement) -> MicroscopeInfo | None:
         type=words(raw.get("Type")),
     )
     return None if info == MicroscopeInfo() else info
+
+
+def _modulo(ome: RawElement, image: RawElement) -> Mapping[str, list[str]]:
+    """Return what the places along axes hidden in T, C or Z are called, by tifffile's letter of the axis.
+
+    https://docs.openmicroscopy.org/ome-model/latest/developers/6d-7d-and-8d-storage.html
+    """
+    wanted = {item.get("ID") for item in entries(image.get("AnnotationRef"))}
+    found: dict[str, list[str]] = {}
+    for annotations in entries(ome.get("StructuredAnnotations")):
+        for one in entries(annotations.get("XMLAnnotation")):
+            if one.get("ID") not in wanted or not str(one.get("Namespace", "")).endswith("modulo"):
+                continue
+            modulo = [item for value in entries(one.get("Value")) for item in entries(value.get("Modulo"))]
+            along = [entry for item in modulo for axis in "TCZ" for entry in entries(item.get(f"ModuloAlong{axis}"))]
+            found |= {MODULO_LETTERS.get(str(entry.get("Type")), "Q"): _modulo_places(entry) for entry in along}
+    return found
+
+
+def _modulo_places(raw: RawElement) -> list[str]:
+    labels = raw.get("Label", [])
+    if labels:
+        return [str(label) for label in (labels if isinstance(labels, list) else [labels])]
+    start, end, step = (number(raw.get(key)) for key in ("Start", "End", "Step"))
+    step = 1.0 if step is None else step
+    if start is None or end is None or step <= 0 or (end - start) / step > MAX_PLACES:
+        return []
+    unit = f" {raw['Unit']}" if isinstance(raw.get("Unit"), str) else ""
+    return [f"{start + n * step:g}{unit}" for n in range(int((end - start) / step + 1.5))]
 
 
 def _references(image: RawElement, *names: str) -> Iterator[str]:

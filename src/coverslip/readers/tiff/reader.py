@@ -19,7 +19,9 @@ from coverslip.readers.budgets import check_piece
 from coverslip.readers.tiff.describe import describe_all, variant
 from coverslip.readers.tiff.facts import Facts
 from coverslip.readers.tiff.layout import Layout, assign
+from coverslip.readers.tiff.micromanager import POSITION_AXIS, Position, check_index, positions
 from coverslip.readers.tiff.pixels import Handles, Planes, check
+from coverslip.readers.tiff.scanimage import arrangement
 from coverslip.readers.tiff.series import absent_note, all_series, members, prepare
 
 if TYPE_CHECKING:
@@ -33,10 +35,10 @@ MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 class _Level:
     """One pyramid level: where its planes are and how they make the canonical array."""
 
-    def __init__(self, series: "TiffPageSeries", roles: str, axes: str, handles: Handles) -> None:
+    def __init__(self, series: "TiffPageSeries", layout: Layout, handles: Handles) -> None:
         check(series)
         self._series = series
-        self.layout = Layout.of(axes, roles, series.shape)
+        self.layout = layout
         self.planes = Planes(series, handles)
         self._is_direct = self.layout.is_regular and series.transform is None
         if self.planes.count * self.planes.rows * self.planes.columns * self.planes.samples != math.prod(series.shape):
@@ -92,15 +94,28 @@ class _Image:
             raise ReadError(f"{self._path}: {error}{missing}") from error
 
 
-class _File:
-    """An open TIFF file and the members of its set."""
+class OpenTiff:
+    """An open TIFF file and the members of its set.
 
-    def __init__(self, tif: "TiffFile", path: Path) -> None:
+    Parameters
+    ----------
+    tif
+        The file, open; closed with this.
+    path
+        What was opened: the file, or another one of its set.
+    companion
+        The file with the OME-XML of the set where it is one of its own, the XML with all names kept inside its
+        folder, and the names that were refused.
+    """
+
+    def __init__(self, tif: "TiffFile", path: Path, companion: tuple[Path, str, tuple[str, ...]] | None = None) -> None:
         self._tif = tif
         self._handles = Handles(tif.filehandle)
-        ome, refused = prepare(tif)
+        ome, refused = prepare(tif, companion[1:] if companion else None)
+        check_index(tif)
         series, note = all_series(tif, path)
-        self.files = (path, *(member for member in members(tif, series) if not member.samefile(path)))
+        belonging = ((companion[0],) if companion else ()) + members(tif, series)
+        self.files = (path, *(member for member in belonging if not member.samefile(path)))
         facts = describe_all(tif, series, ome)
         self.images: list[_Image] = []
         for index, one in enumerate(series):
@@ -108,7 +123,9 @@ class _File:
                 continue
             absent = absent_note(one, ome, refused, Path(tif.filehandle.dirname))
             notes = (note, facts[index].note, absent)
-            self.images.append(_image(tif, one, facts[index], (path, index), notes, self._handles))
+            for position in positions(tif, one):
+                place = (path, index, position)
+                self.images.append(_image(tif, one, facts[index], place, notes, self._handles))
         if not self.images:
             raise ReadError(f"{path}: the file holds no image of a pixel type that can be read")
 
@@ -137,7 +154,7 @@ class _Tiff:
         """
         return probe.head.startswith(MAGIC) and probe.head[128:132] != b"DICM"
 
-    def open(self, path: Path) -> _File:
+    def open(self, path: Path) -> OpenTiff:
         """Open the file and read its directories, not its pixels.
 
         Raises
@@ -149,7 +166,7 @@ class _Tiff:
 
         with ExitStack() as undo:
             tif = undo.enter_context(TiffFile(path))
-            opened = _File(tif, path)
+            opened = OpenTiff(tif, path)
             undo.pop_all()
         return opened
 
@@ -158,13 +175,14 @@ def _image(
     tif: "TiffFile",
     series: "TiffPageSeries",
     facts: Facts,
-    place: tuple[Path, int],
+    place: tuple[Path, int, Position | None],
     notes: Sequence[str | None],
     handles: Handles,
 ) -> _Image:
-    path, index = place
-    roles, mapping = assign(series.axes, series.shape, facts.sequence)
-    levels = [_Level(series, roles, series.axes, handles)]
+    path, index, position = place
+    axes, lengths = arrangement(tif, series)
+    roles, mapping = assign(axes, lengths, facts.sequence, POSITION_AXIS if position else None)
+    levels = [_Level(series, Layout.of(axes, roles, lengths, position.index if position else 0), handles)]
     for smaller in series.levels[1:]:
         level = _smaller(smaller, series.axes, roles, levels[-1], handles)
         if level is None:
@@ -185,12 +203,15 @@ def _image(
         "dtype": series.dtype.name,
         "levels": tuple(level.size for level in levels),
         "source_axes": "".join(
-            axis for axis, n in zip(series.axes, series.shape, strict=True) if n > 1 or axis in "YX"
+            axis
+            for axis, n in zip(axes, lengths, strict=True)
+            if (n > 1 or axis in "YX") and not (position and axis == POSITION_AXIS)
         ),
         "note": "; ".join(filter(None, (*notes, mapping))) or None,
         "vendor": dict(facts.vendor),
     }
-    return _Image(_metadata(array, facts, series.name if series.kind != "ome" else ""), levels, path)
+    name = position.name if position else series.name if series.kind != "ome" else ""
+    return _Image(_metadata(array, facts, name, layout.folds(axes)), levels, path)
 
 
 def _smaller(series: "TiffPageSeries", axes: str, roles: str, above: _Level, handles: Handles) -> _Level | None:
@@ -198,7 +219,7 @@ def _smaller(series: "TiffPageSeries", axes: str, roles: str, above: _Level, han
     if series.axes != axes or series.keyframe.dtype is None or above.planes.dtype != series.dtype:
         return None
     try:
-        level = _Level(series, roles, axes, handles)
+        level = _Level(series, Layout.of(axes, roles, series.shape), handles)
     except ReadError:
         return None
     same = all(level.layout.size(role) == above.layout.size(role) for role in "TCS")
@@ -206,7 +227,9 @@ def _smaller(series: "TiffPageSeries", axes: str, roles: str, above: _Level, han
     return level if same and shrinks else None
 
 
-def _metadata(array: Mapping[str, Any], facts: Facts, series_name: str) -> ImageMetadata:
+def _metadata(
+    array: Mapping[str, Any], facts: Facts, series_name: str, folds: Sequence[tuple[str, int]]
+) -> ImageMetadata:
     """Return the metadata; should a stated fact be impossible after all, the image without them."""
     stated: dict[str, Any] = {
         key: getattr(facts, key)
@@ -217,7 +240,7 @@ def _metadata(array: Mapping[str, Any], facts: Facts, series_name: str) -> Image
     }
     stated["name"] = facts.name or series_name or array["name"]
     try:
-        return ImageMetadata(**{**array, **stated, "channels": facts.channel_infos(array["size_c"])})
+        return ImageMetadata(**{**array, **stated, "channels": facts.channel_infos(array["size_c"], folds)})
     except ValidationError as error:
         note = f"metadata was left out: {error.errors()[0]['msg']}"
         return ImageMetadata(**{**array, "note": "; ".join(filter(None, (array["note"], note)))})

@@ -38,10 +38,17 @@ COUNTED_KINDS = ("uniform", "generic")
 """Dialects in which the chain of pages is all that says how many planes there are."""
 
 
-def prepare(tif: "TiffFile") -> tuple[ome_xml.RawElement | None, tuple[str, ...]]:
-    """Make the description safe before tifffile acts on it; return the OME document and refused member names."""
+def prepare(
+    tif: "TiffFile", companion: tuple[str, tuple[str, ...]] | None = None
+) -> tuple[ome_xml.RawElement | None, tuple[str, ...]]:
+    """Make the description safe before tifffile acts on it; return the OME document and refused member names.
+
+    A companion's OME-XML, which tifffile was opened with, is safe already.
+    """
     first = tif.pages.first
     check_directory(tif, first.offset)
+    if companion is not None:
+        return ome_xml.parse(companion[0]), companion[1]
     for code in XML_TAGS:
         value = first.tags.valueof(code, default="")
         if isinstance(value, str | bytes) and declares_type(value):
