@@ -23,6 +23,8 @@ from tests.readers.generate_nifti import make_nifti
 from tests.readers.generate_oif import make_oif
 from tests.readers.generate_ome_zarr import make_ome_zarr
 from tests.readers.generate_picture import make_pictures
+from tests.readers.generate_series import make_series
+from tests.readers.generate_slide import make_slides
 from tests.readers.generate_tiff import make_tiff
 from tests.readers.generate_video import make_video
 
@@ -33,7 +35,11 @@ MAKERS: Mapping[str, Callable[[Path], Mapping[Path, object]]] = MappingProxyType
     {
         "czi": make_czi,
         "deltavision": make_deltavision,
-        "dicom": make_dicom,
+        "dicom": lambda folder: {
+            **make_dicom(folder),
+            **make_series(folder / "series"),
+            **make_slides(folder / "slides"),
+        },
         "imaris": make_imaris,
         "lif": make_lif,
         "mrc": make_mrc,

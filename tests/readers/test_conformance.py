@@ -19,6 +19,8 @@ from tests.readers.generate_nifti import make_nifti
 from tests.readers.generate_oif import make_oif
 from tests.readers.generate_ome_zarr import make_ome_zarr
 from tests.readers.generate_picture import make_pictures
+from tests.readers.generate_series import make_series
+from tests.readers.generate_slide import make_slides
 from tests.readers.generate_tiff import make_tiff
 from tests.readers.generate_video import make_video
 
@@ -79,6 +81,20 @@ class TestDicom(ReaderTests):
 
     def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
         return make_dicom(folder)
+
+
+class TestDicomSeries(ReaderTests):
+    reader_name = "dicom"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_series(folder)
+
+
+class TestDicomSlide(ReaderTests):
+    reader_name = "dicom"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_slides(folder)
 
 
 class TestImaris(ReaderTests):
