@@ -15,6 +15,7 @@ from fuzz.mutate import mutate
 from tests.readers.generate_czi import make_czi
 from tests.readers.generate_deltavision import make_deltavision
 from tests.readers.generate_dicom import make_dicom
+from tests.readers.generate_dm import make_dm
 from tests.readers.generate_imaris import make_imaris
 from tests.readers.generate_lif import make_lif
 from tests.readers.generate_mrc import make_mrc
@@ -40,6 +41,7 @@ MAKERS: Mapping[str, Callable[[Path], Mapping[Path, object]]] = MappingProxyType
             **make_series(folder / "series"),
             **make_slides(folder / "slides"),
         },
+        "dm": make_dm,
         "imaris": make_imaris,
         "lif": make_lif,
         "mrc": make_mrc,

@@ -11,6 +11,7 @@ from coverslip.testing import ReaderTests, check_against_expected
 from tests.readers.generate_czi import make_czi
 from tests.readers.generate_deltavision import make_deltavision
 from tests.readers.generate_dicom import make_dicom
+from tests.readers.generate_dm import make_dm
 from tests.readers.generate_imaris import make_imaris
 from tests.readers.generate_lif import make_lif
 from tests.readers.generate_mrc import make_mrc
@@ -95,6 +96,14 @@ class TestDicomSlide(ReaderTests):
 
     def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
         return make_slides(folder)
+
+
+class TestDm(ReaderTests):
+    reader_name = "dm"
+    magic_bytes = 64
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_dm(folder)
 
 
 class TestImaris(ReaderTests):
