@@ -16,6 +16,7 @@ from tests.readers.generate_czi import make_czi
 from tests.readers.generate_deltavision import make_deltavision
 from tests.readers.generate_dicom import make_dicom
 from tests.readers.generate_dm import make_dm
+from tests.readers.generate_eer import make_eer
 from tests.readers.generate_imaris import make_imaris
 from tests.readers.generate_lif import make_lif
 from tests.readers.generate_mrc import make_mrc
@@ -42,6 +43,7 @@ MAKERS: Mapping[str, Callable[[Path], Mapping[Path, object]]] = MappingProxyType
             **make_slides(folder / "slides"),
         },
         "dm": make_dm,
+        "eer": make_eer,
         "imaris": make_imaris,
         "lif": make_lif,
         "mrc": make_mrc,

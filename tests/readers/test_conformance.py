@@ -12,6 +12,7 @@ from tests.readers.generate_czi import make_czi
 from tests.readers.generate_deltavision import make_deltavision
 from tests.readers.generate_dicom import make_dicom
 from tests.readers.generate_dm import make_dm
+from tests.readers.generate_eer import make_eer
 from tests.readers.generate_imaris import make_imaris
 from tests.readers.generate_lif import make_lif
 from tests.readers.generate_mrc import make_mrc
@@ -104,6 +105,13 @@ class TestDm(ReaderTests):
 
     def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
         return make_dm(folder)
+
+
+class TestEer(ReaderTests):
+    reader_name = "eer"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_eer(folder)
 
 
 class TestImaris(ReaderTests):

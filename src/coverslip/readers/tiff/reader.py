@@ -112,7 +112,7 @@ class _File:
         self._tif.close()
 
 
-class _Tiff:
+class Tiff:
     """Reader of the TIFF family."""
 
     name = "tiff"
@@ -217,4 +217,4 @@ def _metadata(array: Mapping[str, Any], facts: Facts, series_name: str) -> Image
         return ImageMetadata(**{**array, "note": "; ".join(filter(None, (array["note"], note)))})
 
 
-reader = _Tiff()
+reader = Tiff()

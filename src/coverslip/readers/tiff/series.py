@@ -32,7 +32,7 @@ VITAL_TAGS: Mapping[int, str] = {
 """Tags without which a file would be read as another image. tifffile skips those that point out of the file."""
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """TIFF data type -> bytes of one value."""
-COUNTED_KINDS = ("uniform", "generic")
+COUNTED_KINDS = ("uniform", "generic", "eer")
 """Dialects in which the chain of pages is all that says how many planes there are."""
 
 
