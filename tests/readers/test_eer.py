@@ -1,6 +1,7 @@
 """EER files put together by hand; the decoder is that of imagecodecs."""
 
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,14 @@ def test_damage(tmp_path: Path) -> None:
     path.write_bytes(whole.replace(METADATA, b"<metadata><item " + bytes(len(METADATA) - 16)))
     with open_image(path) as file:
         assert np.array_equal(file.images[0].to_numpy().reshape(FRAMES.shape), FRAMES)
+    for tag in (256, 257):
+        wide = bytearray(whole)
+        at = wide.index(struct.pack("<HHQ", tag, 4, 1)) + 12
+        struct.pack_into("<Q", wide, at, 1 << 29)
+        path.write_bytes(wide)
+        with pytest.raises(ReadError, match="electron camera"):
+            open_image(path)
     for cut in (20, 500, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:cut])
-        with pytest.raises(CoverslipError):
-            open_image(path).images[0].to_numpy()
+        with pytest.raises(CoverslipError), open_image(path) as file:
+            file.images[0].to_numpy()

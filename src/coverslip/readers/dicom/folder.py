@@ -97,7 +97,7 @@ def _list(folder: str) -> Mapping[str, tuple[str, ...]]:
     try:
         with os.scandir(folder) as entries:
             for entry in islice(entries, MAX_ENTRIES):
-                if entry.is_file(follow_symlinks=False):
+                if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
                     seen = entry.stat(follow_symlinks=False)
                     item = _member(entry.path, seen.st_size, seen.st_mtime_ns)
                     if item is not None and item.series:
