@@ -42,6 +42,8 @@ ALL = [
     "czi",
     "deltavision",
     "dicom",
+    "dm",
+    "eer",
     "imaris",
     "lif",
     "mrc",
