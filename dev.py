@@ -238,7 +238,7 @@ def lock(arguments: argparse.Namespace, rest: list[str]) -> int:
     python = ensure(arguments, "dev")
     compile_ = [python, "-m", "uv", "pip", "compile", "-q", "--universal", "--generate-hashes", "--no-header"]
     compile_ += ["--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.12", "pyproject.toml", *rest]
-    names = ("postgres", "s3", "formats", "dask", "neuroglancer")
+    names = ("dask", "formats", "neuroglancer", "postgres", "s3")
     extras = [word for name in names for word in ("--extra", name)] + ["--group", "web"]
     for name, more in (("dev", ["--group", "lint", "--group", "test"]), ("run", ["-c", LOCKS["dev"]])):
         code = hand_over([*compile_, *extras, *more, "-o", LOCKS[name]])

@@ -16,6 +16,8 @@ from tests.readers.generate_companion import make_companions
 from tests.readers.generate_czi import make_czi
 from tests.readers.generate_deltavision import make_deltavision
 from tests.readers.generate_dicom import make_dicom
+from tests.readers.generate_dm import make_dm
+from tests.readers.generate_eer import make_eer
 from tests.readers.generate_fov import make_fields
 from tests.readers.generate_imaris import make_imaris
 from tests.readers.generate_lif import make_lif
@@ -26,6 +28,8 @@ from tests.readers.generate_numbered import make_numbered
 from tests.readers.generate_oif import make_oif
 from tests.readers.generate_ome_zarr import make_ome_zarr
 from tests.readers.generate_picture import make_pictures
+from tests.readers.generate_series import make_series
+from tests.readers.generate_slide import make_slides
 from tests.readers.generate_tiff import make_tiff
 from tests.readers.generate_video import make_video
 
@@ -36,7 +40,13 @@ MAKERS: Mapping[str, Callable[[Path], Mapping[Path, object]]] = MappingProxyType
     {
         "czi": make_czi,
         "deltavision": make_deltavision,
-        "dicom": make_dicom,
+        "dicom": lambda folder: {
+            **make_dicom(folder),
+            **make_series(folder / "series"),
+            **make_slides(folder / "slides"),
+        },
+        "dm": make_dm,
+        "eer": make_eer,
         "fov": make_fields,
         "imaris": make_imaris,
         "lif": make_lif,

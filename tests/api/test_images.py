@@ -1,3 +1,4 @@
+import sys
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -205,10 +206,27 @@ def test_formats(library: Service) -> None:
         "name",
         "available",
         "required_package",
+        "reason",
         "install",
         "experimental",
     }
-    assert [ending for ending, entry in document["formats"].items() if entry["experimental"]] == [".ims"]
+    assert [ending for ending, entry in document["formats"].items() if entry["experimental"]] == [".eer", ".ims"]
+
+
+def test_formats_whose_package_is_missing(library: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydicom", None)  # what Python itself takes for: cannot be imported
+    document = library.client.get("/api/images/formats/supported").json()
+    for ending in (".dcm", ".dicom"):
+        assert document["formats"][ending] == {
+            "name": "DICOM",
+            "available": False,
+            "required_package": "pydicom",
+            "reason": "the package 'pydicom' is not installed",
+            "install": 'pip install "coverslip[formats]" (or just: pip install pydicom)',
+            "experimental": False,
+        }
+    assert document["message"] == "Missing: pip install pydicom"
+    assert document["formats"][".tif"]["reason"] is None
 
 
 def test_addresses_that_do_not_exist(library: Service) -> None:

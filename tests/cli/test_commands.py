@@ -122,9 +122,21 @@ def test_doctor_is_content_and_names_what_is_wrong(shell: Shell, tmp_path: Path)
     text = shell("doctor")
     assert text.count("ok  reader") == len(formats())
     assert ".ims (experimental)" in text
+    assert ".eer (experimental)" in text
     (tmp_path / "file").write_text("")
     shell.environment["COVERSLIP_STORAGE_URL"] = str(tmp_path / "file" / "inside")
     assert "no  storage" in shell("doctor", code=1)
+
+
+def test_a_format_whose_package_is_missing(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['pydicom'] = None\n")
+    (tmp_path / "scan.dcm").write_bytes(bytes(128) + b"DICM" + bytes(100))
+    shell.environment["PYTHONPATH"] = str(tmp_path)
+    command = 'pip install "coverslip[formats]" (or just: pip install pydicom)'
+    text = " ".join(shell("doctor").split())
+    assert f"no reader dicom the package 'pydicom' is not installed: {command} .dicom .dcm" in text
+    assert text.count("ok reader") == len(formats()) - 1
+    assert command in " ".join(shell("info", tmp_path / "scan.dcm", code=1).split())
 
 
 def test_a_wrong_setting_is_named(shell: Shell) -> None:

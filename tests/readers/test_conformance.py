@@ -14,6 +14,8 @@ from tests.readers.generate_companion import make_companions
 from tests.readers.generate_czi import make_czi
 from tests.readers.generate_deltavision import make_deltavision
 from tests.readers.generate_dicom import make_dicom
+from tests.readers.generate_dm import make_dm
+from tests.readers.generate_eer import make_eer
 from tests.readers.generate_fov import make_fields
 from tests.readers.generate_imaris import make_imaris
 from tests.readers.generate_lif import make_lif
@@ -24,6 +26,8 @@ from tests.readers.generate_numbered import make_numbered
 from tests.readers.generate_oif import make_oif
 from tests.readers.generate_ome_zarr import make_ome_zarr
 from tests.readers.generate_picture import make_pictures
+from tests.readers.generate_series import make_series
+from tests.readers.generate_slide import make_slides
 from tests.readers.generate_tiff import make_tiff
 from tests.readers.generate_video import make_video
 
@@ -117,6 +121,35 @@ class TestNumbered(ReaderTests):
             reader = recognise(copy)
             assert reader is not None
             assert reader.name == "tiff"
+
+
+class TestDicomSeries(ReaderTests):
+    reader_name = "dicom"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_series(folder)
+
+
+class TestDicomSlide(ReaderTests):
+    reader_name = "dicom"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_slides(folder)
+
+
+class TestDm(ReaderTests):
+    reader_name = "dm"
+    magic_bytes = 64
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_dm(folder)
+
+
+class TestEer(ReaderTests):
+    reader_name = "eer"
+
+    def files(self, folder: Path) -> Mapping[Path, Sequence[Array]]:
+        return make_eer(folder)
 
 
 class TestImaris(ReaderTests):

@@ -1,13 +1,16 @@
+import random
 import struct
 from pathlib import Path
+from typing import Any
 
+import mrc
 import numpy as np
 import pytest
 
 from coverslip.errors import ReadError
 from coverslip.model import ImageMetadata, Region
 from coverslip.readers import open_image, recognise
-from tests.readers.generate_deltavision import content, write
+from tests.readers.generate_deltavision import content, make_deltavision, write
 
 PIXELS = np.random.default_rng(1).integers(0, 4000, (3, 2, 4, 8, 9)).astype("u2")
 
@@ -109,3 +112,44 @@ def test_the_real_file_is_as_its_own_header_says(samples: Path) -> None:
     assert np.array_equal(pixels.ravel(), np.frombuffer(raw, "<i2", offset=1024 + 5120))  # z fastest, then t
     assert meta.get_voxel_size_micrometers() == pytest.approx((0.10011, 0.10011, 0.5), rel=1e-4)
     assert meta.channels[0].exposure_time_s == pytest.approx(0.1)
+
+
+def test_regions_are_as_another_reader_sees_them(tmp_path: Path) -> None:
+    """Big-endian ones too; that reader knows no complex pixels, and of the order W, Z, T only the little-endian one."""
+    dice, compared = random.Random(3), 0
+    for path, (array,) in make_deltavision(tmp_path).items():
+        if path.name == "complex.dv":
+            continue
+        with mrc.DVFile(path) as theirs, open_image(path) as ours:
+            axes = list(theirs.sizes)
+            whole = theirs.asarray(squeeze=False).transpose(*(axes.index(axis) for axis in "TCZYX"))
+            assert ours.images[0].metadata.shape == whole.shape == array.shape
+            for _ in range(10):
+                spans = {}
+                for axis, length in zip("tczyx", whole.shape, strict=True):
+                    start = dice.randrange(length)
+                    spans[axis] = (start, dice.randint(start + 1, length))
+                box = Region(**spans)
+                assert np.array_equal(ours.images[0].read(0, box), whole[box.slices]), path
+                compared += 1
+    assert compared >= 50
+
+
+@pytest.mark.parametrize(("order", "shape"), [("tz", (3, 1, 4)), ("wz", (1, 2, 4)), ("zw", (1, 2, 4))])
+def test_files_of_another_writer(tmp_path: Path, order: str, shape: tuple[int, int, int]) -> None:
+    canonical = np.random.default_rng(6).integers(0, 4000, (*shape, 9, 11)).astype("u2")
+    stored = canonical[:, 0] if order == "tz" else canonical[0]
+    save: Any = mrc.imsave
+    path = tmp_path / "a.dv"
+    save(
+        path,
+        stored.swapaxes(0, 1) if order == "zw" else stored,
+        resolution=(0.1, 0.2, 0.3),
+        metadata={"wave0": 525},
+        zAxisOrder=order,
+    )
+    with open_image(path) as file:
+        assert np.array_equal(file.images[0].to_numpy(), canonical)
+        meta = file.images[0].metadata
+    assert meta.get_voxel_size_micrometers() == pytest.approx((0.1, 0.2, 0.3))
+    assert meta.channels[0].emission_wavelength_nm == 525

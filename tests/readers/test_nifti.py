@@ -1,6 +1,8 @@
 import gzip
+import itertools
 import struct
 from pathlib import Path
+from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
@@ -27,6 +29,50 @@ def test_agrees_with_nibabel(tmp_path: Path) -> None:
         else:
             theirs = theirs.reshape(*theirs.shape, *[1] * (5 - theirs.ndim))
         assert np.array_equal(np.moveaxis(theirs, (3, 4, 2, 1, 0), (0, 1, 2, 3, 4)), array), path
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("ending", ["nii", "nii.gz"])
+@pytest.mark.parametrize("second", [False, True])
+def test_every_type_order_and_dimension_as_nibabel_reads_it(
+    tmp_path: Path, *, second: bool, ending: str, order: Literal["<", ">"]
+) -> None:
+    kind: Any = nib.Nifti2Image if second else nib.Nifti1Image
+    dice = np.random.default_rng(1)
+    types = ("u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "c8", "c16")
+    shapes = ((7, 5), (7, 5, 4), (7, 5, 4, 3), (7, 5, 4, 3, 2), (7, 5, 4, 1, 3))
+    for number, (name, shape) in enumerate(itertools.product(types, shapes)):
+        image = kind(
+            dice.normal(60, 20, shape).astype(name),
+            np.eye(4),
+            header=kind.header_class(endianness=order),
+            dtype=np.dtype(name).newbyteorder(order),
+        )
+        if number % 2:  # an extension lies between header and pixels
+            image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"hello" * 100))
+        path = tmp_path / f"{number}.{ending}"
+        nib.save(image, path)
+        loaded: Any = nib.load(path)
+        theirs = np.asarray(loaded.dataobj)
+        with open_image(path) as file:
+            ours = file.images[0]
+            whole = theirs.reshape(theirs.shape + (1,) * (5 - theirs.ndim)).transpose(3, 4, 2, 1, 0)
+            assert ours.metadata.shape == whole.shape
+            assert ours.metadata.dtype == np.dtype(name).name
+            box = Region(**{axis: (length // 2, length) for axis, length in zip("tczyx", whole.shape, strict=True)})
+            assert np.array_equal(ours.read(0, box), whole[box.slices]), (name, shape)
+
+
+def test_scaled_integers_are_stored_values(tmp_path: Path) -> None:
+    kind: Any = nib.Nifti1Image
+    image = kind(np.random.default_rng(2).normal(0, 1, (6, 5, 4)), np.eye(4))
+    image.header.set_data_dtype("i2")
+    nib.save(image, tmp_path / "a.nii")
+    loaded: Any = nib.load(tmp_path / "a.nii")
+    with open_image(tmp_path / "a.nii") as file:
+        assert np.array_equal(file.images[0].to_numpy()[0, 0], loaded.dataobj.get_unscaled().transpose(2, 1, 0))
+        slope, intercept = loaded.dataobj.slope, loaded.dataobj.inter
+        assert f"real ones are {slope:g} x value + {intercept:g}" in (file.images[0].metadata.note or "")
 
 
 @pytest.mark.parametrize("second", [False, True])

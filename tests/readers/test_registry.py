@@ -42,6 +42,8 @@ ALL = [
     "czi",
     "deltavision",
     "dicom",
+    "dm",
+    "eer",
     "fov",
     "imaris",
     "lif",
@@ -338,7 +340,10 @@ def test_every_package_of_a_reader_can_be_installed_by_its_command(
         open_image(path)
     assert caught.value.package == "pydicom"
     assert [item.reader for item in formats() if not item.available] == ["dicom"]
-    assert [item.reader for item in formats() if item.experimental] == ["imaris"]
+    assert [item.reader for item in formats() if item.experimental] == ["eer", "imaris"]
+    missing = next(item for item in formats() if not item.available)
+    assert missing.reason == "the package 'pydicom' is not installed"
+    assert missing.install == install_command("pydicom")
 
 
 def test_a_package_that_lacks_another_one_is_named_too(tmp_path: Path) -> None:

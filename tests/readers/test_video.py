@@ -2,6 +2,7 @@ import hashlib
 import json
 import random
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -33,6 +34,76 @@ def test_what_the_container_says(tmp_path: Path) -> None:
     assert "gbrp" in (meta.note or "")
     gray = metadata(write(tmp_path / "b.avi", FRAMES[..., 0], "ffv1", "gray"))
     assert (gray.file_format, gray.samples, gray.source_axes, gray.note) == ("AVI", 1, "TYX", None)
+
+
+def encode(path: Path, codec: str, pixel_format: str, given: str, frames: Array, times: list[int]) -> Path:
+    """Write frames with times in milliseconds."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = pixel_format
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for pixels, time in zip(frames, times, strict=True):
+            frame = av.VideoFrame.from_ndarray(pixels, format=given)
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_variable_frame_rate(tmp_path: Path) -> None:
+    times = [0, 40, 80, 200, 240, 900, 940, 980, 1500, 1540, 1600, 1700, 2000]
+    for name, codec, given in (("a.mov", "png", "rgb24"), ("b.mp4", "libx264rgb", "rgb24")):
+        path = encode(tmp_path / name, codec, "rgb24", given, FRAMES, times)
+        wanted = decoded(path)
+        with open_image(path) as file:
+            image = file.images[0]
+            for place in (7, 2, 12, 0, 11, 5, 6, 1):
+                assert np.array_equal(image.plane(t=place), wanted[place])
+            meta = image.metadata
+        assert meta.size_t == 13
+        assert ("not evenly spaced" if "x264" in codec else "0.04 to 0.66 s apart") in (meta.note or "")
+        if codec == "png":
+            assert meta.time_increment_s == pytest.approx(2 / 12)
+            assert meta.vendor["frame_times_s"] == pytest.approx([time / 1000 for time in times])
+
+
+def test_what_is_left_out_is_noted(tmp_path: Path) -> None:
+    even = list(range(0, 13 * 40, 40))
+    alpha = np.dstack([FRAMES.reshape(-1, 48, 3), np.full((13 * 32, 48), 90, "u1")]).reshape(13, 32, 48, 4)
+    path = encode(tmp_path / "a.mov", "png", "rgba", "rgba", alpha, even)
+    assert np.array_equal(decoded(path)[3], FRAMES[3])
+    with open_image(path) as file:
+        assert np.array_equal(file.images[0].plane(t=3), FRAMES[3])
+        assert file.images[0].metadata.time_increment_s == 0.04
+        assert "transparency was left out" in (file.images[0].metadata.note or "")
+    deep = FRAMES[..., 0].astype("u2") * 257
+    path = encode(tmp_path / "b.mov", "png", "gray16be", "gray16le", deep, even)
+    with open_image(path) as file:
+        assert np.array_equal(file.images[0].to_numpy()[:, 0, 0], deep)
+        assert file.images[0].metadata.note is None
+    meta = metadata(encode(tmp_path / "c.mp4", "libx264", "yuv420p10le", "rgb24", FRAMES, even))
+    assert meta.note == "colours converted from yuv420p10le by the decoder; 10 bits were made 8"
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_rotation_is_noted_and_not_applied(tmp_path: Path, degrees: int) -> None:
+    path = write(tmp_path / "a.mp4", FRAMES, "libx264rgb", "rgb24")
+    straight = decoded(path)
+    assert metadata(path).vendor["rotation_degrees"] == 0
+    content = bytearray(path.read_bytes())
+    place = content.index(b"tkhd") + 4 + 40
+    turn = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
+    a, b, c, d = (number << 16 for number in turn)
+    content[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+    with av.open(str(path)) as container:  # FFmpeg counts the other way round
+        assert next(container.decode(video=0)).rotation % 360 == 360 - degrees
+    with open_image(path) as file:
+        assert np.array_equal(file.images[0].plane(t=4), straight[4])
+        assert f"should be turned by {degrees} degrees clockwise" in (file.images[0].metadata.note or "")
+        assert file.images[0].metadata.vendor["rotation_degrees"] == degrees
 
 
 @pytest.mark.parametrize("name", ["reordered.mp4", "reordered.avi", "png.mov"])

@@ -126,6 +126,8 @@ class FormatSupport(BaseModel):
     name: str
     available: bool
     required_package: str
+    reason: str | None = None
+    """Why not; nothing when they can be."""
     install: str | None = None
     """The command that makes it readable; nothing when it is already."""
     experimental: bool = False

@@ -55,7 +55,8 @@ def supported_formats() -> Formats:
                     name=one.title,
                     available=one.available,
                     required_package=one.package,
-                    install=None if one.available else readers.install_command(one.package),
+                    reason=one.reason,
+                    install=one.install,
                     experimental=one.experimental,
                 )
     missing = sorted({one.package for one in known if not one.available})

@@ -12,7 +12,7 @@ from rich.console import Console
 from coverslip.cli.output import console
 from coverslip.derive import open_catalog
 from coverslip.errors import CoverslipError
-from coverslip.readers import formats, install_command
+from coverslip.readers import formats
 from coverslip.settings import Settings
 from coverslip.storage import open_storage
 
@@ -39,7 +39,7 @@ def run() -> None:
 def _readers(out: Console) -> None:
     for entry in formats():
         endings = " ".join(entry.extensions)
-        state = f"{entry.package} {version(entry.package)}" if entry.available else install_command(entry.package)
+        state = f"{entry.reason}: {entry.install}" if entry.reason else f"{entry.package} {version(entry.package)}"
         note = " (experimental)" if entry.experimental else ""
         out.print(f"{'ok ' if entry.available else 'no '} reader {entry.reader:<11} {state:<22} {endings}{note}")
 

@@ -49,6 +49,16 @@ class Format:
     experimental: bool = False
     """Read as its maker describes it, but not yet compared with files of other writers."""
 
+    @property
+    def reason(self) -> str | None:
+        """Why files of it cannot be read here; ``None`` where they can."""
+        return None if self.available else f"the package {self.package!r} is not installed"
+
+    @property
+    def install(self) -> str | None:
+        """The command that makes it readable; ``None`` where it is already."""
+        return None if self.available else install_command(self.package)
+
 
 @cache
 def readers() -> Mapping[str, Reader]:

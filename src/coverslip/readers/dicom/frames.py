@@ -4,6 +4,7 @@ Format: DICOM PS3.5, sections 7.1 (data elements), 8 and annex A.4 (encapsulated
 """
 
 import struct
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
@@ -28,6 +29,8 @@ class PixelData:
     start: int
     """Where the bytes begin; for encapsulated pixels, the first item."""
     length: int
+    floating: bool = False
+    """Whether the element is that of floats, or of doubles."""
 
 
 def find_pixels(stream: IO[bytes], *, implicit: bool, order: str) -> PixelData:
@@ -42,8 +45,10 @@ def find_pixels(stream: IO[bytes], *, implicit: bool, order: str) -> PixelData:
     size = stream.seek(0, 2)
     stream.seek(place)
     raw = stream.read(12)
-    if len(raw) < 8 or struct.unpack_from(f"{order}HH", raw) not in PIXEL_TAGS:
+    tag = struct.unpack_from(f"{order}HH", raw) if len(raw) >= 8 else None
+    if tag not in PIXEL_TAGS:
         raise ReadError("the DICOM file holds no pixels")
+    floating = tag != (0x7FE0, 0x0010)
     if implicit:
         (length,), start = struct.unpack_from(f"{order}I", raw, 4), place + 8
     elif raw[4:6] in {b"OB", b"OW", b"OF", b"OD", b"UN"} and len(raw) == 12:
@@ -51,17 +56,28 @@ def find_pixels(stream: IO[bytes], *, implicit: bool, order: str) -> PixelData:
     else:
         raise ReadError(f"the pixels have the value representation {raw[4:6]!r}, which pixels never have")
     if length == UNDEFINED:
-        return PixelData(encapsulated=True, start=start, length=size - start)
+        return PixelData(encapsulated=True, start=start, length=size - start, floating=floating)
     if start + length > size:
         raise ReadError(
             f"the pixels are said to take {length} bytes, {size - start} are there: the file is truncated. "
             "Copy it again from its source"
         )
-    return PixelData(encapsulated=False, start=start, length=length)
+    return PixelData(encapsulated=False, start=start, length=length, floating=floating)
 
 
-def find_frames(stream: IO[bytes], pixels: PixelData, count: int) -> list[list[Span]]:
+def find_frames(stream: IO[bytes], pixels: PixelData, count: int, extended: bytes = b"") -> list[list[Span]]:
     """Return the fragments of each frame of encapsulated pixels.
+
+    Parameters
+    ----------
+    stream
+        The file.
+    pixels
+        Encapsulated.
+    count
+        Frames.
+    extended
+        The extended offset table: 64-bit offsets, for pixels of more than 4 GiB.
 
     Raises
     ------
@@ -78,13 +94,16 @@ def find_frames(stream: IO[bytes], pixels: PixelData, count: int) -> list[list[S
         return [[fragment] for fragment in fragments]
     stream.seek(table[0])
     offsets = [offset for (offset,) in struct.iter_unpack("<I", stream.read(table[1] // 4 * 4))]
+    offsets = offsets or [offset for (offset,) in struct.iter_unpack("<Q", extended[: len(extended) // 8 * 8])]
     if len(offsets) != count:
         raise ReadError(f"{len(fragments)} compressed pieces for {count} frames, and no table that says which is whose")
     first = fragments[0][0] - 8 if fragments else 0
     starts = [first + offset for offset in offsets]
+    places = [start - 8 for start, _ in fragments]
+    stops = [*starts[1:], pixels.start + pixels.length]
     frames = [
-        [span for span in fragments if start <= span[0] - 8 < stop]
-        for start, stop in zip(starts, [*starts[1:], pixels.start + pixels.length], strict=True)
+        fragments[bisect_left(places, start) : bisect_left(places, stop)]
+        for start, stop in zip(starts, stops, strict=True)
     ]
     if not all(frames):
         raise ReadError("the table of frames leads to places without pixels")

@@ -50,6 +50,7 @@ BY_FLAG: Mapping[str, Callable[[Mapping[str, Any]], Facts]] = {
     "sem": electron.sem,
     "tvips": electron.tvips,
     "sis": electron.sis,
+    "eer": electron.eer,
 }
 OWN_CALIBRATION = ("ome", "imagej", "lsm", "stk")
 """Flags of dialects that state pixel sizes themselves; their resolution tags are copies or leftovers."""

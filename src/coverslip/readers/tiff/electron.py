@@ -5,7 +5,7 @@ from typing import Any
 
 from coverslip.model import MicroscopeInfo, ObjectiveInfo
 from coverslip.readers.tiff.facts import Facts, metres
-from coverslip.readers.units import length
+from coverslip.readers.units import length, seconds
 from coverslip.readers.vendor_metadata import moment, positive, vendor_document, words
 
 RawDict = Mapping[str, Any]
@@ -71,3 +71,34 @@ def gatan(tags: Mapping[int, Any]) -> Facts | None:
     """Return the facts in the private tags of Gatan DigitalMicrograph, 65003 ...: units, then sizes. None if none."""
     x, y = length(tags.get(65009), tags.get(65003)), length(tags.get(65010), tags.get(65004))
     return Facts(pixel_size_x=x, pixel_size_y=y) if x or y else None
+
+
+def eer(raw: RawDict) -> Facts:
+    """Return the facts of a Thermo Fisher camera's electron events; pixel sizes are in metres, doses per pixel."""
+    frames, exposure = positive(raw.get("numberOfFrames")), seconds(raw.get("exposureTime"))
+    dose = positive(raw.get("totalDose"))
+    notes = ["each frame counts electrons, without gain correction and without the place inside the pixel"]
+    if dose:
+        notes.append(f"{dose:g} {raw.get('totalDose.unit') or 'electrons per pixel'} in all frames")
+    return Facts(
+        pixel_size_x=length(*_camera_pixel(raw, "width")),
+        pixel_size_y=length(*_camera_pixel(raw, "height")),
+        time_increment_s=exposure / frames if exposure and frames else None,
+        channels=({"exposure_time_s": exposure},) if exposure else (),
+        microscope=MicroscopeInfo(
+            manufacturer="Thermo Fisher Scientific",
+            model=words(raw.get("commercialName")),
+            serial_number=words(str(raw.get("serialNumber") or "")),
+            type="electron camera",
+        ),
+        acquired_at=moment(raw.get("timestamp")),
+        note="; ".join(notes),
+        sequence="T",
+        vendor=vendor_document({"EER": raw}),
+    )
+
+
+def _camera_pixel(raw: RawDict, side: str) -> tuple[object, object]:
+    """Return a pixel size and its unit; metres in angstroms, as people count them."""
+    size, unit = positive(raw.get(f"sensorPixelSize.{side}")), raw.get(f"sensorPixelSize.{side}.unit") or "m"
+    return (size * 1e10, "angstrom") if size is not None and unit == "m" else (size, unit)

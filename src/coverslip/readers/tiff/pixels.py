@@ -35,6 +35,9 @@ PACKING |= dict.fromkeys((8, 32946, 50013), 1100) | dict.fromkeys((6, 7, 34892, 
 Zstandard; Deflate and JPEG. Measured with zeros; the others have no bound."""
 NARROW = 8
 """A window narrower than this part of a row is read row by row."""
+EER = (65000, 65001, 65002)
+LARGEST_EER = 1 << 27
+"""Pixels of a frame of electron events; cameras have 2^24. Empty pixels cost nothing there, so no ratio tells."""
 JPEG = (6, 7, 34892, 33007)
 SPARSE_KINDS = ("philips", "bif", "scn", "ndpi", "geotiff")
 """Dialects in which a tile of zero bytes is a statement: nothing was scanned here."""
@@ -191,6 +194,8 @@ def check(series: "TiffPageSeries") -> None:
     if 0 in key.shaped or 0 in series.shape:
         raise ReadError("the file declares an image without pixels")
     check_pages(len(series), "planes")
+    if key.compression in EER and math.prod(key.shaped) > LARGEST_EER:
+        raise ReadError(f"frames of {math.prod(key.shaped)} pixels are not those of an electron camera; it is damaged")
     if series.nbytes > 1 << 40 and series.nbytes > size * 10_000:
         raise ReadError(f"the file of {size} bytes declares {series.nbytes} bytes of pixels; it is damaged")
     if key.compression == 1:

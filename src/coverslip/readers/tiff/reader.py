@@ -135,7 +135,7 @@ class OpenTiff:
         self._tif.close()
 
 
-class _Tiff:
+class Tiff:
     """Reader of the TIFF family."""
 
     name = "tiff"
@@ -246,4 +246,4 @@ def _metadata(
         return ImageMetadata(**{**array, "note": "; ".join(filter(None, (array["note"], note)))})
 
 
-reader = _Tiff()
+reader = Tiff()

@@ -34,7 +34,7 @@ XML_TAGS = (700, 34683, 51023, 65000)
 """Tags besides the description whose XML tifffile parses by itself: XMP, FEI, Fibics, Argos."""
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """TIFF data type -> bytes of one value."""
-COUNTED_KINDS = ("uniform", "generic")
+COUNTED_KINDS = ("uniform", "generic", "eer")
 """Dialects in which the chain of pages is all that says how many planes there are."""
 
 
