@@ -9,6 +9,7 @@
     │   ├── MissingDependencyError    a reader knows it, but its package is not installed
     │   └── ReadError (OSError)       the file is damaged, incomplete or unreadable
     │       └── UnreadableFileError   it could not be looked at (now): says *unknown*, never *damaged*
+    │           └── RefusedAddressError   its address is not one that may be opened here; nothing was asked of it
     ├── RegionError (ValueError)      a request lies outside the image
     ├── NotFoundError (LookupError)   no such image, artifact or record: a complete answer, not a guess
     ├── ConflictError                 the request contradicts what is there now
@@ -66,6 +67,10 @@ class ReadError(ImageLoadError, OSError):
 
 class UnreadableFileError(ReadError):
     """The file could not be looked at: permission, an I/O error, it vanished. Says nothing about its content."""
+
+
+class RefusedAddressError(UnreadableFileError):
+    """A remote address that may not be opened: not on the list, private, or a kind nobody reads. Nothing was sent."""
 
 
 class RegionError(CoverslipError, ValueError):

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from coverslip.catalog import Catalog
 from coverslip.cleanup import sweep_uploads
 from coverslip.derive import Builder, open_catalog
 from coverslip.settings import Settings
+from coverslip.sources import RemoteRules, locate
 from coverslip.storage import open_storage
 
 IDLE_SECONDS = 60.0
@@ -75,8 +77,9 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     stack.push_async_callback(run_in_threadpool, catalog.close)
     storage = await run_in_threadpool(open_storage, settings.artifacts_url)
     await run_in_threadpool(sweep_uploads, catalog, settings.uploads_folder)
-    builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds)
-    files = OpenFiles()
+    find = partial(locate, rules=RemoteRules.of(settings))
+    builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds, locate=find)
+    files = OpenFiles(locate=find)
     stack.push_async_callback(run_in_threadpool, files.close)
     pictures = Pictures(catalog, builder, files, build_seconds=settings.build_seconds)
     feed = EventFeed(catalog)

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 from anyio.to_thread import run_sync
 
-from coverslip.api.open_files import Identity, OpenFiles
+from coverslip.api.open_files import OpenFiles
 from coverslip.api.pictures import WHEN_CHANGED, ByteCache, is_known
 from coverslip.catalog import Catalog
 from coverslip.errors import NotFoundError, ReadError
@@ -78,7 +78,7 @@ class Stores:
 
     def _get(self, image_id: str, version: Version, key: str, known: str | None, size_only: bool) -> Stored:
         place = self._catalog.place_of(image_id)
-        identity = Identity.of(place.path, place.revision)
+        identity = self._files.identity(place.path, place.revision)
         etag = f'"{identity.tag}-{place.index}-{SERVED_VERSION}-{version}-{key}"'
         with self._files.borrow(identity) as file:
             if place.index >= len(file.images):

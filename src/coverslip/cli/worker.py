@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from coverslip.cli.output import amount, console
 from coverslip.derive import Builder, open_catalog
 from coverslip.settings import Settings
+from coverslip.sources import RemoteRules, locate
 from coverslip.storage import open_storage
 
 
@@ -19,7 +21,12 @@ def run(
     """Build artifacts that are out of date, until Ctrl-C. Any number of workers may run."""
     settings = Settings.load()
     with open_catalog(settings.catalog_url) as catalog:
-        builder = Builder(catalog, open_storage(settings.artifacts_url), lease_seconds=settings.lease_seconds)
+        builder = Builder(
+            catalog,
+            open_storage(settings.artifacts_url),
+            lease_seconds=settings.lease_seconds,
+            locate=partial(locate, rules=RemoteRules.of(settings)),
+        )
         if until_done:
             count = _drain(builder)
             console().print(f"{amount(count, 'artifact')} built or tried; nothing is left that can be tried now.")

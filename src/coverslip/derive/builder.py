@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from coverslip.catalog import Catalog
@@ -16,6 +17,7 @@ from coverslip.derive.sources import GivenUp, open_source
 from coverslip.errors import BuildError, CatalogError, CoverslipError, ImageLoadError, NotFoundError, StorageError
 from coverslip.jobs import Heartbeat, KeyedLocks, run_workers
 from coverslip.model.records import ArtifactRecord, Built, Claim
+from coverslip.sources import locate
 from coverslip.storage import Storage, put_content
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,8 @@ class Builder:
         How long a claim outlives its builder.
     kinds
         The recipes.
+    locate
+        Turns the path or address of an image into a path that can be opened.
     """
 
     def __init__(
@@ -81,11 +85,13 @@ class Builder:
         *,
         lease_seconds: float,
         kinds: Mapping[str, Kind] = KINDS,
+        locate: Callable[[str], Path] = locate,
     ) -> None:
         self._catalog = catalog
         self._storage = storage
         self._lease = lease_seconds
         self._kinds = kinds
+        self._locate = locate
         self._versions = {name: kind.version for name, kind in kinds.items()}
         self._asked = KeyedLocks()
 
@@ -237,7 +243,7 @@ class Builder:
             record = self._catalog.get_image(claim.image_id)
         except NotFoundError as error:
             raise GivenUp from error
-        data = kind.build(record, lambda: open_source(record, must_stop))
+        data = kind.build(record, lambda: open_source(record, must_stop, self._locate))
         if must_stop():
             raise GivenUp
         key, etag = put_content(self._storage, kind.name, data, kind.suffix)

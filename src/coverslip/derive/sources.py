@@ -9,6 +9,7 @@ from coverslip.errors import ReadError
 from coverslip.model import CanRead, ImageMetadata, Region
 from coverslip.model.records import ImageRecord
 from coverslip.readers import open_image
+from coverslip.sources import locate
 
 if TYPE_CHECKING:
     from coverslip.model.protocols import Array
@@ -38,8 +39,12 @@ class InterruptibleImage:
 
 
 @contextmanager
-def open_source(record: ImageRecord, must_stop: Callable[[], bool]) -> Iterator[CanRead]:
+def open_source(
+    record: ImageRecord, must_stop: Callable[[], bool], locate: Callable[[str], Path] = locate
+) -> Iterator[CanRead]:
     """Open the image of a record for the length of a ``with`` block.
+
+    ``locate`` turns its path or address into a path that can be opened.
 
     Raises
     ------
@@ -48,7 +53,7 @@ def open_source(record: ImageRecord, must_stop: Callable[[], bool]) -> Iterator[
     MissingDependencyError, UnsupportedFormatError
         The file cannot be opened here, or is something else by now.
     """
-    path = Path(record.path)
+    path = locate(record.path)
     _must_be_there(path)
     with open_image(path) as file:
         if record.index >= len(file.images):

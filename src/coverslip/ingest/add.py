@@ -11,12 +11,14 @@ from pathlib import Path
 from coverslip.catalog import Catalog
 from coverslip.errors import ImageLoadError, NotFoundError, ReadError, UnreadableFileError
 from coverslip.ingest.decide import decide
-from coverslip.ingest.examine import Examined, checksum, examine
+from coverslip.ingest.examine import Examined, Locate, checksum, examine
+from coverslip.ingest.remote_walk import RemoteWalk
 from coverslip.ingest.report import AddItem, AddReport
 from coverslip.ingest.walk import Walk, see_file
 from coverslip.ingest.writing import Batch
 from coverslip.model.records import AssetRecord, ImageRecord, SeenFile
 from coverslip.readers import signature
+from coverslip.sources import RemotePath, locate
 
 
 def add(
@@ -26,6 +28,7 @@ def add(
     workers: int = 4,
     refresh: bool = False,
     skip: Sequence[Path] = (),
+    locate: Locate = locate,
     on_item: Callable[[AddItem], None] = lambda _item: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> AddReport:
@@ -34,7 +37,7 @@ def add(
     Parameters
     ----------
     paths
-        Files and folders.
+        Files and folders; remote ones as ``sources.locate`` makes them.
     catalog
         Where to write.
     workers
@@ -43,6 +46,8 @@ def add(
         Open every file again, changed or not.
     skip
         Folders never entered, as absolute paths.
+    locate
+        Turns what the catalog holds into a path that can be opened.
     on_item
         Called in this thread for every file with what happened to it.
     should_stop
@@ -59,9 +64,9 @@ def add(
     known: dict[str, AssetRecord] = {}
     for root in roots:
         known |= catalog.assets_under(str(root))
-    _check_roots(roots, known)
+    _check_roots(roots, known, locate)
     report = AddReport()
-    run = _Run(known, refresh, tuple(skip), should_stop, report, Batch(catalog, signature(), report, on_item))
+    run = _Run(known, refresh, tuple(skip), should_stop, report, locate, Batch(catalog, signature(), report, on_item))
     with ThreadPoolExecutor(workers, thread_name_prefix="add") as pool:
         run.open_all(pool, run.candidates(roots), 4 * workers)
         if not report.stopped:
@@ -101,6 +106,7 @@ class _Run:
     skip: tuple[Path, ...]
     should_stop: Callable[[], bool]
     report: AddReport
+    locate: Locate
     batch: Batch
     met: set[str] = field(default_factory=set)
     """Paths the listing has shown."""
@@ -112,18 +118,19 @@ class _Run:
     def candidates(self, roots: Iterable[Path]) -> Iterator[Callable[[], Examined | SeenFile]]:
         """Yield what must be looked into; settle the rest on the way."""
         for root in roots:
-            walk = Walk(root, self.skip)
+            walk = RemoteWalk(root) if isinstance(root, RemotePath) else Walk(root, self.skip)
             for seen in walk:
                 if seen.path not in self.met:
                     self.met.add(seen.path)
                     self.report.files_seen += 1
                     if seen.path not in self.judged and self._must_look(seen):
-                        yield partial(_look, seen, None if self.refresh else self.known.get(seen.path))
+                        yield partial(_look, seen, None if self.refresh else self.known.get(seen.path), self.locate)
             self.unlisted += walk.unreadable
             for path in walk.unreadable:
-                self.batch.tell(
-                    AddItem(path, "unreadable", reason=f"{path}: neither a file nor a folder that can be listed")
-                )
+                reason = f"{path}: neither a file nor a folder that can be listed"
+                if isinstance(walk, RemoteWalk):
+                    reason = walk.unreadable[path]
+                self.batch.tell(AddItem(path, "unreadable", reason=reason))
 
     def open_all(
         self, pool: ThreadPoolExecutor, looks: Iterable[Callable[[], Examined | SeenFile]], ahead: int
@@ -149,7 +156,7 @@ class _Run:
             if path not in self.met
             and asset.origin == "added"
             and not any(path == folder or path.startswith(folder + os.sep) for folder in self.unlisted)
-            and _is_gone(path)
+            and _is_gone(path, self.locate)
         )
 
     def sets_without(self, gone: Iterable[str]) -> Iterator[Callable[[], Examined]]:
@@ -159,7 +166,7 @@ class _Run:
         heirs = {asset.part_of: path for path, asset in sorted(self.known.items(), reverse=True) if path not in newly}
         left = {heirs.get(whole) if whole in newly else whole for whole in wholes | newly}
         for path in sorted(path for path in left if path is not None and path not in self.judged):
-            yield partial(_look_again, path)
+            yield partial(_look_again, path, self.locate)
 
     def _must_look(self, seen: SeenFile) -> bool:
         asset = self.known.get(seen.path)
@@ -185,10 +192,10 @@ class _Run:
             self.batch.add(result)
 
 
-def _look(seen: SeenFile, known: AssetRecord | None) -> Examined | SeenFile:
+def _look(seen: SeenFile, known: AssetRecord | None, locate: Locate) -> Examined | SeenFile:
     """Return what opening showed, or the file itself when only its times have changed."""
     if known is None:
-        return examine(seen)
+        return examine(seen, locate)
     if decide(seen, known, known.read_by, refresh=False) == "hash":
         try:
             seen = replace(seen, checksum=checksum(Path(seen.path)))
@@ -197,36 +204,42 @@ def _look(seen: SeenFile, known: AssetRecord | None) -> Examined | SeenFile:
         if seen.checksum == known.checksum:
             return seen
     if known.part_of is not None:
-        whole = _look_again(known.part_of)
+        whole = _look_again(known.part_of, locate)
         if seen.path in (item.seen.path for item in whole.items):
             return whole
-    return examine(seen)
+    return examine(seen, locate)
 
 
-def _look_again(path: str) -> Examined:
+def _look_again(path: str, locate: Locate) -> Examined:
     try:
-        return examine(see_file(Path(path)))
+        return examine(see_file(locate(path)), locate)
     except OSError as error:
         return Examined(path, error=UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}"))
 
 
 def _roots(paths: Sequence[Path]) -> list[Path]:
     """Return the paths as absolute ones, none below another."""
-    absolute = sorted({Path(os.path.abspath(path)) for path in paths})  # noqa: PTH100  # resolve() would follow links
+    absolute = sorted({_absolute(path) for path in paths}, key=str)
     return [path for path in absolute if not any(other in path.parents for other in absolute)]
 
 
-def _check_roots(roots: Sequence[Path], known: dict[str, AssetRecord]) -> None:
+def _absolute(path: Path) -> Path:
+    if isinstance(path, RemotePath):
+        return path
+    return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
+
+
+def _check_roots(roots: Sequence[Path], known: dict[str, AssetRecord], locate: Locate) -> None:
     for root in roots:
         below = (path == str(root) or path.startswith(str(root) + os.sep) for path in known)
-        if _is_gone(str(root)) and not any(below):
+        if _is_gone(str(root), locate) and not any(below):
             raise NotFoundError(f"{root}: there is no such file or folder")
 
 
-def _is_gone(path: str) -> bool:
-    """Return True only when the file system says, without error, that nothing is there (or a link to nothing)."""
+def _is_gone(path: str, locate: Locate) -> bool:
+    """Return True only when the file system or the place far away says, without error, that nothing is there."""
     try:
-        os.stat(path)  # noqa: PTH116  # undecodable names are text here
+        locate(path).stat()
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:

@@ -1,7 +1,7 @@
 """One file -> what the catalog should know of it. Opens the file, reads metadata, never pixels."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,10 @@ from coverslip.ingest.walk import see_file
 from coverslip.model import ImageMetadata
 from coverslip.model.records import AssetState, SeenFile, SyncItem
 from coverslip.readers import open_image
+from coverslip.sources import locate
+
+Locate = Callable[[str], Path]
+"""Turns what the catalog holds into a path that can be opened."""
 
 HASH_UP_TO = 8 << 20
 """Files up to this many bytes (8 MiB) are hashed when first seen; larger ones only once they have changed."""
@@ -31,13 +35,13 @@ class Examined:
     """Why there is no image. Without ``items`` nothing is known: the file could not be looked at."""
 
 
-def examine(seen: SeenFile) -> Examined:
+def examine(seen: SeenFile, locate: Locate = locate) -> Examined:
     """Return what the catalog should know of one file. Never raises for a bad file: that is a result too.
 
     A file of a multi-file set stands for its whole set, which is cataloged under its first file.
     """
-    path = Path(seen.path)
     try:
+        path = locate(seen.path)
         seen = hashed(seen)
         files, images = _open(path)
         first = min(files, default=path)

@@ -8,11 +8,12 @@ from coverslip.model.metadata import (
     ObjectiveInfo,
     PhysicalSize,
 )
-from coverslip.model.protocols import CanRead, OpenedFile, Probe, Reader
+from coverslip.model.protocols import ByteSource, CanRead, OpenedFile, Probe, Reader
 from coverslip.model.regions import Region
 from coverslip.model.render import RenderSpec
 
 __all__ = [
+    "ByteSource",
     "CanRead",
     "ChannelInfo",
     "ImageMetadata",

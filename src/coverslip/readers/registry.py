@@ -17,8 +17,10 @@ from coverslip.errors import (
     UnreadableFileError,
     UnsupportedFormatError,
 )
-from coverslip.model import Probe, Reader
+from coverslip.model import OpenedFile, Probe, Reader
+from coverslip.readers.copied import open_copy
 from coverslip.readers.image import ImageFile, foreign
+from coverslip.sources import RemotePath, locate
 
 GROUP = "coverslip.readers"
 HEAD_BYTES = 4096
@@ -87,7 +89,7 @@ def recognise(path: str | os.PathLike[str]) -> Reader | None:
     UnsupportedFormatError
         The file is empty, and its ending promises no image.
     """
-    return _recognise(_probe(Path(path)))
+    return _recognise(_probe(locate(path)))
 
 
 def open_image(path: str | os.PathLike[str]) -> ImageFile:
@@ -96,7 +98,7 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
     Parameters
     ----------
     path
-        A local file or folder.
+        A local file or folder, or an address: ``s3://``, ``gs://``, ``az://`` or ``https://``.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
     UnreadableFileError
         The file is not there, or may not or cannot be read: nothing is known about its content.
     """
-    probe = _probe(Path(path))
+    probe = _probe(locate(path))
     reader = _recognise(probe)
     if reader is None:
         kind = MislabelledFileError if _promised(probe) else UnsupportedFormatError
@@ -128,7 +130,7 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
             f"Install it: {install_command(reader.package)}",
             reader.package,
         )
-    opened = foreign(f"opening as {reader.title}", probe.path, lambda: reader.open(probe.path))
+    opened = foreign(f"opening as {reader.title}", probe.path, lambda: _open(reader, probe))
     return ImageFile(opened, probe.path, reader.name, open_image)
 
 
@@ -149,6 +151,16 @@ def install_command(package: str) -> str:
     return f"pip install {package}"
 
 
+def _open(reader: Reader, probe: Probe) -> OpenedFile:
+    """Open the file itself, or a local copy of a remote one whose format cannot be read by ranges."""
+    if not isinstance(probe.path, RemotePath):
+        return reader.open(probe.path)
+    reads_ranges = getattr(reader, "reads_ranges", None)
+    if reads_ranges is not None and reads_ranges(probe):
+        return reader.open(probe.path)
+    return open_copy(reader, probe.path)
+
+
 def _recognise(probe: Probe) -> Reader | None:
     """Ask the readers whose ending fits first, then all others."""
     name = probe.path.name.lower()
@@ -163,14 +175,7 @@ def _recognise(probe: Probe) -> Reader | None:
 def _probe(path: Path) -> Probe:
     """Return what is seen of the file, or say clearly why nothing can be seen."""
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            return Probe(path=path, size=0, head=b"", is_folder=True)
-        if not stat.S_ISREG(mode):
-            raise UnsupportedFormatError(f"{path}: this is a pipe, socket or device, not a file")
-        with path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            probe = Probe(path=path, size=size, head=stream.read(HEAD_BYTES), is_folder=False)
+        probe = _look(path)
     except FileNotFoundError as error:
         if path.suffix and not path.name.lower().endswith(extensions()):
             raise UnsupportedFormatError(
@@ -180,14 +185,29 @@ def _probe(path: Path) -> Probe:
     except PermissionError as error:
         raise UnreadableFileError(f"{path}: permission denied. Ask its owner for read access") from error
     except OSError as error:
+        if isinstance(error, UnreadableFileError):
+            raise
         raise UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a NUL byte in the path
         raise UnreadableFileError(f"{str(path)!r}: this cannot be the name of a file") from error
-    if probe.size == 0:
+    if probe.size == 0 and not probe.is_folder:
         if _promised(probe):
             raise ReadError(f"{path}: the file is empty (0 bytes). Copy it again from its source")
         raise UnsupportedFormatError(f"{path}: the file is empty (0 bytes)")
     return probe
+
+
+def _look(path: Path) -> Probe:
+    if isinstance(path, RemotePath):
+        path = path.anew()  # whatever is read through it from now on is of one version
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        return Probe(path=path, size=0, head=b"", is_folder=True)
+    if not stat.S_ISREG(status.st_mode):
+        raise UnsupportedFormatError(f"{path}: this is a pipe, socket or device, not a file")
+    with path.open("rb") as stream:
+        size = status.st_size if isinstance(path, RemotePath) else os.fstat(stream.fileno()).st_size
+        return Probe(path=path, size=size, head=stream.read(HEAD_BYTES), is_folder=False)
 
 
 def _promised(probe: Probe) -> list[str]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from coverslip.errors import ReadError
+from coverslip.readers.ome_zarr.remote import remote_store
+from coverslip.sources import RemotePath
 
 BLOSC = ("blosc", "numcodecs.blosc")
 SHARDS = "sharding_indexed"
@@ -22,7 +24,8 @@ def open_array(folder: Path, document: dict[str, Any]) -> Any:
     import zarr  # noqa: PLC0415  # 0.4 s that listing a library must not cost
     from zarr.storage import LocalStore, StorePath  # noqa: PLC0415
 
-    place = StorePath(LocalStore(folder, read_only=True))
+    store = remote_store(folder) if isinstance(folder, RemotePath) else LocalStore(folder, read_only=True)
+    place = StorePath(store)
     return zarr.Array.from_dict(place, _guarded_v2(document) if document["zarr_format"] == 2 else _guarded_v3(document))
 
 

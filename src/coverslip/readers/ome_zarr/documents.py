@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from coverslip.errors import ReadError
+from coverslip.sources import RemotePath
 
 V3_DOCUMENT = "zarr.json"
 V2_DOCUMENTS = (".zgroup", ".zattrs", ".zarray")
@@ -101,7 +102,9 @@ class Node:
         return document
 
     def holds_chunks(self) -> bool:
-        """Return whether anything but documents is stored for an array."""
+        """Return whether anything but documents is stored for an array; where nothing is listed, it is believed."""
+        if isinstance(self.folder, RemotePath) and self.folder.address.is_web:
+            return True
         return any(item.name not in (V3_DOCUMENT, *V2_DOCUMENTS) for item in self.folder.iterdir())
 
 

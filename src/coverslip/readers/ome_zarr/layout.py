@@ -6,6 +6,7 @@ from pathlib import Path
 
 from coverslip.errors import ReadError, UnsupportedFormatError
 from coverslip.readers.ome_zarr.documents import Node, read_node
+from coverslip.sources import RemotePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,15 @@ def _series(root: Node) -> list[str]:
     listed = listing.ome.get("series") if listing is not None else None
     if isinstance(listed, list) and listed:
         return [str(path) for path in listed]
-    numbered = (item.name for item in root.folder.iterdir() if item.name.isascii() and item.name.isdecimal())
-    groups = ((name, read_node(root.folder / name)) for name in sorted(numbered, key=int))
+    groups = ((name, read_node(root.folder / name)) for name in _numbered(root.folder))
     return [name for name, group in groups if group is not None and "multiscales" in group.ome]
+
+
+def _numbered(folder: Path) -> list[str]:
+    """Return the names in a folder that are numbers, in their order; of a web server, which lists nothing, none."""
+    if isinstance(folder, RemotePath) and folder.address.is_web:
+        return []
+    return sorted((item.name for item in folder.iterdir() if item.name.isascii() and item.name.isdecimal()), key=int)
 
 
 def _no_image(root: Node) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coverslip.errors import ReadError
+from coverslip.errors import ReadError, UnreadableFileError
 from coverslip.model import ImageMetadata, Level, Probe, Region
 from coverslip.readers.ome_zarr.chunks import open_array
 from coverslip.readers.ome_zarr.documents import Node, is_zarr, read_node
@@ -75,6 +75,8 @@ class _ZarrImage:
         box = tuple(slice(*spans[role]) if role != "+" else slice(at := next(places), at + 1) for role in roles)
         try:
             stored = np.asarray(self._array(level)[box])
+        except UnreadableFileError:
+            raise
         except ReadError as error:
             raise ReadError(f"{self._levels[level].folder}: {error}. Copy it again from its source") from error
         order = (*self._axes.folded, *(roles.index(role) for role in CANONICAL if role in roles))
@@ -100,6 +102,10 @@ class _ZarrReader:
     def recognises(self, probe: Probe) -> bool:
         """Return whether the folder is a Zarr group or array."""
         return probe.is_folder and is_zarr(probe.path)
+
+    def reads_ranges(self, probe: Probe) -> bool:
+        """Return true: documents and chunks are files of their own."""
+        return probe.is_folder
 
     def open(self, path: Path) -> _ZarrFile:
         """Open the folder and read its JSON documents.

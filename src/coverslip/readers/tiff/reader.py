@@ -19,7 +19,8 @@ from coverslip.readers.tiff.describe import describe_all, variant
 from coverslip.readers.tiff.facts import Facts
 from coverslip.readers.tiff.layout import Layout, assign
 from coverslip.readers.tiff.pixels import Handles, Planes, check
-from coverslip.readers.tiff.series import absent_note, all_series, members, prepare
+from coverslip.readers.tiff.series import absent_note, all_series, members, prepare, refuse_sets
+from coverslip.sources import RemotePath
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -94,7 +95,10 @@ class _File:
         self._handles = Handles(tif.filehandle)
         ome, refused = prepare(tif)
         series, note = all_series(tif, path)
-        self.files = (path, *(member for member in members(tif, series) if not member.samefile(path)))
+        if isinstance(path, RemotePath):
+            refuse_sets(tif, series)
+        others = () if isinstance(path, RemotePath) else members(tif, series)
+        self.files = (path, *(member for member in others if not member.samefile(path)))
         facts = describe_all(tif, series, ome)
         self.images: list[_Image] = []
         for index, one in enumerate(series):
@@ -131,6 +135,10 @@ class _Tiff:
         """
         return probe.head.startswith(MAGIC) and probe.head[128:132] != b"DICM"
 
+    def reads_ranges(self, probe: Probe) -> bool:
+        """Return true: pages, strips and tiles are found by their offsets."""
+        return self.recognises(probe)
+
     def open(self, path: Path) -> _File:
         """Open the file and read its directories, not its pixels.
 
@@ -142,7 +150,8 @@ class _Tiff:
         from tifffile import TiffFile  # noqa: PLC0415  # a missing package must not break the other readers
 
         with ExitStack() as undo:
-            tif = undo.enter_context(TiffFile(path))
+            remote = undo.enter_context(path.open("rb")) if isinstance(path, RemotePath) else None
+            tif = undo.enter_context(TiffFile(path) if remote is None else TiffFile(remote, name=path.name))
             opened = _File(tif, path)
             undo.pop_all()
         return opened
