@@ -87,7 +87,7 @@ class OpenFiles:
     def __init__(
         self,
         limit: int = 8,
-        open_file: Callable[[Path], ImageFile] = open_image,
+        open_file: Callable[[str | Path], ImageFile] = open_image,
         locate: Callable[[str], Path] = locate,
     ) -> None:
         self._limit = limit

@@ -51,9 +51,20 @@ class RemoteWalk:
             if path.name.startswith("."):
                 continue
             if path in listing.files:
-                yield _seen_file(path, listing.files[path])
+                yield from self._see_listed(path, listing.files[path])
             else:
                 yield from self._visit_folder(path)
+
+    def _see_listed(self, path: RemotePath, found: Found) -> Iterator[SeenFile]:
+        """Yield a file of a listing; some servers list the mark of an empty folder like an empty file."""
+        try:
+            if found.size == 0:
+                path.source()
+            yield _seen_file(path, found)
+        except FileNotFoundError:
+            return
+        except UnreadableFileError as error:
+            self.unreadable[str(path)] = str(error)
 
     def _see(self, path: RemotePath) -> Iterator[SeenFile]:
         try:

@@ -95,6 +95,8 @@ def parse_address(text: str) -> Address:
         It is of a kind that is not read, names no place, holds a password or a signature, or a key that could mean
         another one.
     """
+    if not text.isprintable():
+        raise RefusedAddressError(f"{text.partition('://')[0]}://...: an address holds no control characters")
     scheme, _, rest = text.partition("://")
     scheme = scheme.lower()
     if scheme not in (*BUCKETS, *WEB):
@@ -108,8 +110,6 @@ def parse_address(text: str) -> Address:
     key = key.strip("/")
     if any(part in ("", ".", "..") for part in key.split("/")) and key:
         raise RefusedAddressError(f"{scheme}://{place}/{key}: names with empty parts, '.' or '..' are not followed")
-    if any(not char.isprintable() for char in place + key):
-        raise RefusedAddressError(f"{scheme}://{place}: an address holds no control characters")
     return Address(scheme, place, key)
 
 

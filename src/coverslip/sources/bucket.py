@@ -83,13 +83,16 @@ class Bucket:
     def folder(self, key: str) -> tuple[list[Found], list[str]]:
         """Return what lies directly in a folder; see ``Transport.folder``."""
         listing = self._said(f"{self.url}/{key}", lambda: self._obstore.list_with_delimiter(self._store, key or None))
-        return [_found(item) for item in listing["objects"]], list(listing["common_prefixes"])
+        # an object with the name of the folder itself is the mark that consoles leave in an empty one
+        found = (_found(item) for item in listing["objects"])
+        return [one for one in found if one.key != key], list(listing["common_prefixes"])
 
     def below(self, key: str) -> Iterator[Found]:
         """Yield every object below a folder; see ``Transport.below``."""
         stream = self._obstore.list(self._store, key or None, chunk_size=LISTING_CHUNK)
         while chunk := self._said(f"{self.url}/{key}", lambda: next(stream, None), attempts=False):
-            yield from (_found(item) for item in chunk)
+            found = (_found(item) for item in chunk)
+            yield from (one for one in found if one.key != key)
 
     def is_folder(self, key: str) -> bool:
         """Return whether anything lies below a key; see ``Transport.is_folder``."""
