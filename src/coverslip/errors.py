@@ -10,6 +10,7 @@
     │   └── ReadError (OSError)       the file is damaged, incomplete or unreadable
     │       ├── BudgetError           it costs more pixels, memory, time ... than one file may
     │       └── UnreadableFileError   it could not be looked at (now): says *unknown*, never *damaged*
+    │           └── RefusedAddressError   its address is not one that may be opened here; nothing was asked of it
     ├── RegionError (ValueError)      a request lies outside the image
     ├── NotFoundError (LookupError)   no such image, artifact or record: a complete answer, not a guess
     ├── ConflictError                 the request contradicts what is there now
@@ -100,6 +101,10 @@ class BudgetError(ReadError):
 
 class UnreadableFileError(ReadError):
     """The file could not be looked at: permission, an I/O error, it vanished. Says nothing about its content."""
+
+
+class RefusedAddressError(UnreadableFileError):
+    """A remote address that may not be opened: not on the list, private, or a kind nobody reads. Nothing was sent."""
 
 
 class RegionError(CoverslipError, ValueError):

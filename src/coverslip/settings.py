@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     """How long a builder holds its claim without a sign of life."""
     zarr_origins: str = ""
     """Origins of viewers on other sites that may read images as OME-Zarr, separated by commas; ``*`` is every site."""
+    remote_allowed: str = ""
+    """Addresses below which remote files may be opened, separated by commas; empty is every public one."""
+    remote_cache: str = ""
+    """Folder of local copies of remote files; empty is ``remote`` in ``home``."""
+    remote_cache_bytes: Annotated[int, Field(ge=0)] = 20 << 30
+    """How much the local copies may take, in bytes."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Artifacts built at the same time by the server's own builder or a worker process."""
 
@@ -111,7 +117,13 @@ class Settings(BaseSettings):
     def own_folders(self) -> list[Path]:
         """Folders that hold what Coverslip made; nobody's images are looked for in them."""
         storage = self.artifacts_url.removeprefix("file://")
-        return [self.home] if "://" in storage else [self.home, _absolute(Path(storage))]
+        folders = [self.home, self.copies_folder] if self.remote_cache else [self.home]
+        return folders if "://" in storage else [*folders, _absolute(Path(storage))]
+
+    @property
+    def copies_folder(self) -> Path:
+        """Folder of local copies of remote files, with the default filled in."""
+        return _absolute(Path(self.remote_cache)) if self.remote_cache else self.home / "remote"
 
     @property
     def budgets(self) -> Budgets:

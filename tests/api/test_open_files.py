@@ -15,8 +15,8 @@ class Opener:
     def __init__(self) -> None:
         self.opened: list[str] = []
 
-    def __call__(self, path: str) -> ImageFile:
-        self.opened.append(path)
+    def __call__(self, path: str | Path) -> ImageFile:
+        self.opened.append(str(path))
         return open_image(path)
 
 

@@ -15,6 +15,7 @@ from coverslip.cli.output import EXIT_CODES, exit_code
 from coverslip.errors import CoverslipError, NotFoundError, ReadError, UnsupportedFormatError
 from coverslip.readers import formats
 from tests.files import write_folder, write_tiff
+from tests.services.web import serve_web
 
 
 class Shell:
@@ -225,3 +226,20 @@ def test_a_thumbnail_of_a_file_that_is_cut_short_writes_nothing(shell: Shell, tm
     text = shell("thumbnail", path, "-o", tmp_path / "x.png", code=1)
     assert str(path) in text
     assert [item.name for item in tmp_path.iterdir() if item.name.startswith("x")] == []
+
+
+def test_commands_take_addresses(shell: Shell, images: Path) -> None:
+    with serve_web(images) as web:
+        shell.environment["COVERSLIP_REMOTE_ALLOWED"] = web.url
+        address = f"{web.url}/image_001.tif"
+        assert "1 added" in shell("add", address)
+        assert "0 files opened, 0 images read, 0 rows written" in shell("add", address)
+        assert f"{address}: 1 image, read by tiff" in shell("info", address)
+        shell("thumbnail", address, "-o", images / "remote.png")
+        shell("thumbnail", images / "image_001.tif", "-o", images / "local.png")
+        assert (images / "remote.png").read_bytes() == (images / "local.png").read_bytes()
+        shell("convert", address, images / "out.zarr")
+        assert "1 artifact built" in shell("worker", "--until-done")
+        assert "there is no such file" in shell("info", f"{web.url}/gone.tif", code=1)
+        assert "COVERSLIP_REMOTE_ALLOWED" in shell("info", "https://elsewhere.example/x.tif", code=1)
+        assert "no such kind of address" in shell("add", "ftp://host/x.tif", code=1)

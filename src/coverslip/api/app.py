@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from coverslip.confined import Opener
 from coverslip.derive import Builder, Uses, open_catalog
 from coverslip.errors import CatalogError, StorageError
 from coverslip.settings import Settings
+from coverslip.sources import RemoteRules, locate
 from coverslip.storage import Storage, open_storage
 
 log = logging.getLogger(__name__)
@@ -88,8 +90,9 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     await run_in_threadpool(sweep_uploads, catalog, settings.uploads_folder)
     opener = Opener(settings)
     stack.push_async_callback(run_in_threadpool, opener.close)
-    builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds, open_file=opener.open_image)
-    files = OpenFiles(open_file=opener.open_image)
+    find = partial(locate, rules=RemoteRules.of(settings))
+    builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds, open_file=opener.open_image, locate=find)
+    files = OpenFiles(open_file=opener.open_image, locate=find)
     stack.push_async_callback(run_in_threadpool, files.close)
     uses = Uses(catalog)
     stack.push_async_callback(run_in_threadpool, _write, uses)

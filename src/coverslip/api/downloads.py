@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from email.utils import formatdate
+from hashlib import sha256
 from io import BufferedReader
 from pathlib import Path
 from urllib.parse import quote
@@ -17,6 +18,9 @@ from coverslip.api.errors import Answer, problem
 from coverslip.api.pictures import is_known
 from coverslip.errors import ConflictError, NotFoundError, ReadError
 from coverslip.model.records import ImageRecord
+from coverslip.sources import RemotePath, SourceFile, locate
+
+type Original = BufferedReader | SourceFile
 
 CHUNK_BYTES = 1 << 20
 BAD_RANGE = Answer(416, "bad-range", "The file has no such bytes")
@@ -32,37 +36,39 @@ class Download(Response):
     ----------
     record
         Whose original.
+    locate
+        Turns its path or address into a path that can be opened.
     """
 
     media_type = "application/octet-stream"
 
-    def __init__(self, record: ImageRecord) -> None:
+    def __init__(self, record: ImageRecord, locate: Callable[[str], Path] = locate) -> None:
         super().__init__()
         self._record = record
+        self._locate = locate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open the file, then answer."""
-        file = await run_in_threadpool(_open, Path(self._record.path))
+        file = await run_in_threadpool(lambda: _open(self._locate(self._record.path)))
         try:
             answer = self._answer(file, scope["method"], Headers(scope=scope))
             await answer(scope, receive, send)
         finally:
             file.close()
 
-    def _answer(self, file: BufferedReader, method: str, asked: Headers) -> Response:
-        found = os.fstat(file.fileno())
-        size = found.st_size
-        etag = f'"{found.st_mtime_ns:x}-{size:x}"'
+    def _answer(self, file: Original, method: str, asked: Headers) -> Response:
+        etag, size, modified = _seen(file)
         headers = {
             "etag": etag,
-            "last-modified": formatdate(found.st_mtime, usegmt=True),
             "accept-ranges": "bytes",
             "cache-control": "no-cache",
         }
+        if modified is not None:
+            headers["last-modified"] = formatdate(modified, usegmt=True)
         if is_known(etag, asked.get("if-none-match")):
             return Response(status_code=304, headers=headers)
         headers["content-disposition"] = disposition(self._record.filename)
-        span = None if asked.get("if-range", etag) not in (etag, headers["last-modified"]) else asked.get("range")
+        span = None if asked.get("if-range", etag) not in (etag, headers.get("last-modified")) else asked.get("range")
         wanted = byte_range(span, size)
         if wanted is None:
             headers["content-range"] = f"bytes */{size}"
@@ -99,7 +105,16 @@ def disposition(filename: str) -> str:
     return f'attachment; filename="{plain}"{extended}'
 
 
-def _open(path: Path) -> BufferedReader:
+def _seen(file: Original) -> tuple[str, int, float | None]:
+    """Return ETag, size and, where it is known, time of the last change of the very file that is open."""
+    if isinstance(file, SourceFile):
+        version = sha256(file.source.version.encode()).hexdigest()[:32]
+        return f'"{version}-{file.size:x}"', file.size, file.modified_ns / 1e9 or None
+    found = os.fstat(file.fileno())
+    return f'"{found.st_mtime_ns:x}-{found.st_size:x}"', found.st_size, found.st_mtime
+
+
+def _open(path: Path) -> Original:
     """Open the original for reading.
 
     Raises
@@ -112,25 +127,31 @@ def _open(path: Path) -> BufferedReader:
         It may not be read.
     """
     try:
-        return path.open("rb")
+        return SourceFile(path.source()) if isinstance(path, RemotePath) else path.open("rb")
     except IsADirectoryError as error:
-        raise ConflictError(f"{path.name} is a folder and has no single file to download: copy {path}") from error
+        raise _is_folder(path) from error
     except FileNotFoundError as error:
+        if isinstance(path, RemotePath) and path.is_dir():
+            raise _is_folder(path) from error
         raise NotFoundError(f"{path}: the file is not there any more") from error
     except OSError as error:
+        if isinstance(error, ReadError):
+            raise
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _body(
-    file: BufferedReader, start: int, stop: int, status: int, headers: Mapping[str, str], method: str
-) -> Response:
+def _is_folder(path: Path) -> ConflictError:
+    return ConflictError(f"{path.name} is a folder and has no single file to download: copy {path}")
+
+
+def _body(file: Original, start: int, stop: int, status: int, headers: Mapping[str, str], method: str) -> Response:
     async def chunks() -> AsyncIterator[bytes]:
         position = start
         await run_in_threadpool(file.seek, start)
         while position < stop:
             chunk = await run_in_threadpool(file.read, min(CHUNK_BYTES, stop - position))
             if not chunk:
-                raise ReadError(f"{file.name}: became shorter while it was sent")
+                raise ReadError("the file became shorter while it was sent")
             position += len(chunk)
             yield chunk
 

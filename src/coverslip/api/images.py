@@ -92,7 +92,7 @@ def get_metadata(rooms: InRooms, image_id: str) -> FullMetadata:
 )
 def download(rooms: InRooms, image_id: str) -> Response:
     """Download the original file, whole or the part that the Range header names."""
-    return Download(rooms.catalog.get_image(image_id))
+    return Download(rooms.catalog.get_image(image_id), rooms.files.locate)
 
 
 @router.delete("/{image_id}", response_model=Deleted, responses=responses(404, 503))

@@ -6,10 +6,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
+from stat import S_ISDIR
 
 from coverslip.errors import ReadError
 from coverslip.readers import ImageFile, open_image
+from coverslip.sources import RemotePath, is_remote, locate
+
+LOOK_SECONDS = 1.0
+"""How long what was seen of a remote file is believed: a viewer asks for hundreds of chunks a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +27,14 @@ class Identity:
     """As the catalog counts it: a folder may change without its own times changing."""
     mtime_ns: int
     size: int
+    version: str = ""
+    """Of a remote file, as its place states it."""
 
     @classmethod
-    def of(cls, path: str, revision: int) -> "Identity":
+    def of(cls, path: str, revision: int, locate: Callable[[str], Path] = locate) -> "Identity":
         """Return the identity of the file as it lies there now.
+
+        ``locate`` turns the path or address into one that can be looked at. Of a remote file the version counts.
 
         Raises
         ------
@@ -32,19 +42,24 @@ class Identity:
             The file is gone or may not be read.
         """
         try:
-            found = Path(path).stat()
+            place = locate(path)
+            found = place.stat()
         except FileNotFoundError as error:
             raise ReadError(
                 f"{path}: the file is not there any more. Put it back, or delete the image from the library"
             ) from error
         except OSError as error:
+            if isinstance(error, ReadError):
+                raise
             raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
-        return cls(path, revision, found.st_mtime_ns, found.st_size)
+        version = place.source().version if isinstance(place, RemotePath) and not S_ISDIR(found.st_mode) else ""
+        return cls(path, revision, found.st_mtime_ns, found.st_size, version)
 
     @property
     def tag(self) -> str:
         """Short text for an ETag."""
-        return f"{self.revision}-{self.mtime_ns:x}-{self.size:x}"
+        version = f"-{sha256(self.version.encode()).hexdigest()[:16]}" if self.version else ""
+        return f"{self.revision}-{self.mtime_ns:x}-{self.size:x}{version}"
 
 
 @dataclass(slots=True, eq=False)
@@ -65,16 +80,46 @@ class OpenFiles:
         Files kept open while nobody uses them. Those in use come on top.
     open_file
         Opens one; raises only ``ImageLoadError``.
+    locate
+        Turns the path or address of a file into a path that can be opened.
     """
 
-    def __init__(self, limit: int = 8, open_file: Callable[[str], ImageFile] = open_image) -> None:
+    def __init__(
+        self,
+        limit: int = 8,
+        open_file: Callable[[str | Path], ImageFile] = open_image,
+        locate: Callable[[str], Path] = locate,
+    ) -> None:
         self._limit = limit
         self._open = open_file
+        self.locate = locate
+        self._looks: dict[tuple[str, int], tuple[float, Identity]] = {}
         self._lock = threading.Lock()
         self._entries: OrderedDict[Identity, _Entry] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def identity(self, path: str, revision: int) -> Identity:
+        """Return what a file is now; of a remote one, what it was within the last second.
+
+        Raises
+        ------
+        ReadError
+            The file is gone or may not be read.
+        """
+        if not is_remote(path):
+            return Identity.of(path, revision)
+        now = time.monotonic()
+        with self._lock:
+            seen_at, known = self._looks.get((path, revision), (-LOOK_SECONDS, None))
+        if known is not None and now - seen_at < LOOK_SECONDS:
+            return known
+        found = Identity.of(path, revision, self.locate)
+        with self._lock:
+            fresh = {key: look for key, look in self._looks.items() if now - look[0] < LOOK_SECONDS}
+            self._looks = fresh | {(path, revision): (now, found)}
+        return found
 
     @contextmanager
     def borrow(self, identity: Identity) -> Iterator[ImageFile]:
@@ -89,7 +134,7 @@ class OpenFiles:
         try:
             with entry.opening:
                 if entry.file is None:
-                    entry.file = self._open(identity.path)
+                    entry.file = self._open(self.locate(identity.path))
             yield entry.file
         finally:
             self._give_back(identity, entry)

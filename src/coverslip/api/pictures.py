@@ -190,7 +190,7 @@ class Pictures:
         """
         patience = Patience(time.monotonic() + self._build_seconds)
         record = await run_sync(self._catalog.get_image, image_id)
-        identity = await run_sync(Identity.of, record.path, record.revision)
+        identity = await run_sync(self._files.identity, record.path, record.revision)
         etag = f'"{identity.tag}-{record.index}-{name}"'
         if is_known(etag, known):
             return Picture(etag, media_type, None)

@@ -96,7 +96,7 @@ class Stores:
 
     def _state(self, image_id: str, source: str) -> dict[str, Any]:
         place = self._catalog.place_of(image_id)
-        with self._borrow(place, Identity.of(place.path, place.revision)) as image:
+        with self._borrow(place, self._files.identity(place.path, place.revision)) as image:
             return neuroglancer_state(image, source, colors=channel_colors(image.metadata))
 
     @contextmanager
@@ -108,7 +108,7 @@ class Stores:
 
     def _get(self, image_id: str, version: Version, key: str, known: str | None, size_only: bool) -> Stored:
         place = self._catalog.place_of(image_id)
-        identity = Identity.of(place.path, place.revision)
+        identity = self._files.identity(place.path, place.revision)
         etag = f'"{identity.tag}-{place.index}-{SERVED_VERSION}-{version}-{key}"'
         with self._borrow(place, identity) as image:
             store = VirtualStore(image, version, colors=channel_colors(image.metadata))

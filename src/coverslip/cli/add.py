@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +17,13 @@ from coverslip.confined import Opener
 from coverslip.derive import open_catalog
 from coverslip.ingest import AddItem, AddReport, add
 from coverslip.settings import Settings
+from coverslip.sources import RemoteRules, locate
 
 
 def run(
-    paths: Annotated[list[Path], typer.Argument(readable=False, help="Files and folders; folders are walked.")],
+    paths: Annotated[
+        list[str], typer.Argument(help="Files and folders; folders are walked. Also s3://, gs://, az://, https://.")
+    ],
     workers: Annotated[int, typer.Option(min=1, max=64, help="Files opened at the same time.")] = 4,
     refresh: Annotated[bool, typer.Option(help="Open every file again, changed or not.")] = False,
     fov: Annotated[
@@ -30,7 +34,8 @@ def run(
     """Catalog image files where they lie. Exit code 1 when something that should be an image could not be read."""
     settings = Settings.load()
     with open_catalog(settings.catalog_url) as catalog:
-        report = add_with_progress(paths, catalog, settings, workers=workers, refresh=refresh, fields=fov)
+        found = [locate(path, RemoteRules.of(settings)) for path in paths]
+        report = add_with_progress(found, catalog, settings, workers=workers, refresh=refresh, fields=fov)
     if as_json:
         _print_json(report)
     else:
@@ -75,6 +80,7 @@ def add_with_progress(
                 refresh=refresh,
                 skip=settings.own_folders,
                 fields=fields,
+                locate=partial(locate, rules=RemoteRules.of(settings)),
                 on_item=tell,
                 should_stop=stopping.is_set,
                 open_file=opener.open_image,

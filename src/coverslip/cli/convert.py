@@ -31,7 +31,7 @@ VERSIONS: dict[OmeZarrVersion, Version] = {OmeZarrVersion.V05: "0.5", OmeZarrVer
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="An image file or OME-Zarr folder.")],
+    file: Annotated[str, typer.Argument(help="An image file or OME-Zarr folder, here or at an address.")],
     out: Annotated[Path, typer.Argument(help="The folder to write, such as cells.ome.zarr. It must not exist.")],
     *,
     image: Annotated[int, typer.Option(min=0, help="Which image of a file with several.")] = 0,

@@ -1,7 +1,6 @@
 """``coverslip info FILE``."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from coverslip.settings import Settings
 
 
 def run(
-    file: Annotated[Path, typer.Argument(readable=False, help="An image file or OME-Zarr folder.")],
+    file: Annotated[str, typer.Argument(help="An image file or OME-Zarr folder, here or at an address.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all metadata, the vendor's included, as JSON.")
     ] = False,

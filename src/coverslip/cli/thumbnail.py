@@ -15,7 +15,7 @@ from coverslip.storage import write_file
 
 
 def run(
-    file: Annotated[Path, typer.Argument(readable=False, help="An image file or OME-Zarr folder.")],
+    file: Annotated[str, typer.Argument(help="An image file or OME-Zarr folder, here or at an address.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write: .png, .webp or .jpg.")],
     *,
     size: Annotated[int, typer.Option(min=1, max=8192, help="Largest width and height in pixels.")] = 256,

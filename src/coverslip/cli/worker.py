@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from coverslip.cli.output import amount, console
 from coverslip.confined import Opener
 from coverslip.derive import Builder, open_catalog
 from coverslip.settings import Settings
+from coverslip.sources import RemoteRules, locate
 from coverslip.storage import open_storage
 
 
@@ -23,7 +25,13 @@ def run(
     with open_catalog(settings.catalog_url) as catalog, Opener(settings) as opener:
         storage = open_storage(settings.artifacts_url)
         announce(catalog, storage)
-        builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds, open_file=opener.open_image)
+        builder = Builder(
+            catalog,
+            storage,
+            lease_seconds=settings.lease_seconds,
+            open_file=opener.open_image,
+            locate=partial(locate, rules=RemoteRules.of(settings)),
+        )
         if until_done:
             count = _drain(builder)
             console().print(f"{amount(count, 'artifact')} built or tried; nothing is left that can be tried now.")

@@ -8,6 +8,7 @@ from typing import Self
 from coverslip.confined.pool import Pool
 from coverslip.readers import ImageFile, open_image
 from coverslip.settings import Settings
+from coverslip.sources import RemotePath
 
 
 class Opener:
@@ -24,6 +25,8 @@ class Opener:
 
     def open_image(self, path: str | os.PathLike[str]) -> ImageFile:
         """Open an image file; see ``readers.open_image`` and ``Pool.open_image``."""
+        if isinstance(path, RemotePath):  # what an operator has cataloged; the processes have no network
+            return open_image(path, self._budgets)
         if self._confine == "all" or (self._confine == "uploads" and self.is_upload(path)):
             return self._pool.open_image(path)
         return open_image(path, self._budgets)

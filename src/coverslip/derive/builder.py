@@ -18,6 +18,7 @@ from coverslip.errors import BuildError, CatalogError, CoverslipError, ImageLoad
 from coverslip.jobs import Heartbeat, KeyedLocks, run_workers
 from coverslip.model.records import ArtifactRecord, Built, Claim
 from coverslip.readers import ImageFile, open_image
+from coverslip.sources import locate
 from coverslip.storage import Storage, put_content
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ class Builder:
         How long a claim outlives its builder.
     kinds
         The recipes.
+    locate
+        Turns the path or address of an image into a path that can be opened.
     """
 
     def __init__(
@@ -83,12 +86,14 @@ class Builder:
         lease_seconds: float,
         kinds: Mapping[str, Kind] = KINDS,
         open_file: Callable[[Path], ImageFile] = open_image,
+        locate: Callable[[str], Path] = locate,
     ) -> None:
         self._catalog = catalog
         self._storage = storage
         self._lease = lease_seconds
         self._kinds = kinds
         self._open_file = open_file
+        self._locate = locate
         self._versions = {name: kind.version for name, kind in kinds.items()}
         self._asked = KeyedLocks()
 
@@ -255,7 +260,7 @@ class Builder:
             record = self._catalog.get_image(claim.image_id)
         except NotFoundError as error:
             raise GivenUp from error
-        data = kind.build(record, lambda: open_source(record, must_stop, self._open_file))
+        data = kind.build(record, lambda: open_source(record, must_stop, self._open_file, self._locate))
         if must_stop():
             raise GivenUp
         key, etag = put_content(self._storage, kind.name, data, kind.suffix)

@@ -9,6 +9,7 @@ from coverslip.errors import ReadError
 from coverslip.model import CanRead, ImageMetadata, Region
 from coverslip.model.records import ImageRecord
 from coverslip.readers import ImageFile, open_image
+from coverslip.sources import locate
 
 if TYPE_CHECKING:
     from coverslip.model.protocols import Array
@@ -39,9 +40,14 @@ class InterruptibleImage:
 
 @contextmanager
 def open_source(
-    record: ImageRecord, must_stop: Callable[[], bool], open_file: Callable[[Path], ImageFile] = open_image
+    record: ImageRecord,
+    must_stop: Callable[[], bool],
+    open_file: Callable[[Path], ImageFile] = open_image,
+    locate: Callable[[str], Path] = locate,
 ) -> Iterator[CanRead]:
-    """Open the image of a record for the length of a ``with`` block, by ``open_file``.
+    """Open the image of a record for the length of a ``with`` block, found by ``locate`` and opened by ``open_file``.
+
+    ``locate`` turns its path or address into a path that can be opened.
 
     Raises
     ------
@@ -50,7 +56,7 @@ def open_source(
     MissingDependencyError, UnsupportedFormatError
         The file cannot be opened here, or is something else by now.
     """
-    path = Path(record.path)
+    path = locate(record.path)
     _must_be_there(path)
     with open_file(path) as file:
         if record.index >= len(file.images):

@@ -12,12 +12,14 @@ from pathlib import Path
 from coverslip.catalog import Catalog
 from coverslip.errors import ImageLoadError, NotFoundError, ReadError, UnreadableFileError
 from coverslip.ingest.decide import decide
-from coverslip.ingest.examine import Examined, OpenFile, checksum, examine
+from coverslip.ingest.examine import Examined, Locate, OpenFile, checksum, examine
+from coverslip.ingest.remote_walk import RemoteWalk
 from coverslip.ingest.report import AddItem, AddReport
 from coverslip.ingest.walk import Walk, see_file
 from coverslip.ingest.writing import Batch
 from coverslip.model.records import AssetRecord, ImageRecord, SeenFile, SyncItem
 from coverslip.readers import open_image, recognise, signature
+from coverslip.sources import RemotePath, locate
 
 
 def add(
@@ -28,6 +30,7 @@ def add(
     refresh: bool = False,
     skip: Sequence[Path] = (),
     fields: bool = False,
+    locate: Locate = locate,
     on_item: Callable[[AddItem], None] = lambda _item: None,
     should_stop: Callable[[], bool] = lambda: False,
     open_file: OpenFile = open_image,
@@ -37,7 +40,7 @@ def add(
     Parameters
     ----------
     paths
-        Files and folders.
+        Files and folders; remote ones as ``sources.locate`` makes them.
     catalog
         Where to write.
     workers
@@ -48,6 +51,8 @@ def add(
         Folders never entered, as absolute paths.
     fields
         Take every folder of one-plane TIFFs of equal size for one image, also where it does not look like one.
+    locate
+        Turns what the catalog holds into a path that can be opened.
     on_item
         Called in this thread for every file with what happened to it.
     should_stop
@@ -66,10 +71,10 @@ def add(
     known: dict[str, AssetRecord] = {}
     for root in roots:
         known |= catalog.assets_under(str(root))
-    _check_roots(roots, known)
+    _check_roots(roots, known, locate)
     report = AddReport()
     batch = Batch(catalog, signature(), report, on_item)
-    run = _Run(known, refresh, tuple(skip), should_stop, report, batch, open_file, fields=fields)
+    run = _Run(known, refresh, tuple(skip), should_stop, report, locate, batch, open_file, fields=fields)
     with ThreadPoolExecutor(workers, thread_name_prefix="add") as pool:
         run.open_all(pool, run.candidates(roots), 4 * workers)
         if not report.stopped:
@@ -109,6 +114,7 @@ class _Run:
     skip: tuple[Path, ...]
     should_stop: Callable[[], bool]
     report: AddReport
+    locate: Locate
     batch: Batch
     open_file: OpenFile
     met: set[str] = field(default_factory=set)
@@ -130,18 +136,22 @@ class _Run:
         """Yield what must be looked into; settle the rest on the way."""
         whole = frozenset(path for path, asset in self.known.items() if asset.is_folder and asset.state == "ok")
         for root in roots:
-            walk = Walk(root, self.skip, whole, fields=self.fields)
+            walk = (
+                RemoteWalk(root) if isinstance(root, RemotePath) else Walk(root, self.skip, whole, fields=self.fields)
+            )
             for seen in walk:
                 if seen.path not in self.met:
                     self.met.add(seen.path)
                     self.report.files_seen += 1
                     if seen.path not in self.judged and self._must_look(seen):
-                        yield partial(_look, seen, None if self.refresh else self.known.get(seen.path), self.open_file)
+                        known = None if self.refresh else self.known.get(seen.path)
+                        yield partial(_look, seen, known, self.open_file, self.locate)
             self.unlisted += walk.unreadable
             for path in walk.unreadable:
-                self.batch.tell(
-                    AddItem(path, "unreadable", reason=f"{path}: neither a file nor a folder that can be listed")
-                )
+                reason = f"{path}: neither a file nor a folder that can be listed"
+                if isinstance(walk, RemoteWalk):
+                    reason = walk.unreadable[path]
+                self.batch.tell(AddItem(path, "unreadable", reason=reason))
 
     def open_all(
         self, pool: ThreadPoolExecutor, looks: Iterable[Callable[[], Examined | SeenFile]], ahead: int
@@ -167,7 +177,7 @@ class _Run:
             if path not in self.met
             and asset.origin == "added"
             and not any(path == folder or path.startswith(folder + os.sep) for folder in self.unlisted)
-            and _is_gone(path)
+            and _is_gone(path, self.locate)
         )
 
     def sets_without(self, gone: Iterable[str]) -> Iterator[Callable[[], Examined]]:
@@ -177,7 +187,7 @@ class _Run:
         heirs = {asset.part_of: path for path, asset in sorted(self.known.items(), reverse=True) if path not in newly}
         left = {heirs.get(whole) if whole in newly else whole for whole in wholes | newly}
         for path in sorted(path for path in left if path is not None and path not in self.judged):
-            yield partial(_look_again, path, self.open_file)
+            yield partial(_look_again, path, self.open_file, self.locate)
 
     def _must_look(self, seen: SeenFile) -> bool:
         asset = self.known.get(seen.path)
@@ -199,7 +209,7 @@ class _Run:
             self._take(result)
         elif whole not in self.awaited and result.path not in self.judged:
             self.awaited.add(whole)
-            under_way.appendleft(pool.submit(_look_again, whole, self.open_file))
+            under_way.appendleft(pool.submit(_look_again, whole, self.open_file, self.locate))
 
     def _take(self, result: Examined | SeenFile) -> None:
         self.report.files_opened += 1
@@ -227,10 +237,10 @@ class _Run:
                 yield SyncItem(seen, "part", f"part of the image {folder}", part_of=folder)
 
 
-def _look(seen: SeenFile, known: AssetRecord | None, open_file: OpenFile) -> Examined | SeenFile:
+def _look(seen: SeenFile, known: AssetRecord | None, open_file: OpenFile, locate: Locate) -> Examined | SeenFile:
     """Return what opening showed, or the file itself when only its times have changed."""
     if known is None:
-        return examine(seen, open_file)
+        return examine(seen, open_file, locate)
     if decide(seen, known, known.read_by, refresh=False) == "hash":
         try:
             seen = replace(seen, checksum=checksum(Path(seen.path)))
@@ -239,29 +249,35 @@ def _look(seen: SeenFile, known: AssetRecord | None, open_file: OpenFile) -> Exa
         if seen.checksum == known.checksum:
             return seen
     if known.part_of is not None:
-        whole = _look_again(known.part_of, open_file)
+        whole = _look_again(known.part_of, open_file, locate)
         if seen.path in (item.seen.path for item in whole.items):
             return whole
-    return examine(seen, open_file)
+    return examine(seen, open_file, locate)
 
 
-def _look_again(path: str, open_file: OpenFile) -> Examined:
+def _look_again(path: str, open_file: OpenFile, locate: Locate) -> Examined:
     try:
-        return examine(see_file(Path(path)), open_file)
+        return examine(see_file(locate(path)), open_file, locate)
     except OSError as error:
         return Examined(path, error=UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}"))
 
 
 def _roots(paths: Sequence[Path]) -> list[Path]:
     """Return the paths as absolute ones, none below another."""
-    named = {Path(os.path.abspath(path)) for path in paths}  # noqa: PTH100  # resolve() would follow links
-    absolute = sorted({_image_around(path) or path for path in named})
+    named = {_absolute(path) for path in paths}
+    absolute = sorted({_image_around(path) or path for path in named}, key=str)
     return [path for path in absolute if not any(other in path.parents for other in absolute)]
+
+
+def _absolute(path: Path) -> Path:
+    if isinstance(path, RemotePath):
+        return path
+    return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
 
 
 def _image_around(path: Path) -> Path | None:
     """Return the folder that is one image and of which a file or folder is a piece."""
-    for folder in path.parents[:2]:
+    for folder in () if isinstance(path, RemotePath) else path.parents[:2]:
         try:
             if recognise(folder) is not None:
                 with open_image(folder) as image:
@@ -271,17 +287,17 @@ def _image_around(path: Path) -> Path | None:
     return None
 
 
-def _check_roots(roots: Sequence[Path], known: dict[str, AssetRecord]) -> None:
+def _check_roots(roots: Sequence[Path], known: dict[str, AssetRecord], locate: Locate) -> None:
     for root in roots:
         below = (path == str(root) or path.startswith(str(root) + os.sep) for path in known)
-        if _is_gone(str(root)) and not any(below):
+        if _is_gone(str(root), locate) and not any(below):
             raise NotFoundError(f"{root}: there is no such file or folder")
 
 
-def _is_gone(path: str) -> bool:
-    """Return True only when the file system says, without error, that nothing is there (or a link to nothing)."""
+def _is_gone(path: str, locate: Locate) -> bool:
+    """Return True only when the file system or the place far away says, without error, that nothing is there."""
     try:
-        os.stat(path)  # noqa: PTH116  # undecodable names are text here
+        locate(path).stat()
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:

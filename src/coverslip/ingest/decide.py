@@ -3,6 +3,7 @@
 from typing import Literal
 
 from coverslip.model.records import AssetRecord, SeenFile
+from coverslip.sources import is_remote
 
 Decision = Literal["open", "hash", "settled"]
 """``open``: read its metadata. ``hash``: its time has changed, the checksum tells whether its content has.
@@ -27,8 +28,8 @@ def decide(seen: SeenFile, known: AssetRecord | None, read_by: str, *, refresh: 
         return "open"
     if _looks_the_same(seen, known):
         return "settled"
-    # an equal size may be an equal content; a folder's checksum is its listing, which has just told
-    may_be_equal = known.state in ("ok", "part") and seen.size == known.size and not seen.is_folder
+    # an equal size may be an equal content; the checksum of others is their listing, which has just told
+    may_be_equal = known.state in ("ok", "part") and seen.size == known.size and not _has_told(seen)
     return "hash" if may_be_equal else "open"
 
 
@@ -39,7 +40,12 @@ def _stands(known: AssetRecord, read_by: str) -> bool:
     return known.state == "ok" or known.read_by == read_by
 
 
+def _has_told(seen: SeenFile) -> bool:
+    """Return whether the checksum comes from the listing: of folders, and of remote files."""
+    return seen.is_folder or is_remote(seen.path)
+
+
 def _looks_the_same(seen: SeenFile, known: AssetRecord) -> bool:
-    if seen.is_folder:
+    if _has_told(seen):
         return seen.checksum == known.checksum
     return (seen.size, seen.mtime_ns) == (known.size, known.mtime_ns)

@@ -15,8 +15,11 @@ from coverslip.ingest.walk import see_file
 from coverslip.model import ImageMetadata
 from coverslip.model.records import AssetState, SeenFile, SyncItem
 from coverslip.readers import ImageFile, open_image, whole_of
+from coverslip.sources import RemotePath, locate
 
 OpenFile = Callable[[Path], ImageFile]
+Locate = Callable[[str], Path]
+"""Turns what the catalog holds into a path that can be opened."""
 
 HASH_UP_TO = 8 << 20
 """Files up to this many bytes (8 MiB) are hashed when first seen; larger ones only once they have changed."""
@@ -35,7 +38,7 @@ class Examined:
     """The first file, or the folder, of the set that it is a part of: what has to be examined instead."""
 
 
-def examine(seen: SeenFile, open_file: OpenFile = open_image) -> Examined:
+def examine(seen: SeenFile, open_file: OpenFile = open_image, locate: Locate = locate) -> Examined:
     """Return what the catalog should know of one file. Never raises for a bad file: that is a result too.
 
     A multi-file set is cataloged under its folder, where it is one, or its first file; of any other file of it only
@@ -48,9 +51,9 @@ def examine(seen: SeenFile, open_file: OpenFile = open_image) -> Examined:
     open_file
         Opens it.
     """
-    path = Path(seen.path)
     try:
-        folder = whole_of(path)
+        path = locate(seen.path)
+        folder = None if isinstance(path, RemotePath) else whole_of(path)
         if folder is not None and path in _open(folder, open_file)[0]:
             return Examined(seen.path, whole=str(folder))
         files, images = _open(path, open_file)

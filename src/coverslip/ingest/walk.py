@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coverslip.errors import ReadError
+from coverslip.ingest.remote_walk import see_remote
 from coverslip.model.records import SeenFile
 from coverslip.readers import recognise
+from coverslip.sources import RemotePath
 
 
 @dataclass(slots=True)
@@ -108,6 +110,8 @@ def see_file(path: Path) -> SeenFile:
     OSError
         It is not there or cannot be listed.
     """
+    if isinstance(path, RemotePath):
+        return see_remote(path)
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         return see_folder(path)

@@ -11,12 +11,13 @@ from coverslip.model.metadata import (
     PhysicalSize,
     TableInfo,
 )
-from coverslip.model.protocols import CanLabel, CanRead, Cell, OpenedFile, Probe, Reader
+from coverslip.model.protocols import ByteSource, CanLabel, CanRead, Cell, OpenedFile, Probe, Reader
 from coverslip.model.regions import Region
 from coverslip.model.render import RenderSpec
 
 __all__ = [
     "Budgets",
+    "ByteSource",
     "CanLabel",
     "CanRead",
     "Cell",

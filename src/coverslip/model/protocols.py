@@ -83,6 +83,35 @@ class OpenedFile(Protocol):
         ...
 
 
+class ByteSource(Protocol):
+    """One version of a file, wherever it is, read by ranges. Safe from any number of threads."""
+
+    @property
+    def address(self) -> str:
+        """Its path or address, for messages."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Another content has another one: an ETag, or the time of the last change."""
+        ...
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return exactly ``length`` bytes from ``offset`` on.
+
+        Raises
+        ------
+        UnreadableFileError
+            They could not be had, or the file is another version by now. There is no short answer.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What is seen of a file before a reader is chosen: enough to decide by content, cheap to get."""
@@ -101,10 +130,12 @@ class Probe:
 class Reader(Protocol):
     """One file format. Found by entry point ``coverslip.readers``; readers do not know each other.
 
-    More attributes are optional. ``experimental = True``: no file of an independent writer was compared yet.
+    More members are optional. ``experimental = True``: no file of an independent writer was compared yet.
     ``reads_sets = True``: it puts files together that other readers would open one by one, and is asked before them.
     ``whole_of(path) -> Path | None``: the folder of this format to whose image a file outside of it belongs, though
-    it is an image by itself; the catalog has it as a part.
+    it is an image by itself; the catalog has it as a part. ``reads_ranges(probe) -> bool``: whether ``open`` reads such
+    a file through the methods of its path alone, so that the path may be a remote one. Remote files of other readers
+    are copied first.
     """
 
     name: str

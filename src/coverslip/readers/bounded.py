@@ -3,9 +3,17 @@
 import io
 import os
 from pathlib import Path
+from typing import Any
+
+from coverslip.sources import RemotePath
 
 SMALL = 1 << 16
 """Reads up to this size are not worth a look at where the file ends."""
+
+
+def open_bounded(path: Path) -> Any:
+    """Open a file of which nobody can ask for more bytes than it has; those of remote paths are so by themselves."""
+    return path.open("rb") if isinstance(path, RemotePath) else BoundedFile(path)
 
 
 class BoundedFile(io.BufferedReader):

@@ -17,10 +17,12 @@ from coverslip.errors import (
     UnreadableFileError,
     UnsupportedFormatError,
 )
-from coverslip.model import Budgets, Probe, Reader
+from coverslip.model import Budgets, OpenedFile, Probe, Reader
 from coverslip.readers.budgets import budgets as budgets_here
 from coverslip.readers.budgets import within
+from coverslip.readers.copied import open_copy
 from coverslip.readers.image import ImageFile, foreign
+from coverslip.sources import RemotePath, locate
 
 GROUP = "coverslip.readers"
 HEAD_BYTES = 4096
@@ -108,7 +110,7 @@ def recognise(path: str | os.PathLike[str], *, is_named: bool = False) -> Reader
     UnsupportedFormatError
         The file is empty, and its ending promises no image.
     """
-    return _recognise(replace(_probe(Path(path)), is_named=is_named))
+    return _recognise(replace(_probe(locate(path)), is_named=is_named))
 
 
 def whole_of(path: Path) -> Path | None:
@@ -126,7 +128,7 @@ def open_image(path: str | os.PathLike[str], budgets: Budgets | None = None, *, 
     Parameters
     ----------
     path
-        A local file or folder.
+        A local file or folder, or an address: ``s3://``, ``gs://``, ``az://`` or ``https://``.
     budgets
         What opening it and each read of it may cost; ``None`` are the ones that hold here, by default ``Budgets()``.
     alone
@@ -156,7 +158,7 @@ def open_image(path: str | os.PathLike[str], budgets: Budgets | None = None, *, 
     if budgets is not None:
         with within(budgets):
             return open_image(path, alone=alone)
-    probe = replace(_probe(Path(path)), is_named=True)
+    probe = replace(_probe(locate(path)), is_named=True)
     reader = _recognise(probe, alone=alone)
     if reader is None:
         kind = MislabelledFileError if _promised(probe) else UnsupportedFormatError
@@ -167,7 +169,7 @@ def open_image(path: str | os.PathLike[str], budgets: Budgets | None = None, *, 
             f"Install it: {install_command(reader.package)}",
             reader.package,
         )
-    opened = foreign(f"opening as {reader.title}", probe.path, lambda: reader.open(probe.path))
+    opened = foreign(f"opening as {reader.title}", probe.path, lambda: _open(reader, probe))
     reopen = partial(open_image, budgets=budgets_here(), alone=alone)
     return ImageFile(opened, probe.path, reader.name, reopen)
 
@@ -189,8 +191,19 @@ def install_command(package: str) -> str:
     return f"pip install {package}"
 
 
+def _open(reader: Reader, probe: Probe) -> OpenedFile:
+    """Open the file itself, or a local copy of a remote one whose format cannot be read by ranges."""
+    if not isinstance(probe.path, RemotePath):
+        return reader.open(probe.path)
+    reads_ranges = getattr(reader, "reads_ranges", None)
+    if reads_ranges is not None and reads_ranges(probe):
+        return reader.open(probe.path)
+    return open_copy(reader, probe.path)
+
+
 def _recognise(probe: Probe, *, alone: bool = False) -> Reader | None:
-    """Ask the readers of sets first, then those whose ending fits, then all others."""
+    """Ask the readers of sets first, then those whose ending fits, then all others. Of remote files none is a set."""
+    alone = alone or isinstance(probe.path, RemotePath)
     name = probe.path.name.lower()
     asked = (reader for reader in readers().values() if not (alone and _reads_sets(reader)))
     by_ending = sorted(asked, key=lambda reader: (not _reads_sets(reader), not name.endswith(reader.extensions)))
@@ -208,14 +221,7 @@ def _reads_sets(reader: Reader) -> bool:
 def _probe(path: Path) -> Probe:
     """Return what is seen of the file, or say clearly why nothing can be seen."""
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            return Probe(path=path, size=0, head=b"", is_folder=True)
-        if not stat.S_ISREG(mode):
-            raise UnsupportedFormatError(f"{path}: this is a pipe, socket or device, not a file")
-        with path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            probe = Probe(path=path, size=size, head=stream.read(HEAD_BYTES), is_folder=False)
+        probe = _look(path)
     except FileNotFoundError as error:
         if path.suffix and not path.name.lower().endswith(extensions()):
             raise UnsupportedFormatError(
@@ -225,14 +231,29 @@ def _probe(path: Path) -> Probe:
     except PermissionError as error:
         raise UnreadableFileError(f"{path}: permission denied. Ask its owner for read access") from error
     except OSError as error:
+        if isinstance(error, UnreadableFileError):
+            raise
         raise UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a NUL byte in the path
         raise UnreadableFileError(f"{str(path)!r}: this cannot be the name of a file") from error
-    if probe.size == 0:
+    if probe.size == 0 and not probe.is_folder:
         if _promised(probe):
             raise ReadError(f"{path}: the file is empty (0 bytes). Copy it again from its source")
         raise UnsupportedFormatError(f"{path}: the file is empty (0 bytes)")
     return probe
+
+
+def _look(path: Path) -> Probe:
+    if isinstance(path, RemotePath):
+        path = path.anew()  # whatever is read through it from now on is of one version
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        return Probe(path=path, size=0, head=b"", is_folder=True)
+    if not stat.S_ISREG(status.st_mode):
+        raise UnsupportedFormatError(f"{path}: this is a pipe, socket or device, not a file")
+    with path.open("rb") as stream:
+        size = status.st_size if isinstance(path, RemotePath) else os.fstat(stream.fileno()).st_size
+        return Probe(path=path, size=size, head=stream.read(HEAD_BYTES), is_folder=False)
 
 
 def _promised(probe: Probe) -> list[str]:

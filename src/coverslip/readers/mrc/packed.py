@@ -127,7 +127,7 @@ def unpacked_head(probe: Probe, count: int) -> bytes:
         if probe.head.startswith(GZIP):
             return zlib.decompressobj(wbits=31).decompress(probe.head, count)
         if probe.head.startswith(BZIP2):
-            with bz2.open(probe.path) as stream:
+            with probe.path.open("rb") as packed, bz2.open(packed) as stream:
                 return stream.read(count)
     except (EOFError, ValueError, zlib.error):
         return b""

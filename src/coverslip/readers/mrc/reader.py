@@ -114,6 +114,10 @@ class _MrcReader:
             return True
         return is_mrc(unpacked_head(probe, HEADER_BYTES), None)
 
+    def reads_ranges(self, probe: Probe) -> bool:
+        """Return whether the file is not compressed: then its pixels are where the header says."""
+        return is_mrc(probe.head, probe.size)
+
     def open(self, path: Path) -> _MrcFile:
         """Open the file and read its header.
 

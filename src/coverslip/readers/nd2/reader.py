@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from coverslip.errors import ReadError
 from coverslip.model import CanRead, ChannelInfo, ImageMetadata, OpenedFile, Probe, Region
-from coverslip.readers.bounded import BoundedFile
+from coverslip.readers.bounded import open_bounded
 from coverslip.readers.nd2.documents import check_documents, check_legacy_documents
 from coverslip.readers.nd2.frames import (
     LEGACY_SIGNATURE,
@@ -62,6 +62,10 @@ class _Nd2:
         with probe.path.open("rb") as stream:
             stream.seek(max(probe.size - TRAILER.size, 0))
             return probe.path.suffix.lower() == ".nd2" or stream.read(32) == LEGACY_SIGNATURE
+
+    def reads_ranges(self, probe: Probe) -> bool:
+        """Return whether the file is of the present generation, whose frames have a map."""
+        return probe.head.startswith(MAGIC)
 
     def open(self, path: Path) -> OpenedFile:
         """Open the file: map and metadata, no pixels.
@@ -130,7 +134,7 @@ def _open(path: Path) -> Opened:
         stream = stack.enter_context(path.open("rb"))
         places = read_chunk_map(stream, path)
         check_documents(stream, path, places)
-        with BoundedFile(path) as bounded_file, nd2.ND2File(bounded_file) as file:
+        with open_bounded(path) as bounded_file, nd2.ND2File(bounded_file) as file:
             layout = _layout(file)
             loops: Sequence[Any] = optional(lambda: file.experiment, [])
             document = optional(lambda: _document(file, places), Nd2Document())
@@ -149,7 +153,7 @@ def _open_legacy(path: Path) -> Opened:
     with path.open("rb") as stream:
         check_legacy_documents(stream, path)
     with ExitStack() as stack:
-        file = stack.enter_context(nd2.ND2File(stack.enter_context(BoundedFile(path))))
+        file = stack.enter_context(nd2.ND2File(stack.enter_context(open_bounded(path))))
         layout = _layout(file)
         _check_frame(path, layout)
         count = file.attributes.sequenceCount

@@ -108,8 +108,8 @@ class Node:
         return document
 
     def holds_chunks(self) -> bool:
-        """Return whether anything but documents is stored for an array."""
-        return any(name not in DOCUMENTS for name in self.store.names(self.key))
+        """Return whether anything but documents is stored for an array; where nothing is listed, it is believed."""
+        return not self.store.lists or any(name not in DOCUMENTS for name in self.store.names(self.key))
 
 
 def is_zarr(folder: Path) -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coverslip.errors import BudgetError, ReadError
+from coverslip.errors import BudgetError, ReadError, UnreadableFileError
 from coverslip.model import ImageMetadata, LabelsInfo, Level, Region
 from coverslip.readers.ome_zarr.chunks import check_chunks, open_array
 from coverslip.readers.ome_zarr.documents import Node, read_node
@@ -63,6 +63,8 @@ class ZarrImage:
         box = tuple(slice(*spans[role]) if role != "+" else slice(at := next(places), at + 1) for role in roles)
         try:
             stored = np.asarray(self._array(level)[box])
+        except UnreadableFileError:
+            raise
         except BudgetError as error:
             raise error.about(self._levels[level].folder) from error
         except ReadError as error:

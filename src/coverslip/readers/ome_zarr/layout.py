@@ -7,7 +7,7 @@ from typing import Any
 
 from coverslip.errors import ReadError, UnsupportedFormatError
 from coverslip.readers.ome_zarr.documents import Node, is_zarr, read_node
-from coverslip.readers.ome_zarr.stores import FolderStore, Store
+from coverslip.readers.ome_zarr.stores import Store, open_store
 from coverslip.readers.vendor_metadata import optional, parse_xml
 
 
@@ -148,7 +148,7 @@ def is_only_a_shelf(folder: Path) -> bool:
     One that holds images by the book is not, and one that holds arrays is not either: it has to say what they mean.
     """
     try:
-        store = FolderStore(folder)
+        store = open_store(folder)
         root = read_node(store, "")
         if root is None or root.array is not None or {"plate", "multiscales", "well", "labels"} & {*root.ome}:
             return False

@@ -56,6 +56,10 @@ class _ZarrReader:
             return is_zarr(probe.path) and not is_only_a_shelf(probe.path)
         return probe.head.startswith(ZIP_MAGIC) and is_zipped_zarr(probe.path)
 
+    def reads_ranges(self, probe: Probe) -> bool:
+        """Return true: documents and chunks are files of their own."""
+        return probe.is_folder
+
     def open(self, path: Path) -> _ZarrFile:
         """Open the folder or zip file and read its JSON documents.
 

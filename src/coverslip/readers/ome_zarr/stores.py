@@ -8,11 +8,12 @@ import os
 import threading
 import zipfile
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Protocol
 
 from coverslip.errors import ReadError
+from coverslip.sources import RemotePath
 
 DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 ENDINGS = (".ome.zarr.zip", ".zarr.zip", ".ozx")
@@ -22,6 +23,8 @@ MOST_FOLDERS = 65_536
 BOMB_BYTES = 64 << 20
 BOMB_RATIO = 100
 """A zip member above so many bytes that was squeezed by more than this is refused. Chunks are compressed already."""
+SHARDS_KEPT = 8
+"""Remote shards of which the index and the blocks around what was read are remembered."""
 WHOLE = slice(None)
 
 
@@ -30,6 +33,8 @@ class Store(Protocol):
 
     path: Path
     """What was opened."""
+    lists: bool
+    """Whether ``names`` can tell: web servers list nothing."""
 
     def read(self, key: str, part: slice = WHOLE) -> bytes | None:
         """Return the bytes under a key, or a part of them; ``None`` only where nothing is stored.
@@ -52,6 +57,8 @@ class Store(Protocol):
 
 class FolderStore:
     """A hierarchy in a folder. Between two reads nothing is held open."""
+
+    lists = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -103,6 +110,8 @@ class FolderStore:
 class ZipStore:
     """A hierarchy in a zip file, at its top or in the one folder there. Members are read, never extracted."""
 
+    lists = True
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
@@ -151,8 +160,45 @@ class ZipStore:
         return {folder: list(names) for folder, names in below.items()}
 
 
-def open_store(path: Path) -> FolderStore | ZipStore:
-    """Return the store of a folder or a zip file.
+class RemoteStore:
+    """A hierarchy below a remote address. What is certainly not there is absent; what could not be had is an error."""
+
+    def __init__(self, path: RemotePath) -> None:
+        self.path: Path = path
+        self.lists = not path.address.is_web
+        self._folder = path
+        self._kept = lru_cache(SHARDS_KEPT)(path.joinpath)
+
+    def read(self, key: str, part: slice = WHOLE) -> bytes | None:
+        """Return the bytes of an object, or a part of them; ``None`` where there is none.
+
+        Raises
+        ------
+        UnreadableFileError
+            Nobody knows.
+        """
+        try:
+            if part == WHOLE:
+                return (self._folder / key).read_bytes()
+            source = self._kept(key).source()
+        except FileNotFoundError:
+            return None
+        start, stop, _ = part.indices(source.size)
+        if part.stop is not None and stop < part.stop:
+            raise ReadError(f"{self.path / key}: {part.stop} bytes are wanted, it has {source.size}: it is truncated")
+        return source.read_at(start, max(0, stop - start))
+
+    def names(self, key: str) -> Iterator[str]:
+        """Yield the names directly below a key; none on a web server."""
+        if self.lists:
+            yield from (item.name for item in (self._folder / key).iterdir())
+
+    def close(self) -> None:
+        """Do nothing: there are no handles."""
+
+
+def open_store(path: Path) -> FolderStore | ZipStore | RemoteStore:
+    """Return the store of a folder, a zip file or what lies below a remote address.
 
     Raises
     ------
@@ -160,7 +206,7 @@ def open_store(path: Path) -> FolderStore | ZipStore:
         The zip file is damaged.
     """
     if path.is_dir():
-        return FolderStore(path)
+        return RemoteStore(path) if isinstance(path, RemotePath) else FolderStore(path)
     try:
         return ZipStore(path)
     except zipfile.BadZipFile as error:
@@ -173,7 +219,7 @@ def is_zipped_zarr(path: Path) -> bool:
     Of a damaged one nobody knows but by its name; who opens it says what is wrong.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
             return any(f"{_top(archive)}{name}" in archive.NameToInfo for name in DOCUMENTS)
     except (zipfile.BadZipFile, NotImplementedError):
         return path.name.lower().endswith(ENDINGS)

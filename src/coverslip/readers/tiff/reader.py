@@ -22,7 +22,8 @@ from coverslip.readers.tiff.layout import Layout, assign
 from coverslip.readers.tiff.micromanager import POSITION_AXIS, Position, check_index, positions
 from coverslip.readers.tiff.pixels import Handles, Planes, check
 from coverslip.readers.tiff.scanimage import arrangement
-from coverslip.readers.tiff.series import absent_note, all_series, members, prepare
+from coverslip.readers.tiff.series import absent_note, all_series, members, prepare, refuse_sets
+from coverslip.sources import RemotePath
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -114,7 +115,11 @@ class OpenTiff:
         ome, refused = prepare(tif, companion[1:] if companion else None)
         check_index(tif)
         series, note = all_series(tif, path)
-        belonging = ((companion[0],) if companion else ()) + members(tif, series)
+        if isinstance(path, RemotePath):
+            refuse_sets(tif, series)
+        belonging = ((companion[0],) if companion else ()) + (
+            () if isinstance(path, RemotePath) else members(tif, series)
+        )
         self.files = (path, *(member for member in belonging if not member.samefile(path)))
         facts = describe_all(tif, series, ome)
         self.images: list[_Image] = []
@@ -154,6 +159,10 @@ class Tiff:
         """
         return probe.head.startswith(MAGIC) and probe.head[128:132] != b"DICM"
 
+    def reads_ranges(self, probe: Probe) -> bool:
+        """Return true: pages, strips and tiles are found by their offsets."""
+        return self.recognises(probe)
+
     def open(self, path: Path) -> OpenTiff:
         """Open the file and read its directories, not its pixels.
 
@@ -165,7 +174,8 @@ class Tiff:
         from tifffile import TiffFile  # noqa: PLC0415  # a missing package must not break the other readers
 
         with ExitStack() as undo:
-            tif = undo.enter_context(TiffFile(path))
+            remote = undo.enter_context(path.open("rb")) if isinstance(path, RemotePath) else None
+            tif = undo.enter_context(TiffFile(path) if remote is None else TiffFile(remote, name=path.name))
             opened = OpenTiff(tif, path)
             undo.pop_all()
         return opened

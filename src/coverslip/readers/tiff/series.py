@@ -62,6 +62,21 @@ def prepare(
     return ome_xml.parse(first.description), refused
 
 
+def refuse_sets(tif: "TiffFile", series: Sequence["TiffPageSeries"]) -> None:
+    """Refuse a remote file some of whose planes are in other files: names in a file lead nowhere from afar.
+
+    Raises
+    ------
+    ReadError
+        It is one of a set.
+    """
+    lacking = any(page is None for one in series if one.kind in MEMBER_KINDS for page in one)
+    if lacking or tif.is_ndtiff:
+        raise ReadError(
+            "this file is one of a set, and sets are read from a local folder only. Copy the folder of the set"
+        )
+
+
 def check_directory(tif: "TiffFile", offset: int) -> None:
     """Refuse a page whose vital tags point out of the file.
 
