@@ -4,9 +4,7 @@ import errno
 import logging
 import math
 import os
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +14,7 @@ from coverslip.errors import CoverslipError, MissingDependencyError, ReadError, 
 from coverslip.model import CanRead, ImageMetadata, OpenedFile, Region
 from coverslip.ngff import Version, to_store
 from coverslip.readers.lazy import LazyImage, LazyPixels, to_dask, to_xarray
+from coverslip.readers.turns import Turns
 
 if TYPE_CHECKING:
     import dask.array
@@ -91,26 +90,18 @@ def could_not_look(error: BaseException | None, path: Path) -> bool:
     return False
 
 
-@dataclass(slots=True)
-class Turn:
-    """Whose turn it is to use the handles of one file, and whether they are still there."""
-
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    is_over: bool = False
-
-
 class Image:
     """One image of an open file.
 
-    Reading is safe from any number of threads; reads of one file follow one another, because the format
-    libraries return wrong pixels silently when one handle is used by two threads at once.
+    Reading is safe from any number of threads. Reads of one file follow one another, unless its reader says that they
+    may go on at the same time.
     """
 
     def __init__(
         self,
         source: CanRead,
         path: Path,
-        turn: Turn,
+        turns: Turns,
         reopen: "Callable[[Path], ImageFile]",
         index: int,
         *,
@@ -118,7 +109,7 @@ class Image:
     ) -> None:
         self._source = source
         self._path = path
-        self._turn = turn
+        self._turns = turns
         self._reopen = reopen
         self._index = index
         self._label = label
@@ -138,8 +129,19 @@ class Image:
         """Its label images in the order of ``metadata.labels``: whole numbers, 0 is nothing; mostly there are none."""
         found = getattr(self._source, "labels", ())
         return tuple(
-            Image(label, self._path, self._turn, self._reopen, self._index, label=n) for n, label in enumerate(found)
+            Image(label, self._path, self._turns, self._reopen, self._index, label=n) for n, label in enumerate(found)
         )
+
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether reads of several threads go on at the same time, rather than one after another."""
+        return self._turns.is_concurrent
+
+    def chunk(self, level: int = 0) -> tuple[int, int, int, int, int]:
+        """Return the box T, C, Z, Y, X that costs no more to read than a part of it: a plane, where nobody says."""
+        size = self.metadata.levels[level]
+        stated: tuple[int, int, int, int, int] | None = getattr(self._source, "chunk", lambda _: None)(level)
+        return stated or (1, 1, 1, size.size_y, size.size_x)
 
     def read(self, level: int = 0, region: Region | None = None) -> "Array":
         """Return the pixels of a region of one pyramid level.
@@ -176,8 +178,8 @@ class Image:
                 f"{self._path}: these pixels need {needed / 2**30:.1f} GiB at once, this machine has "
                 f"{_memory() / 2**30:.1f}. Read a smaller region"
             )
-        with self._turn.lock:
-            if self._turn.is_over:
+        with self._turns as turns:
+            if turns.is_over:
                 raise ReadError(f"{self._path}: the file is closed. Read its pixels inside the with statement")
             pixels = foreign(f"reading {meta.name!r}", self._path, lambda: self._source.read(level, box))
         expected = (*box.shape, meta.samples) if meta.samples > 1 else box.shape
@@ -281,10 +283,10 @@ class ImageFile:
 
     def __init__(self, opened: OpenedFile, path: Path, reader_name: str, reopen: "Callable[[Path], ImageFile]") -> None:
         self._opened = opened
-        self._turn = Turn()
+        self._turns = Turns(is_concurrent=getattr(opened, "concurrent", False))
         self.path = path
         self.reader = reader_name
-        self.images = tuple(Image(image, path, self._turn, reopen, n) for n, image in enumerate(opened.images))
+        self.images = tuple(Image(image, path, self._turns, reopen, n) for n, image in enumerate(opened.images))
         if not self.images:
             self.close()
             raise ReadError(f"{path}: the file holds no image")
@@ -298,11 +300,9 @@ class ImageFile:
         return tuple(self._opened.files)
 
     def close(self) -> None:
-        """Release every handle. Safe to call twice; waits for a read that is under way."""
-        with self._turn.lock:
-            if not self._turn.is_over:
-                self._turn.is_over = True
-                self._opened.close()
+        """Release every handle. Safe to call twice; waits for reads that are under way."""
+        if self._turns.end():
+            self._opened.close()
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,8 @@ from coverslip.errors import RegionError
 from coverslip.model import CanRead, Region
 from coverslip.model.regions import Span
 from coverslip.model.render import Axis, Projection
-from coverslip.render.project import max_projection, measured, reducer
+from coverslip.render.extremes import EXTREMES, extreme
+from coverslip.render.project import measured, reducer
 from coverslip.render.resample import Shrinker, enlarge
 from coverslip.render.views import View, time_point
 
@@ -21,7 +22,10 @@ BAND_ROWS = 512
 """Bands are multiples of this, so that tiles are seldom decoded twice."""
 
 GROUP_PIXELS = 4 << 20
-"""Slices are read together up to this many pixels when they are looked at from the side."""
+"""Slices are read together up to this many pixels when they are looked at from the side, or share blocks."""
+
+MOST_PIXELS = 16 << 20
+"""Slices that share blocks are unpacked more than once rather than held beyond this many pixels."""
 
 MEDIAN_PIXELS = 32 << 20
 """Pixels a median holds at a time."""
@@ -95,17 +99,18 @@ def bands(image: CanRead, view: View, c: int) -> Iterator[NDArray[Any]]:
 
 def _along_z(image: CanRead, view: View, c: int) -> Iterator[NDArray[Any]]:
     depth, width = view.z[1] - view.z[0], view.x[1] - view.x[0]
-    rows = _rows(width)
+    rows, together = _blocks(image, view)
     if view.kind == "median":
         rows = min(rows, max(1, MEDIAN_PIXELS // (depth * width)))
     for y in _pieces(view.y, rows):
-        slices = (_read(image, view, c, ((z, z + 1), y, view.x)) for z in range(*view.z))
-        if view.kind == "max":
-            yield max_projection(block[0] for block in slices)
+        slices = list(_pieces(view.z, together))
+        compared = EXTREMES.get(_kind(view))
+        if compared is not None:
+            yield extreme(image, compared, slices, lambda z, y=y: _stored(image, view, c, (z, y, view.x)))  # type: ignore[misc]
             continue
         reduced = reducer(_kind(view))
-        for block in slices:
-            reduced.add(block, 0)
+        for z in slices:
+            reduced.add(_read(image, view, c, (z, y, view.x)), 0)
         yield reduced.result()
 
 
@@ -145,6 +150,17 @@ def _rows(width: int) -> int:
     return max(1, rows - rows % BAND_ROWS if rows > BAND_ROWS else rows)
 
 
+def _blocks(image: CanRead, view: View) -> tuple[int, int]:
+    """Return how many rows of how many slices are read at a time, so that no block of the file is unpacked twice."""
+    width = view.x[1] - view.x[0]
+    stated = getattr(image, "chunk", None)
+    _, _, depth, height, _ = (1, 1, 1, 1, 1) if stated is None else stated(view.level)
+    if depth == 1:
+        return _rows(width), 1
+    rows = max(height, GROUP_PIXELS // (depth * width) // height * height)
+    return rows, max(1, min(depth, MOST_PIXELS // (rows * width)))
+
+
 def _pieces(span: Span, step: int) -> Iterator[Span]:
     """Yield a range in pieces."""
     start, stop = span
@@ -154,6 +170,11 @@ def _pieces(span: Span, step: int) -> Iterator[Span]:
 
 def _read(image: CanRead, view: View, c: int, box: tuple[Span, Span, Span]) -> NDArray[Any]:
     """Return a box as real numbers: Z, Y, X (and 3 colour samples)."""
+    return measured(_stored(image, view, c, box))
+
+
+def _stored(image: CanRead, view: View, c: int, box: tuple[Span, Span, Span]) -> NDArray[Any]:
+    """Return a box as it is in the file: Z, Y, X (and 3 colour samples)."""
     z, y, x = box
     region = Region(t=(view.t, view.t + 1), c=(c, c + 1), z=z, y=y, x=x)
     pixels: NDArray[Any] = image.read(view.level, region)[0, 0]
@@ -161,4 +182,4 @@ def _read(image: CanRead, view: View, c: int, box: tuple[Span, Span, Span]) -> N
         pixels = pixels[..., :3]
     elif image.metadata.samples == 2:
         pixels = pixels[..., 0]
-    return measured(pixels)
+    return pixels

@@ -17,8 +17,9 @@ from coverslip.errors import ReadError
 from coverslip.model import ImageMetadata, Level, Probe, Region
 from coverslip.readers.tiff.describe import describe_all, variant
 from coverslip.readers.tiff.facts import Facts
+from coverslip.readers.tiff.handles import Handles
 from coverslip.readers.tiff.layout import Layout, assign
-from coverslip.readers.tiff.pixels import Handles, Planes, check
+from coverslip.readers.tiff.pixels import Planes, check
 from coverslip.readers.tiff.series import absent_note, all_series, members, prepare
 
 if TYPE_CHECKING:
@@ -54,16 +55,18 @@ class _Level:
         out: Array = np.empty((*region.shape, self.layout.size("S")), self.planes.dtype)
         for t, c, z, s in np.ndindex(t1 - t0, c1 - c0, z1 - z0, apart):
             try:
-                plane = self.planes.read(self.layout.plane_number(t0 + t, c0 + c, z0 + z, s), y, x)
+                number = self.layout.plane_number(t0 + t, c0 + c, z0 + z, s)
+                self.planes.read(number, y, x, out[t, c, z, :, :, s : s + self.planes.samples])
             except ReadError as error:
                 raise ReadError(f"plane t={t0 + t}, c={c0 + c}, z={z0 + z}: {error}") from error
-            out[t, c, z, :, :, s : s + self.planes.samples] = plane
         return out if self.layout.size("S") > 1 else out[..., 0]
 
     def _read_all(self) -> "Array":
         """Layouts that do not consist of Y, X planes (line scans, x-z scans) are rare and small: read at once."""
         planes = self.planes
-        whole = np.stack([planes.read(n, (0, planes.rows), (0, planes.columns)) for n in range(planes.count)])
+        whole: Array = np.empty((planes.count, planes.rows, planes.columns, planes.samples), planes.dtype)
+        for number in range(planes.count):
+            planes.read(number, (0, planes.rows), (0, planes.columns), whole[number])
         if self._series.transform is not None:
             whole = self._series.transform(whole)
         return self.layout.to_canonical(whole)
@@ -88,6 +91,8 @@ class _Image:
 
 class _File:
     """An open TIFF file and the members of its set."""
+
+    concurrent = True
 
     def __init__(self, tif: "TiffFile", path: Path) -> None:
         self._tif = tif

@@ -159,15 +159,15 @@ def members(tif: "TiffFile", series: Sequence["TiffPageSeries"]) -> tuple[Path, 
         A member lies outside the folder of the opened file.
     """
     home = Path(tif.filehandle.dirname).resolve()
-    handles = (
-        page.parent.filehandle.path
+    files = dict.fromkeys(
+        page.parent
         for one in series
         if one.kind in MEMBER_KINDS
         for level in one.levels
         for page in level
         if page is not None
     )
-    found = tuple(Path(name) for name in dict.fromkeys(handles))
+    found = tuple(Path(name) for name in dict.fromkeys(file.filehandle.path for file in files))
     for member in found:
         if not member.resolve().is_relative_to(home):
             raise ReadError(f"the set names {member}, which is outside of {home}; it is not followed")
