@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class CanRead(Protocol):
     """An image somebody can read pixels from. A fake of these two members tests any caller.
 
-    Two more are optional, and only make reading faster. ``chunk(level)`` returns the box T, C, Z, Y, X that costs no
-    more to read than a part of it, such as a compressed block. ``is_concurrent = True``: reads of several threads go
-    on at the same time.
+    Three more are optional, and only make reading faster. ``read_into(out, level, region)`` fills an array of the
+    shape and type that ``read`` returns. ``chunk(level)`` returns the box T, C, Z, Y, X that costs no more to read than
+    a part of it, such as a compressed block. ``is_concurrent = True``: reads of several threads go on at the same time.
     """
 
     @property

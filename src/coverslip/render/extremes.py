@@ -20,6 +20,9 @@ THREADS = 2
 WORTH_A_THREAD = 1 << 21
 """Pixels below which starting threads costs more than it gives."""
 
+type Read = Callable[[Span, NDArray[Any] | None], tuple[NDArray[Any], NDArray[Any] | None]]
+"""Gives the pixels Z, Y, X (and S) of a span, and memory to be handed back for the next one, if there is any."""
+
 type Extreme = tuple[np.ufunc, np.ufunc]
 """What compares integers, and what compares floating-point numbers and lets NaN lose."""
 
@@ -27,9 +30,7 @@ EXTREMES: Mapping[str, Extreme] = MappingProxyType({"max": (np.maximum, np.fmax)
 """The kinds of projection that keep one of the values."""
 
 
-def extreme(
-    image: CanRead, extreme_of: Extreme, slices: list[Span], read: Callable[[Span], NDArray[Any]]
-) -> NDArray[Any]:
+def extreme(image: CanRead, extreme_of: Extreme, slices: list[Span], read: Read) -> NDArray[Any]:
     """Return the largest or smallest value of each column of pixels along Z.
 
     Parameters
@@ -41,7 +42,7 @@ def extreme(
     slices
         Spans of Z, at least one; those of one block of the file together, so that nothing is unpacked twice.
     read
-        Gives the pixels of a span as they are in the file: Z, Y, X (and S).
+        Gives the pixels of a span as they are in the file.
 
     Returns
     -------
@@ -54,50 +55,51 @@ def extreme(
     ReadError
         The file does not give the pixels.
     """
-    first = read(slices[0])
-    if first.dtype.kind in "bc" or first.dtype == np.float16:  # become another type
-        return _reduced(image, extreme_of, slices, lambda span: measured(read(span)), measured(first))
-    top = _reduced(image, extreme_of, slices, read, first)
+
+    def read_measured(span: Span, held: NDArray[Any] | None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        block, held = read(span, held)
+        return measured(block), held
+
+    if np.dtype(image.metadata.dtype).kind in "bc" or image.metadata.dtype == "float16":  # become another type
+        return _reduced(image, extreme_of, slices, read_measured)
+    top = _reduced(image, extreme_of, slices, read)
     if top.dtype.kind != "f" or _is_usual(top):
         return top
     # an infinity hides what was measured beside it: look again, and leave out what is no measurement
-    return _reduced(image, extreme_of, slices, lambda span: measured(read(span)), measured(read(slices[0])))
+    return _reduced(image, extreme_of, slices, read_measured)
 
 
-def _reduced(
-    image: CanRead,
-    extreme_of: Extreme,
-    slices: list[Span],
-    read: Callable[[Span], NDArray[Any]],
-    first: NDArray[Any],
-) -> NDArray[Any]:
-    better = extreme_of[first.dtype.kind == "f"]
-    left = deque(slices[1:])
+def _reduced(image: CanRead, extreme_of: Extreme, slices: list[Span], read: Read) -> NDArray[Any]:
+    left = deque(slices)
 
-    def share(top: NDArray[Any] | None) -> NDArray[Any] | None:
-        """Take slices until none is left."""
-        while True:
-            try:
-                span = left.popleft()
-            except IndexError:
-                return top
-            try:
-                top = _joined(better, top, read(span))
-            except BaseException:
-                left.clear()  # the other threads need not go on
-                raise
+    def share(_: int) -> NDArray[Any] | None:
+        """Take spans until none is left."""
+        top: NDArray[Any] | None = None
+        held: NDArray[Any] | None = None
+        try:
+            while left:
+                try:
+                    span = left.popleft()
+                except IndexError:  # another thread took the last one
+                    break
+                block, held = read(span, held)
+                top = _joined(extreme_of[block.dtype.kind == "f"], top, block)
+        except BaseException:
+            left.clear()  # the other threads need not go on
+            raise
+        return top
 
-    own = _joined(better, None, first)
-    threads = min(THREADS, os.cpu_count() or 1, len(left))
-    if threads < 2 or not getattr(image, "is_concurrent", False) or first.size * len(left) < WORTH_A_THREAD:
-        found = [share(own)]
+    size = image.metadata.size_y * image.metadata.size_x * len(slices)
+    threads = min(THREADS, os.cpu_count() or 1, len(slices))
+    if threads < 2 or not getattr(image, "is_concurrent", False) or size < WORTH_A_THREAD:
+        found = [share(0)]
     else:
         with ThreadPoolExecutor(threads) as pool:
-            found = list(pool.map(share, [own, *[None] * (threads - 1)]))
-    for top in found:
-        if top is not None and top is not own:
-            better(own, top, out=own)
-    return own
+            found = list(pool.map(share, range(threads)))
+    tops = [top for top in found if top is not None]
+    for other in tops[1:]:
+        extreme_of[other.dtype.kind == "f"](tops[0], other, out=tops[0])
+    return tops[0]
 
 
 def _joined(better: np.ufunc, top: NDArray[Any] | None, block: NDArray[Any]) -> NDArray[Any]:

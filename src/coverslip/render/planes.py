@@ -1,6 +1,7 @@
 """Projected planes, read in pieces that fit into little memory."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ def _along_z(image: CanRead, view: View, c: int) -> Iterator[NDArray[Any]]:
         slices = list(_pieces(view.z, together))
         compared = EXTREMES.get(_kind(view))
         if compared is not None:
-            yield extreme(image, compared, slices, lambda z, y=y: _stored(image, view, c, (z, y, view.x)))  # type: ignore[misc]
+            yield extreme(image, compared, slices, partial(_stored_again, image, view, c, y))
             continue
         reduced = reducer(_kind(view))
         for z in slices:
@@ -173,13 +174,33 @@ def _read(image: CanRead, view: View, c: int, box: tuple[Span, Span, Span]) -> N
     return measured(_stored(image, view, c, box))
 
 
+def _stored_again(
+    image: CanRead, view: View, c: int, y: Span, z: Span, held: NDArray[Any] | None
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return a box as it is in the file, in memory that was used for the last one where that fits, and that memory."""
+    fill = getattr(image, "read_into", None)
+    if fill is None:
+        return _stored(image, view, c, (z, y, view.x)), None
+    region = Region(t=(view.t, view.t + 1), c=(c, c + 1), z=z, y=y, x=view.x)
+    samples = (image.metadata.samples,) if image.metadata.samples > 1 else ()
+    shape = (*region.shape, *samples)
+    if held is None or held.shape != shape:
+        held = np.empty(shape, image.metadata.dtype)
+    fill(held, view.level, region)
+    return _shown_samples(image, held[0, 0]), held
+
+
 def _stored(image: CanRead, view: View, c: int, box: tuple[Span, Span, Span]) -> NDArray[Any]:
     """Return a box as it is in the file: Z, Y, X (and 3 colour samples)."""
     z, y, x = box
     region = Region(t=(view.t, view.t + 1), c=(c, c + 1), z=z, y=y, x=x)
-    pixels: NDArray[Any] = image.read(view.level, region)[0, 0]
+    return _shown_samples(image, image.read(view.level, region)[0, 0])
+
+
+def _shown_samples(image: CanRead, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return three colour samples, or none: no alpha, no second of two."""
     if image.metadata.samples >= 3:
-        pixels = pixels[..., :3]
-    elif image.metadata.samples == 2:
-        pixels = pixels[..., 0]
+        return pixels[..., :3]
+    if image.metadata.samples == 2:
+        return pixels[..., 0]
     return pixels

@@ -88,22 +88,27 @@ class _MrcImage:
 
     def read(self, level: int, region: Region) -> "NDArray[Any]":
         """Return the pixels of a resolved region; there is only level 0."""
-        (t0, t1), _, (z0, z1), (y0, y1), (x0, x1) = region.spans
-        header, meta = self._file.header, self.metadata
+        meta = self.metadata
         shape = (*region.shape, meta.samples) if meta.samples > 1 else region.shape
         pixels = np.empty(shape, meta.dtype)
+        self.read_into(pixels, level, region)
+        return pixels
+
+    def read_into(self, out: "NDArray[Any]", level: int, region: Region) -> None:
+        """Fill an array with the pixels of a resolved region."""
+        (t0, t1), _, (z0, z1), (y0, y1), (x0, x1) = region.spans
+        header, meta = self._file.header, self.metadata
         is_plain = header.pixels.is_plain and np.dtype(meta.dtype).newbyteorder(header.order).isnative
         for t in range(t0, t1):
             for z in range(z0, z1):
                 first = (t * meta.size_z + z) * header.ny + y0
-                target = pixels[t - t0, 0, z - z0]
+                target = out[t - t0, 0, z - z0]
                 if is_plain and x1 - x0 == header.nx:
                     self._file.fill(first, target)
                 else:
                     rows = np.empty((y1 - y0) * header.row_bytes, np.uint8)
                     self._file.fill(first, rows)
                     target[:] = header.pixels.unpack(rows, header.nx, header.order)[:, x0:x1]
-        return pixels
 
 
 class _MrcReader:

@@ -9,6 +9,7 @@ from coverslip.errors import ReadError
 from coverslip.model import ImageMetadata, LabelsInfo, Level, Region
 from coverslip.readers.ome_zarr.chunks import open_array
 from coverslip.readers.ome_zarr.documents import Node, read_node
+from coverslip.readers.ome_zarr.encoding import parse_encoding
 from coverslip.readers.ome_zarr.layout import Found, stated_version
 from coverslip.readers.ome_zarr.metadata import (
     CANONICAL,
@@ -17,6 +18,7 @@ from coverslip.readers.ome_zarr.metadata import (
     parse_channels,
     parse_scale,
 )
+from coverslip.readers.ome_zarr.stored import stored_array
 from coverslip.readers.units import length, seconds
 from coverslip.readers.vendor_metadata import vendor_document
 
@@ -57,6 +59,16 @@ class ZarrImage:
             planes.append(self._read_box(level, spans | {"c": (c, c + 1)}, tuple(rest)))
         return np.concatenate(planes, axis=1)
 
+    def chunk(self, level: int) -> tuple[int, int, int, int, int] | None:
+        """Return what is compressed at once: T, C, Z, Y, X; ``None`` where only ``zarr`` knows."""
+        encoding = parse_encoding(self._levels[level].zarr_document)
+        if encoding is None:
+            return None
+        sides = dict(zip(self._axes.roles, encoding.chunk, strict=True))
+        lengths = self.metadata.level_shape(level)[:5]
+        t, c, z, y, x = (min(sides.get(role, 1), length) for role, length in zip(CANONICAL, lengths, strict=True))
+        return t, c, z, y, x
+
     def _read_box(self, level: int, spans: Mapping[str, tuple[int, int]], folded: tuple[int, ...]) -> "NDArray[Any]":
         """Return a box at one place of the folded axes, as T, C, Z, Y, X."""
         roles, places = self._axes.roles, iter(folded)
@@ -71,7 +83,8 @@ class ZarrImage:
 
     def _array(self, level: int) -> Any:
         if level not in self._arrays:
-            self._arrays[level] = open_array(self._levels[level])
+            node = self._levels[level]
+            self._arrays[level] = stored_array(node) or open_array(node)
         return self._arrays[level]
 
 

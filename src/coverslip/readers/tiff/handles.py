@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tifffile import FileHandle
 
 MAX_OPEN_MEMBERS = 16
+SCRATCH_BYTES = 4 << 20
+"""Larger scratch is not kept."""
 
 
 class Handles:
@@ -26,6 +28,7 @@ class Handles:
 
     def __init__(self, root: "FileHandle") -> None:
         self.lock = threading.RLock()
+        self._scratch = threading.local()
         self._root = root
         self._descriptor = _descriptor(root)
         self._members: OrderedDict[str, FileHandle] = OrderedDict()
@@ -65,6 +68,15 @@ class Handles:
         data: NDArray[np.uint8] = np.empty(count, np.uint8)
         self.fill(handle, place, data)
         return data.tobytes()
+
+    def scratch(self, count: int) -> "NDArray[np.uint8]":
+        """Return so many bytes for this thread to use until it asks again; memory used before costs nothing new."""
+        held: NDArray[np.uint8] | None = getattr(self._scratch, "held", None)
+        if held is None or held.nbytes < count:
+            held = np.empty(count, np.uint8)
+            if count <= SCRATCH_BYTES:
+                self._scratch.held = held
+        return held[:count]
 
     def close(self) -> None:
         """Close all members; the first file belongs to whoever opened it."""

@@ -49,6 +49,7 @@ class Planes:
         self.dtype: np.dtype[Any] = series.dtype if key.dtype is None else key.dtype
         self._stored = self.dtype.newbyteorder(key.parent.byteorder)
         self._run = _run(series)
+        self._runs: dict[int, bool] = {}
         self.count = (
             math.prod(series.shape) // max(1, self.rows * self.columns * self.samples)
             if self._run is not None
@@ -88,10 +89,17 @@ class Planes:
         if page is None:
             raise ReadError("the plane is declared, but no file of the set holds it")
         handle = page.parent.filehandle
-        if _is_run(page):
+        if self._is_run(index, page):
             self._rows(handle, page.dataoffsets[0] + inner * plane_bytes, (y, x), out)
         else:
             self._segments(handle, page, inner, (y, x), out)
+
+    def _is_run(self, index: int, page: "Page") -> bool:
+        """Return whether a page is one run of pixels; a page of many strips is looked through once."""
+        found = self._runs.get(index)
+        if found is None:
+            found = self._runs[index] = _is_run(page)
+        return found
 
     def _rows(self, handle: "FileHandle", start: int, window: tuple[Span, Span], out: "Array") -> None:
         """Cut a window out of uncompressed rows that follow one another."""
@@ -107,9 +115,9 @@ class Planes:
                 self._handles.fill(handle, first + (y[0] + row) * self.row_bytes, line)
                 out[row] = line
         else:
-            whole: Array = np.empty((rows, self.columns, self.samples), self._stored)
-            self._handles.fill(handle, start + y[0] * self.row_bytes, whole)
-            out[...] = whole[:, slice(*x)]
+            scratch = self._handles.scratch(rows * self.row_bytes)
+            self._handles.fill(handle, start + y[0] * self.row_bytes, scratch)
+            out[...] = scratch.view(self._stored).reshape(rows, self.columns, self.samples)[:, slice(*x)]
 
     def _segments(
         self, handle: "FileHandle", page: "Page", inner: int, window: tuple[Span, Span], out: "Array"

@@ -50,16 +50,30 @@ class _Level:
         """Return a region: shape T, C, Z, Y, X (and S)."""
         if not self._is_direct:
             return self._read_all()[region.slices]
+        samples = self.layout.size("S")
+        out: Array = np.empty((*region.shape, samples) if samples > 1 else region.shape, self.planes.dtype)
+        self._fill(out, region)
+        return out
+
+    def read_into(self, out: "Array", region: Region) -> None:
+        """Fill an array with a region: shape T, C, Z, Y, X (and S)."""
+        if self._is_direct:
+            self._fill(out, region)
+        else:
+            out[...] = self.read(region)
+
+    def _fill(self, out: "Array", region: Region) -> None:
+        """Read plane by plane, each to its place."""
         (t0, t1), (c0, c1), (z0, z1), y, x = region.spans
-        apart = 1 if self.layout.has_inner_samples else self.layout.size("S")
-        out: Array = np.empty((*region.shape, self.layout.size("S")), self.planes.dtype)
+        samples = self.layout.size("S")
+        apart = 1 if self.layout.has_inner_samples else samples
+        out = out if samples > 1 else out[..., None]
         for t, c, z, s in np.ndindex(t1 - t0, c1 - c0, z1 - z0, apart):
             try:
                 number = self.layout.plane_number(t0 + t, c0 + c, z0 + z, s)
                 self.planes.read(number, y, x, out[t, c, z, :, :, s : s + self.planes.samples])
             except ReadError as error:
                 raise ReadError(f"plane t={t0 + t}, c={c0 + c}, z={z0 + z}: {error}") from error
-        return out if self.layout.size("S") > 1 else out[..., 0]
 
     def _read_all(self) -> "Array":
         """Layouts that do not consist of Y, X planes (line scans, x-z scans) are rare and small: read at once."""
@@ -85,8 +99,18 @@ class _Image:
         try:
             return self._levels[level].read(region)
         except ReadError as error:
-            missing = f". {self.metadata.note}" if self.metadata.note else ""
-            raise ReadError(f"{self._path}: {error}{missing}") from error
+            raise self._named(error) from error
+
+    def read_into(self, out: "Array", level: int, region: Region) -> None:
+        """Fill an array with the pixels of a region."""
+        try:
+            self._levels[level].read_into(out, region)
+        except ReadError as error:
+            raise self._named(error) from error
+
+    def _named(self, error: ReadError) -> ReadError:
+        missing = f". {self.metadata.note}" if self.metadata.note else ""
+        return ReadError(f"{self._path}: {error}{missing}")
 
 
 class _File:
@@ -99,7 +123,8 @@ class _File:
         self._handles = Handles(tif.filehandle)
         ome, refused = prepare(tif)
         series, note = all_series(tif, path)
-        self.files = (path, *(member for member in members(tif, series) if not member.samefile(path)))
+        others = (member for member in members(tif, series) if member != path and not member.samefile(path))
+        self.files = (path, *others)
         facts = describe_all(tif, series, ome)
         self.images: list[_Image] = []
         for index, one in enumerate(series):

@@ -158,7 +158,6 @@ def members(tif: "TiffFile", series: Sequence["TiffPageSeries"]) -> tuple[Path, 
     ReadError
         A member lies outside the folder of the opened file.
     """
-    home = Path(tif.filehandle.dirname).resolve()
     files = dict.fromkeys(
         page.parent
         for one in series
@@ -167,7 +166,10 @@ def members(tif: "TiffFile", series: Sequence["TiffPageSeries"]) -> tuple[Path, 
         for page in level
         if page is not None
     )
+    if all(file is tif for file in files):
+        return (Path(tif.filehandle.path),) if files else ()
     found = tuple(Path(name) for name in dict.fromkeys(file.filehandle.path for file in files))
+    home = Path(tif.filehandle.dirname).resolve()
     for member in found:
         if not member.resolve().is_relative_to(home):
             raise ReadError(f"the set names {member}, which is outside of {home}; it is not followed")
