@@ -108,7 +108,9 @@ def version_of(python: str) -> Version | None:
 
 def environment(arguments: argparse.Namespace, lock: str) -> tuple[Path, Path]:
     """Return the folder of the environment and the interpreter inside it; that of the benchmarks is one of its own."""
-    folder = ROOT / (".venv" + ("-bench" if lock == "bench" else "") + ("-" + arguments.python if arguments.python else ""))
+    folder = ROOT / (
+        ".venv" + ("-bench" if lock == "bench" else "") + ("-" + arguments.python if arguments.python else "")
+    )
     return folder, folder / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
 
@@ -240,7 +242,11 @@ def lock(arguments: argparse.Namespace, rest: list[str]) -> int:
     compile_ += ["--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.12", "pyproject.toml", *rest]
     extras = [word for name in ("postgres", "s3", "formats", "dask") for word in ("--extra", name)] + ["--group", "web"]
     peers = ["--group", "bench", "-c", LOCKS["dev"]]
-    for name, more in (("dev", ["--group", "lint", "--group", "test"]), ("run", ["-c", LOCKS["dev"]]), ("bench", peers)):
+    for name, more in (
+        ("dev", ["--group", "lint", "--group", "test"]),
+        ("run", ["-c", LOCKS["dev"]]),
+        ("bench", peers),
+    ):
         code = hand_over([*compile_, *extras, *more, "-o", LOCKS[name]])
         if code:
             return code

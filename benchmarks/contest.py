@@ -64,7 +64,9 @@ def _bar(
     return peers.get(of), of
 
 
-def tiles(read: Tiles, count: int, shape: tuple[int, int, int], *, side: int = 256, threads: int = 1, grid: int = 1):
+def tiles(
+    read: Tiles, count: int, shape: tuple[int, int, int], *, side: int = 256, threads: int = 1, grid: int = 1
+) -> Callable[[], object]:
     """Return work that reads random tiles of a stack, the same ones for every contestant.
 
     Parameters
@@ -125,9 +127,9 @@ def memory(setup: str, work: str) -> tuple[float, float] | None:
     if sys.platform != "linux":
         return None
     code = RESIDENT.format(setup=setup, work=work)
-    idle, top = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()[-2:]
+    idle, top = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()[
+        -2:
+    ]
     return float(idle), float(top)
 
 

@@ -4,6 +4,7 @@ Every file is written once per run, under one name for one content.
 """
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import numpy as np
 import tifffile
 import zarr
 from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
 
-from benchmarks.conditions import folder, is_quick
+from benchmarks.conditions import folder, is_installed, is_quick
 from tests.readers import generate_czi, generate_lif, generate_nd2
 
 SIDE = 2048
@@ -73,21 +75,36 @@ def strips() -> Path:
 
 
 def czi(tiles: int = 1) -> Path:
-    """Return a CZI stack of 24 planes with Zstandard (byte-shuffled, as ZEN writes), in tiles x tiles subblocks."""
+    """Return a CZI stack with Zstandard (byte-shuffled, as ZEN writes), in tiles x tiles subblocks of 1024 x 1024.
+
+    Written by pylibCZIrw where that is there.
+    """
     path = folder() / f"stack{tiles}.czi"
     if not path.exists():
-        side, blocks = 1024 * tiles, []
-        for z in range(depth(24) if tiles == 1 else 6):
-            whole = plane(z, side)
-            blocks += [
-                generate_czi.Block(
-                    whole[y : y + 1024, x : x + 1024], "YX", {"Z": z, "Y": y, "X": x}, compression=generate_czi.ZSTD1
-                )
-                for y in range(0, side, 1024)
-                for x in range(0, side, 1024)
+        side = 1024 * tiles
+        blocks = [
+            (z, y, x, plane(z, side)[y : y + 1024, x : x + 1024])
+            for z in range(depth(24) if tiles == 1 else 6)
+            for y in range(0, side, 1024)
+            for x in range(0, side, 1024)
+        ]
+        if is_installed("pylibCZIrw"):
+            _write_czi(path, blocks)
+        else:
+            own = [
+                generate_czi.Block(pixels, "YX", {"Z": z, "Y": y, "X": x}, compression=generate_czi.ZSTD1)
+                for z, y, x, pixels in blocks
             ]
-        generate_czi.write(path, blocks, generate_czi.document([("DAPI", "#FF0000FF", 353, 465)], (0.1, 0.1, 0.3)))
+            generate_czi.write(path, own)
     return path
+
+
+def _write_czi(path: Path, blocks: Iterable[tuple[int, int, int, NDArray[np.uint16]]]) -> None:
+    from pylibCZIrw import czi as library  # noqa: PLC0415
+
+    with library.create_czi(str(path), compression_options="zstd1:ExplicitLevel=1;PreProcess=HiLoByteUnpack") as file:
+        for z, y, x, pixels in blocks:
+            file.write(np.ascontiguousarray(pixels)[..., None], location=(x, y), plane={"Z": z, "C": 0, "T": 0})
 
 
 def mrc() -> Path:
@@ -126,7 +143,7 @@ def ome_zarr() -> Path:
             chunks=(1, TILE, TILE),
             shards=(1, SIDE, SIDE),
             dtype="uint16",
-            compressors=zarr.codecs.BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),
+            compressors=BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),
         )
         for z in range(count):
             array[z] = plane(z)

@@ -75,7 +75,7 @@ def _metadata() -> Row:
 
 
 def _or_two_ms(row: Row) -> Row:
-    """The goal of metadata has an alternative."""
+    """Return the row with the other way to reach its goal."""
     reached = row.reached or row.ours <= 2
     return Row(
         **{name: getattr(row, name) for name in ("work", "ours", "unit", "limit", "peers", "note")},
@@ -159,20 +159,21 @@ def _memory() -> Row:
         peers=peers,
         goal="within 100 MB at any file size",
         reached=max(above.values()) <= 100,
-        note="ours: " + ", ".join(f"{name} file {value:.0f} MB" for name, value in above.items())
+        note="ours: "
+        + ", ".join(f"{name} file {value:.0f} MB" for name, value in above.items())
         + "; peers: 500 MB file. Resident memory of a child process",
     )
 
 
 def _thumbnail(work: str, path: Path, usual_rounds: int) -> Row:
-    peers: dict[str, Callable[[], object]] = {"tifffile by pages": lambda: _shown(_by_pages(path))}
+    peers: dict[str, Callable[[], object]] = {"tifffile by pages": lambda: shown(_by_pages(path))}
     if "2 GB" not in work:
-        peers[ZSTACK] = lambda: _shown(tifffile.imread(path).max(axis=0))
+        peers[ZSTACK] = lambda: shown(tifffile.imread(path).max(axis=0))
         if is_installed("bioio"):
-            peers["bioio"] = lambda: _shown(_bioio(path).get_image_data("ZYX").max(axis=0))
+            peers["bioio"] = lambda: shown(_bioio(path).get_image_data("ZYX").max(axis=0))
     return timed(
         work,
-        {LIMIT: lambda: _shown(_plain(path)), OURS: lambda: _our_thumbnail(path), **peers},
+        {LIMIT: lambda: shown(_plain(path)), OURS: lambda: _our_thumbnail(path), **peers},
         within=1.3,
         of=LIMIT,
         usual_rounds=usual_rounds,
@@ -192,11 +193,11 @@ def _plane() -> Row:
         os.preadv(descriptor, [out], start + int(order.integers(count)) * out.nbytes)
         return out
 
-    file, tif = open_image(path), tifffile.TiffFile(path)
+    ours, tif = open_image(path), tifffile.TiffFile(path)
     mapped = np.memmap(path, np.uint16, "r", start, (count, files.SIDE, files.SIDE))
     peers: dict[str, Callable[[], object]] = {
         "tifffile": lambda: tif.series[0].asarray(key=int(order.integers(count))),
-        "memmap": lambda: mapped[int(order.integers(count))].copy(),
+        "memmap": lambda: np.array(mapped[int(order.integers(count))]),
     }
     if is_installed("bioio"):
         image = _bioio(path)
@@ -204,14 +205,14 @@ def _plane() -> Row:
     try:
         return timed(
             "random plane, 500 MB TIFF",
-            {LIMIT: plain, OURS: lambda: file.images[0].plane(z=int(order.integers(count))), **peers},
+            {LIMIT: plain, OURS: lambda: ours.images[0].plane(z=int(order.integers(count))), **peers},
             within=1.3,
             of="best library",
             usual_rounds=25,
             note="with an open file, for everybody; into new memory",
         )
     finally:
-        file.close()
+        ours.close()
         tif.close()
         os.close(descriptor)
 
@@ -254,7 +255,7 @@ def _tiles(threads: int) -> Row:
 
 
 def _plain(path: Path) -> NDArray[np.uint16]:
-    """The limit of a projection: plain reads at known places into one buffer, and NumPy."""
+    """Return the projection by plain reads at known places into one buffer, and NumPy."""
     with tifffile.TiffFile(path) as file:
         place, count = file.series[0].dataoffset or 0, file.series[0].size // files.SIDE**2
     buffer, top = (np.zeros((files.SIDE, files.SIDE), np.uint16) for _ in range(2))
@@ -265,7 +266,7 @@ def _plain(path: Path) -> NDArray[np.uint16]:
     return top
 
 
-def _our_projection(path: Path) -> object:
+def _our_projection(path: Path) -> NDArray[Any]:
     with open_image(path) as file:
         return projection(file.images[0])
 
@@ -283,11 +284,11 @@ def _by_pages(path: Path) -> NDArray[Any]:
     return top
 
 
-def _shown(plane: NDArray[Any]) -> NDArray[np.uint8]:
+def shown(plane: NDArray[Any]) -> NDArray[np.uint8]:
     """Return a plane as a small grey picture: area means, percentiles, 8 bits."""
     small = cv2.resize(plane, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32)
     low, high = np.percentile(small, (1, 99.8))
-    return np.clip((small - low) / (high - low) * 255, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((small - low) / (high - low) * 255, 0, 255), np.uint8)
 
 
 def _bioio(path: Path) -> Any:
