@@ -1,4 +1,4 @@
-"""Run the benchmarks and print the table: ``python3 dev.py bench [--quick] [--only NAME ...] [--write]``."""
+"""Run the benchmarks and print the table: ``dev.py bench [--quick] [--only NAME ...] [--rounds N] [--write]``."""
 
 import argparse
 import importlib
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from benchmarks import table
-from benchmarks.conditions import FOLDER, QUICK, described
+from benchmarks.conditions import FOLDER, QUICK, ROUNDS, described
 from benchmarks.row import Row
 
 FAMILIES = ("tiff", "czi", "mrc", "ome_zarr", "chunks", "loading", "cataloging")
@@ -22,11 +22,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="dev.py bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small files, few rounds: whether it runs, not how fast")
     parser.add_argument("--only", nargs="+", choices=FAMILIES, default=FAMILIES, metavar="NAME", help=f"of {FAMILIES}")
+    parser.add_argument("--rounds", type=int, help="turns of every contestant, at most")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     parser.add_argument("--folder", help="where the generated files go (5 GB); kept when given")
     chosen = parser.parse_args()
     if chosen.write and (chosen.quick or set(chosen.only) != set(FAMILIES)):
         sys.exit("dev.py bench: only a whole run in full size is written down")
+    if chosen.rounds:
+        os.environ[ROUNDS] = str(chosen.rounds)
     if chosen.quick:
         os.environ[QUICK] = "1"
     with tempfile.TemporaryDirectory(prefix="coverslip-bench-") as temporary:

@@ -144,7 +144,7 @@ def _by_planes(array: Any) -> object:
     """Project in slabs of eight planes, so that every library can use its threads."""
     top = np.zeros(array.shape[1:], np.uint16)
     for z in range(0, array.shape[0], 8):
-        np.maximum(top, array[z : z + 8].max(axis=0), out=top)
+        np.maximum(top, array[z : min(z + 8, array.shape[0])].max(axis=0), out=top)
     return top
 
 

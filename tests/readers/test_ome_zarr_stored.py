@@ -15,7 +15,9 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, Sharding
 from coverslip.errors import ReadError
 from coverslip.readers.ome_zarr import stored
 from coverslip.readers.ome_zarr.documents import read_node
+from coverslip.readers.ome_zarr.encoding import parse_encoding
 from coverslip.readers.ome_zarr.stored import StoredArray, stored_array
+from coverslip.readers.ome_zarr.stores import FolderStore
 
 SHAPE, CHUNK, SHARD = (5, 21, 30), (2, 8, 8), (4, 16, 16)
 TYPES = ("uint8", "uint16", "int32", "float32", "float64", "complex64", "bool", "int64")
@@ -37,9 +39,9 @@ def numbers(dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def opened(folder: Path) -> StoredArray | None:
-    node = read_node(folder)
+    node = read_node(FolderStore(folder), "")
     assert node is not None
-    return stored_array(folder, node.zarr_document)
+    return stored_array(node)
 
 
 def v3(
@@ -159,8 +161,8 @@ def test_a_checksum_that_does_not_fit_is_an_error(tmp_path: Path, sharded: bool)
 def test_what_is_unusual_is_left_to_zarr(tmp_path: Path, key: str, value: object) -> None:
     folder = v3(tmp_path / "a", "uint16", CODECS["blosc"])
     document = json.loads((folder / "zarr.json").read_text())
-    assert stored_array(folder, document) is not None
-    assert stored_array(folder, {**document, key: value}) is None
+    assert parse_encoding(document) is not None
+    assert parse_encoding({**document, key: value}) is None
 
 
 def test_transposed_chunks_are_left_to_zarr(tmp_path: Path) -> None:

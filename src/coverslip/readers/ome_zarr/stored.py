@@ -7,19 +7,20 @@ else is left to ``zarr``. Formats: https://zarr-specs.readthedocs.io, version 2,
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.readers.decoded import Decoded
+from coverslip.readers.ome_zarr.documents import Node
 from coverslip.readers.ome_zarr.encoding import Encoding, parse_encoding
+from coverslip.readers.ome_zarr.stores import FolderStore
 from coverslip.readers.places import read_at
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ TOGETHER = 0.8
 class _Piece:
     """Where one chunk's bytes are, and where its pixels go."""
 
-    read: Callable[[], "NDArray[np.uint8]"]
+    data: "NDArray[np.uint8]"
     target: "Box"
     """In the box that was asked for."""
     inner: "Box"
@@ -52,8 +53,9 @@ class _Piece:
 class StoredArray:
     """One array of a folder. Nothing is held open between two reads. Safe from any number of threads."""
 
-    def __init__(self, folder: Path, encoding: Encoding) -> None:
-        self._folder = folder
+    def __init__(self, store: FolderStore, key: str, encoding: Encoding) -> None:
+        self._store = store
+        self._key = key
         self._encoding = encoding
         self._indices: Decoded[NDArray[np.uint64]] = Decoded(INDEX_BYTES)
 
@@ -69,42 +71,41 @@ class StoredArray:
         lengths = tuple(span.stop - span.start for span in box)
         out = np.empty(lengths, encoding.dtype)
         pieces = list(self._sharded(box, out) if encoding.shard else self._single(box, out))
-        paste = partial(self._paste, out)
         if len(pieces) < 4 or THREADS == 1 or out.nbytes < WORTH_A_THREAD:
-            for piece in pieces:
-                paste(piece)
+            self._paste(out, pieces)
         else:
-            with ThreadPoolExecutor(THREADS) as pool:
-                for _ in pool.map(paste, pieces):
+            with ThreadPoolExecutor(THREADS) as pool:  # a share each: handing over every chunk costs as much as it
+                for _ in pool.map(partial(self._paste, out), (pieces[i::THREADS] for i in range(THREADS))):
                     pass
         return out
 
-    def _paste(self, out: "NDArray[Any]", piece: _Piece) -> None:
-        """Decode a chunk and put its pixels where they belong."""
-        target, encoding = out[piece.target], self._encoding
-        is_direct = target.shape == encoding.chunk and target.flags.c_contiguous and encoding.stored == out.dtype
-        pixels = encoding.decode(piece.read(), target if is_direct else None)
-        if not is_direct:
-            target[...] = pixels[piece.inner]
+    def _paste(self, out: "NDArray[Any]", pieces: Sequence[_Piece]) -> None:
+        """Decode chunks and put their pixels where they belong."""
+        encoding, held = self._encoding, np.empty(self._encoding.chunk, self._encoding.stored)
+        for piece in pieces:
+            target = out[piece.target]
+            is_direct = target.shape == encoding.chunk and target.flags.c_contiguous and encoding.stored == out.dtype
+            pixels = encoding.decode(piece.data, target if is_direct else held)
+            if not is_direct:
+                target[...] = pixels[piece.inner]
 
     def _single(self, box: "Box", out: "NDArray[Any]") -> Iterator[_Piece]:
         """Yield the chunks that have a file each."""
         for place, target, inner in _touched(box, self._encoding.chunk):
-            path = self._folder / self._encoding.key(place)
-            if path.exists():
-                yield _Piece(partial(_whole, path), target, inner)
-            else:
+            data = self._store.read(self._name(place))
+            if data is None:
                 out[target] = self._encoding.fill
+            else:
+                yield _Piece(np.frombuffer(data, np.uint8), target, inner)
 
     def _sharded(self, box: "Box", out: "NDArray[Any]") -> Iterator[_Piece]:
         """Yield the chunks that lie in shards."""
         chunk, shard = self._encoding.chunk, self._encoding.shard
         counts = tuple(whole // part for whole, part in zip(shard, chunk, strict=True))
         for place, target, inner in _touched(box, shard):
-            path = self._folder / self._encoding.key(place)
-            try:
-                descriptor = os.open(path, os.O_RDONLY)
-            except FileNotFoundError:
+            path = self._name(place)
+            descriptor = self._store.open(path)
+            if descriptor is None:
                 out[target] = self._encoding.fill
                 continue
             try:
@@ -119,7 +120,7 @@ class StoredArray:
                     if offset == size == NO_CHUNK:
                         out[here] = self._encoding.fill
                     elif offset + size > end:  # before so much memory is asked for
-                        raise ReadError(f"the shard {path.name} is truncated: {end} bytes, a chunk lies beyond them")
+                        raise ReadError(f"the shard {path} is truncated: {end} bytes, a chunk lies beyond them")
                     else:
                         wanted.append((offset, size, here, part))
                 # read here and not by the threads: the file is closed when the next shard's turn comes
@@ -127,7 +128,11 @@ class StoredArray:
             finally:
                 os.close(descriptor)
 
-    def _index(self, path: Path, descriptor: int, counts: Sequence[int]) -> "NDArray[np.uint64]":
+    def _name(self, place: Sequence[int]) -> str:
+        name = self._encoding.key(place)
+        return f"{self._key}/{name}" if self._key else name
+
+    def _index(self, path: str, descriptor: int, counts: Sequence[int]) -> "NDArray[np.uint64]":
         """Return where the chunks of a shard lie: their grid, then offset and size. Read again when the file changed.
 
         Raises
@@ -136,7 +141,7 @@ class StoredArray:
             It is cut off, or its checksum does not fit.
         """
         state = os.fstat(descriptor)
-        key = str(path), state.st_size, state.st_mtime_ns
+        key = path, state.st_size, state.st_mtime_ns
         found = self._indices.get(key)
         if found is not None:
             return found
@@ -146,18 +151,20 @@ class StoredArray:
         table = np.empty(size + CHECKSUM_BYTES, np.uint8)
         place = state.st_size - table.nbytes if self._encoding.is_index_last else 0
         if place < 0 or read_at(descriptor, place, table) < table.nbytes:
-            raise ReadError(f"the shard {path.name} is truncated: {state.st_size} bytes cannot hold its index")
+            raise ReadError(f"the shard {path} is truncated: {state.st_size} bytes cannot hold its index")
         if google_crc32c.value(table[:size].tobytes()) != int.from_bytes(table[size:].tobytes(), "little"):
-            raise ReadError(f"the index of the shard {path.name} is damaged: its checksum does not fit")
+            raise ReadError(f"the index of the shard {path} is damaged: its checksum does not fit")
         index = table[:size].view("<u8").reshape(*counts, 2)
         self._indices.keep(key, index, index.nbytes)
         return index
 
 
-def stored_array(folder: Path, document: Mapping[str, Any]) -> StoredArray | None:
-    """Return an array that is read here, or ``None`` where its document says something that only ``zarr`` knows."""
-    encoding = parse_encoding(document)
-    return None if encoding is None else StoredArray(folder, encoding)
+def stored_array(node: Node) -> StoredArray | None:
+    """Return an array that is read here: in a folder, and of a document that says nothing only ``zarr`` knows."""
+    if not isinstance(node.store, FolderStore):
+        return None
+    encoding = parse_encoding(node.zarr_document)
+    return None if encoding is None else StoredArray(node.store, node.key, encoding)
 
 
 def _touched(box: "Box", sides: Sequence[int]) -> Iterator[tuple[tuple[int, ...], "Box", "Box"]]:
@@ -178,11 +185,7 @@ def _touched(box: "Box", sides: Sequence[int]) -> Iterator[tuple[tuple[int, ...]
         yield places, targets, inners
 
 
-def _whole(path: Path) -> "NDArray[np.uint8]":
-    return np.frombuffer(path.read_bytes(), np.uint8)
-
-
-def _read_together(path: Path, descriptor: int, wanted: Sequence[tuple[int, int, "Box", "Box"]]) -> Iterator[_Piece]:
+def _read_together(path: str, descriptor: int, wanted: Sequence[tuple[int, int, "Box", "Box"]]) -> Iterator[_Piece]:
     """Yield the chunks of one shard, read at once where little else lies between them."""
     if not wanted:
         return
@@ -193,11 +196,11 @@ def _read_together(path: Path, descriptor: int, wanted: Sequence[tuple[int, int,
     for offset, size, target, inner in wanted:
         start = offset - first
         chunk = _filled(path, descriptor, offset, size) if held is None else held[start : start + size]
-        yield _Piece(chunk.view, target, inner)
+        yield _Piece(chunk, target, inner)
 
 
-def _filled(path: Path, descriptor: int, place: int, size: int) -> "NDArray[np.uint8]":
+def _filled(path: str, descriptor: int, place: int, size: int) -> "NDArray[np.uint8]":
     data = np.empty(size, np.uint8)
     if read_at(descriptor, place, data) < size:
-        raise ReadError(f"the shard {path.name} is truncated: a chunk should end at byte {place + size}")
+        raise ReadError(f"the shard {path} is truncated: a chunk should end at byte {place + size}")
     return data
