@@ -12,8 +12,8 @@ from benchmarks import files
 from benchmarks.conditions import is_installed
 from benchmarks.contest import LIMIT, OURS, Tiles, counted, few, tiles, timed
 from benchmarks.limits import czi_planes
+from benchmarks.peers import shown
 from benchmarks.row import Row
-from benchmarks.tiff import shown
 from coverslip import Region, open_image
 from coverslip.model import RenderSpec
 from coverslip.render import draw, projection

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from benchmarks import files
 from benchmarks.conditions import is_installed, rounds
 from benchmarks.contest import LIMIT, OURS, Tiles, counted, few, memory, tiles, timed
+from benchmarks.peers import bioio, bioio_tile, by_pages, large_image_tile, shown, vips
 from benchmarks.row import Row
 from coverslip import Region, open_image
 from coverslip.model import RenderSpec
@@ -58,7 +58,7 @@ def _metadata() -> Row:
 
     peers: dict[str, Callable[[], object]] = {"tifffile": bare}
     if is_installed("bioio"):
-        peers["bioio"] = lambda: _bioio(path).shape
+        peers["bioio"] = lambda: bioio(path).shape
     if is_installed("large_image"):
         import large_image  # noqa: PLC0415
 
@@ -118,13 +118,13 @@ def _cold() -> Row:
 def _projection() -> Row:
     path = files.ome_tiff()
     peers: dict[str, Callable[[], object]] = {
-        "tifffile by pages": lambda: _by_pages(path),
+        "tifffile by pages": lambda: by_pages(path),
         ZSTACK: lambda: tifffile.imread(path).max(axis=0),
     }
     if is_installed("bioio"):
-        peers["bioio"] = lambda: _bioio(path).get_image_data("ZYX").max(axis=0)
+        peers["bioio"] = lambda: bioio(path).get_image_data("ZYX").max(axis=0)
     if is_installed("pyvips"):
-        peers["pyvips"] = lambda: _vips(path)
+        peers["pyvips"] = lambda: vips(path)
     assert np.array_equal(_plain(path), _our_projection(path))
     return timed(
         "MIP at full resolution, 500 MB TIFF",
@@ -166,11 +166,11 @@ def _memory() -> Row:
 
 
 def _thumbnail(work: str, path: Path, usual_rounds: int) -> Row:
-    peers: dict[str, Callable[[], object]] = {"tifffile by pages": lambda: shown(_by_pages(path))}
+    peers: dict[str, Callable[[], object]] = {"tifffile by pages": lambda: shown(by_pages(path))}
     if "2 GB" not in work:
         peers[ZSTACK] = lambda: shown(tifffile.imread(path).max(axis=0))
         if is_installed("bioio"):
-            peers["bioio"] = lambda: shown(_bioio(path).get_image_data("ZYX").max(axis=0))
+            peers["bioio"] = lambda: shown(bioio(path).get_image_data("ZYX").max(axis=0))
     return timed(
         work,
         {LIMIT: lambda: shown(_plain(path)), OURS: lambda: _our_thumbnail(path), **peers},
@@ -200,7 +200,7 @@ def _plane() -> Row:
         "memmap": lambda: np.array(mapped[int(order.integers(count))]),
     }
     if is_installed("bioio"):
-        image = _bioio(path)
+        image = bioio(path)
         peers["bioio"] = lambda: image.get_image_dask_data("YX", Z=int(order.integers(count))).compute()
     try:
         return timed(
@@ -237,9 +237,9 @@ def _tiles(threads: int) -> Row:
 
     contestants: dict[str, tuple[Tiles, int]] = {LIMIT: (plain, few(4000)), OURS: (ours, few(4000))}
     if is_installed("large_image"):
-        contestants["large_image"] = (_large_image(path, side), few(1600))
+        contestants["large_image"] = (large_image_tile(path, side), few(1600))
     if is_installed("bioio"):
-        contestants["bioio"] = (_bioio_tile(path, side), 8)
+        contestants["bioio"] = (bioio_tile(path, side), 8)
     try:
         return counted(
             f"random 256 x 256 tiles, TIFF strips, {threads} thread{'s' * (threads > 1)}",
@@ -274,50 +274,3 @@ def _our_projection(path: Path) -> NDArray[Any]:
 def _our_thumbnail(path: Path) -> object:
     with open_image(path) as file:
         return draw(file.images[0], RenderSpec())
-
-
-def _by_pages(path: Path) -> NDArray[Any]:
-    with tifffile.TiffFile(path) as file:
-        top = file.pages[0].asarray()
-        for page in file.pages[1:]:
-            np.maximum(top, page.asarray(), out=top)
-    return top
-
-
-def shown(plane: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return a plane as a small grey picture: area means, percentiles, 8 bits."""
-    small = cv2.resize(plane, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32)
-    low, high = np.percentile(small, (1, 99.8))
-    return np.asarray(np.clip((small - low) / (high - low) * 255, 0, 255), np.uint8)
-
-
-def _bioio(path: Path) -> Any:
-    from bioio import BioImage  # noqa: PLC0415
-
-    return BioImage(path)
-
-
-def _bioio_tile(path: Path, side: int) -> Tiles:
-    lazy = _bioio(path).get_image_dask_data("ZYX")
-    return lambda z, y, x: lazy[z, y : y + side, x : x + side].compute()
-
-
-def _vips(path: Path) -> object:
-    import pyvips  # noqa: PLC0415
-
-    top = pyvips.Image.new_from_file(str(path), page=0)
-    for page in range(1, top.get("n-pages")):
-        top = (top > (other := pyvips.Image.new_from_file(str(path), page=page))).ifthenelse(top, other)
-    return top.numpy()
-
-
-def _large_image(path: Path, side: int) -> Tiles:
-    import large_image  # noqa: PLC0415
-
-    source = large_image.open(path)
-
-    def read(z: int, y: int, x: int) -> object:
-        region = {"left": x, "top": y, "width": side, "height": side}
-        return source.getRegion(region=region, frame=z, format=large_image.constants.TILE_FORMAT_NUMPY)
-
-    return read
