@@ -1,8 +1,6 @@
 """What ``open_image`` hands out: files and images that keep the promises of the interfaces."""
 
-import errno
 import logging
-import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +12,7 @@ from coverslip.model import CanRead, ImageMetadata, OpenedFile, Region
 from coverslip.ngff import Version, to_store
 from coverslip.readers.asked import asked, check_pixels
 from coverslip.readers.lazy import LazyImage, LazyPixels, to_dask, to_xarray
+from coverslip.readers.trouble import could_not_look
 from coverslip.readers.turns import Turns
 
 if TYPE_CHECKING:
@@ -24,17 +23,6 @@ if TYPE_CHECKING:
     from coverslip.model.protocols import Array
 
 log = logging.getLogger(__name__)
-
-SAYS_NOTHING = frozenset(
-    getattr(errno, name)
-    for name in (
-        *("EACCES", "EPERM", "EIO", "EBUSY", "EAGAIN", "EINTR", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EDQUOT"),
-        *("ESTALE", "ENODEV", "ENXIO", "ENOMEDIUM", "EREMOTEIO", "ETIMEDOUT", "ENOTCONN", "ECONNRESET"),
-        *("ECONNABORTED", "ECONNREFUSED", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH"),
-    )
-    if hasattr(errno, name)
-)
-"""Error numbers of a disk, a network or a process in trouble; what is in the file they do not tell."""
 
 
 def foreign[T](doing: str, path: Path, call: Callable[[], T]) -> T:
@@ -71,23 +59,6 @@ def foreign[T](doing: str, path: Path, call: Callable[[], T]) -> T:
         reason = str(error).strip() or "no reason given"
         advice = "" if kind is UnreadableFileError else ". It is damaged, or of a kind the reader does not know"
         raise kind(f"{path}: {doing} failed: {type(error).__name__}: {reason}{advice}") from error
-
-
-def could_not_look(error: BaseException | None, path: Path) -> bool:
-    """Return whether an error, or what it was raised from, says that the file could not be looked at.
-
-    A file that is not there counts only where it is the opened one: a part that the file names and that is missing
-    is damage.
-    """
-    while error is not None:
-        if isinstance(error, UnreadableFileError):
-            return True
-        if isinstance(error, OSError):
-            vanished = isinstance(error, FileNotFoundError) and not os.path.exists(path)  # noqa: PTH110  # never raises
-            if vanished or error.errno in SAYS_NOTHING:
-                return True
-        error = error.__cause__
-    return False
 
 
 class Image:
