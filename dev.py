@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent
 FLOOR = (3, 12)
 UV = "uv==0.13.8"  # pinned: it decides what the lock means, and it is the one package no lock covers
 WINDOWS = os.name == "nt"
-LOCKS = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
+LOCKS = {"run": "requirements.lock", "dev": "requirements-dev.lock", "bench": "requirements-bench.lock"}
 PAGE = ROOT / "src" / "coverslip" / "web_dist"
 
 
@@ -106,9 +106,11 @@ def version_of(python: str) -> Version | None:
     return major, minor
 
 
-def environment(arguments: argparse.Namespace) -> tuple[Path, Path]:
-    """Return the folder of the environment and the interpreter inside it."""
-    folder = ROOT / (".venv-" + arguments.python if arguments.python else ".venv")
+def environment(arguments: argparse.Namespace, lock: str) -> tuple[Path, Path]:
+    """Return the folder of the environment and the interpreter inside it; that of the benchmarks is one of its own."""
+    folder = ROOT / (
+        ".venv" + ("-bench" if lock == "bench" else "") + ("-" + arguments.python if arguments.python else "")
+    )
     return folder, folder / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
 
@@ -125,7 +127,7 @@ def wanted_version(arguments: argparse.Namespace) -> Version | None:
 
 def ensure(arguments: argparse.Namespace, lock: str) -> Path:
     """Bring the environment to what the lock says and the page to what ``web/`` says; return the interpreter."""
-    folder, python = environment(arguments)
+    folder, python = environment(arguments, lock)
     if lock == "run" and (folder / ".coverslip-dev").exists():
         lock = "dev"  # a development environment holds everything that running needs
     stamp, want = folder / (".coverslip-" + lock), digest([ROOT / LOCKS[lock], ROOT / "pyproject.toml", Path(__file__)])
@@ -214,8 +216,8 @@ def lint(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def bench(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Run the benchmarks, ours and the named peers side by side."""
-    python = ensure(arguments, "dev")
+    """Run the benchmarks, ours and the named peers side by side: --quick, --only FAMILY, --write."""
+    python = ensure(arguments, "bench")
     return hand_over([python, "-m", "benchmarks", *rest])
 
 
@@ -238,9 +240,14 @@ def lock(arguments: argparse.Namespace, rest: list[str]) -> int:
     python = ensure(arguments, "dev")
     compile_ = [python, "-m", "uv", "pip", "compile", "-q", "--universal", "--generate-hashes", "--no-header"]
     compile_ += ["--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.12", "pyproject.toml", *rest]
-    names = ("dask", "formats", "neuroglancer", "postgres", "s3")
+    names = ("dask", "formats", "neuroglancer", "postgres", "remote", "s3")
     extras = [word for name in names for word in ("--extra", name)] + ["--group", "web"]
-    for name, more in (("dev", ["--group", "lint", "--group", "test"]), ("run", ["-c", LOCKS["dev"]])):
+    peers = ["--group", "bench", "-c", LOCKS["dev"]]
+    for name, more in (
+        ("dev", ["--group", "lint", "--group", "test"]),
+        ("run", ["-c", LOCKS["dev"]]),
+        ("bench", peers),
+    ):
         code = hand_over([*compile_, *extras, *more, "-o", LOCKS[name]])
         if code:
             return code
@@ -250,7 +257,7 @@ def lock(arguments: argparse.Namespace, rest: list[str]) -> int:
 def check_locks() -> int:
     """Return 1 when a lock file holds an address, 0 otherwise."""
     bad = 0
-    for path in (ROOT / LOCKS["run"], ROOT / LOCKS["dev"], ROOT / "web" / "package-lock.json"):
+    for path in (*(ROOT / name for name in LOCKS.values()), ROOT / "web" / "package-lock.json"):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if "resolved" in line or "--index-url" in line or "--find-links" in line or "file://" in line:
                 print(f"{path.name}:{number}: a lock file holds versions and hashes, no address")

@@ -22,7 +22,8 @@ from coverslip.errors import (
 )
 from coverslip.model import ImageMetadata, Probe, Region
 from coverslip.readers import extensions, formats, install_command, open_image, readers, recognise
-from coverslip.readers.image import Image, Turn
+from coverslip.readers.image import Image
+from coverslip.readers.turns import Turns
 from tests.readers.generate_czi import make_czi
 from tests.readers.generate_deltavision import make_deltavision
 from tests.readers.generate_dicom import make_dicom
@@ -435,6 +436,6 @@ class Huge:
 
 
 def test_more_than_the_machine_holds_is_refused_before_it_is_allocated(tmp_path: Path) -> None:
-    image = Image(Huge(), tmp_path / "huge.tif", Turn(), open_image, 0)
+    image = Image(Huge(), tmp_path / "huge.tif", Turns(is_concurrent=False), open_image, 0)
     with pytest.raises(RegionError, match=r"huge\.tif: these pixels need 16384\.0 GiB at once"):
         image.read()

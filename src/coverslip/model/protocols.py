@@ -19,7 +19,12 @@ type Cell = int | float | str | None
 
 
 class CanRead(Protocol):
-    """An image somebody can read pixels from. A fake of these two members tests any caller."""
+    """An image somebody can read pixels from. A fake of these two members tests any caller.
+
+    Three more are optional, and only make reading faster. ``read_into(out, level, region)`` fills an array of the
+    shape and type that ``read`` returns. ``chunk(level)`` returns the box T, C, Z, Y, X that costs no more to read than
+    a part of it, such as a compressed block. ``is_concurrent = True``: reads of several threads go on at the same time.
+    """
 
     @property
     def metadata(self) -> ImageMetadata:
@@ -66,7 +71,12 @@ class CanLabel(CanRead, Protocol):
 
 
 class OpenedFile(Protocol):
-    """What a reader hands back: the images of one file and a way to let go of it."""
+    """What a reader hands back: the images of one file and a way to let go of it.
+
+    One more attribute is optional. ``concurrent = True``: its images may be read by several threads at the same time.
+    ``testing.ReaderTests`` checks that eight threads get the planes they asked for; ``close`` is never called while
+    a read is under way.
+    """
 
     @property
     def images(self) -> Sequence[CanRead]:

@@ -1,12 +1,7 @@
 """What ``open_image`` hands out: files and images that keep the promises of the interfaces."""
 
-import errno
 import logging
-import math
-import os
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +17,11 @@ from coverslip.errors import (
 )
 from coverslip.model import CanLabel, CanRead, Cell, ImageMetadata, OpenedFile, Region
 from coverslip.ngff import Version, to_store
-from coverslip.readers.budgets import budgets, check_pixels, most_at_once, within
+from coverslip.readers.asked import asked, check_given
+from coverslip.readers.budgets import budgets, check_pixels, within
 from coverslip.readers.lazy import LazyImage, LazyPixels, to_dask, to_xarray
+from coverslip.readers.trouble import could_not_look
+from coverslip.readers.turns import Turns
 
 if TYPE_CHECKING:
     import dask.array
@@ -33,17 +31,6 @@ if TYPE_CHECKING:
     from coverslip.model.protocols import Array
 
 log = logging.getLogger(__name__)
-
-SAYS_NOTHING = frozenset(
-    getattr(errno, name)
-    for name in (
-        *("EACCES", "EPERM", "EIO", "EBUSY", "EAGAIN", "EINTR", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EDQUOT"),
-        *("ESTALE", "ENODEV", "ENXIO", "ENOMEDIUM", "EREMOTEIO", "ETIMEDOUT", "ENOTCONN", "ECONNRESET"),
-        *("ECONNABORTED", "ECONNREFUSED", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH"),
-    )
-    if hasattr(errno, name)
-)
-"""Error numbers of a disk, a network or a process in trouble; what is in the file they do not tell."""
 
 
 def foreign[T](doing: str, path: Path, call: Callable[[], T]) -> T:
@@ -86,49 +73,24 @@ def foreign[T](doing: str, path: Path, call: Callable[[], T]) -> T:
         raise kind(f"{path}: {doing} failed: {type(error).__name__}: {reason}{advice}") from error
 
 
-def could_not_look(error: BaseException | None, path: Path) -> bool:
-    """Return whether an error, or what it was raised from, says that the file could not be looked at.
-
-    A file that is not there counts only where it is the opened one: a part that the file names and that is missing
-    is damage.
-    """
-    while error is not None:
-        if isinstance(error, UnreadableFileError):
-            return True
-        if isinstance(error, OSError):
-            vanished = isinstance(error, FileNotFoundError) and not os.path.exists(path)  # noqa: PTH110  # never raises
-            if vanished or error.errno in SAYS_NOTHING:
-                return True
-        error = error.__cause__
-    return False
-
-
-@dataclass(slots=True)
-class Turn:
-    """Whose turn it is to use the handles of one file, and whether they are still there."""
-
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    is_over: bool = False
-
-
 class Image:
     """One image of an open file.
 
-    Reading is safe from any number of threads; reads of one file follow one another, because the format
-    libraries return wrong pixels silently when one handle is used by two threads at once.
+    Reading is safe from any number of threads. Reads of one file follow one another, unless its reader says that they
+    may go on at the same time.
     """
 
     def __init__(
         self,
         source: CanRead,
         path: Path,
-        turn: Turn,
+        turns: Turns,
         reopen: "Callable[[Path], ImageFile]",
         index: int,
         *,
         label: int | None = None,
     ) -> None:
-        self._source, self._path, self._turn = source, path, turn
+        self._source, self._path, self._turns = source, path, turns
         self._reopen, self._index, self._label = reopen, index, label
         self._budgets = budgets()
 
@@ -147,7 +109,7 @@ class Image:
         """Its label images in the order of ``metadata.labels``: whole numbers, 0 is nothing; mostly there are none."""
         found = getattr(self._source, "labels", ())
         return tuple(
-            Image(label, self._path, self._turn, self._reopen, self._index, label=n) for n, label in enumerate(found)
+            Image(label, self._path, self._turns, self._reopen, self._index, label=n) for n, label in enumerate(found)
         )
 
     def rows(self) -> "list[Mapping[str, Cell]]":
@@ -156,6 +118,17 @@ class Image:
             return []
         source = cast("CanLabel", self._source)
         return foreign("reading the cell table", self._path, lambda: list(source.rows()))
+
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether reads of several threads go on at the same time, rather than one after another."""
+        return self._turns.is_concurrent
+
+    def chunk(self, level: int = 0) -> tuple[int, int, int, int, int]:
+        """Return the box T, C, Z, Y, X that costs no more to read than a part of it: a plane, where nobody says."""
+        size = self.metadata.levels[level]
+        stated: tuple[int, int, int, int, int] | None = getattr(self._source, "chunk", lambda _: None)(level)
+        return stated or (1, 1, 1, size.size_y, size.size_x)
 
     def read(self, level: int = 0, region: Region | None = None) -> "Array":
         """Return the pixels of a region of one pyramid level.
@@ -181,32 +154,48 @@ class Image:
         BudgetError
             They cost more than one read may.
         """
-        meta = self.metadata
-        if not 0 <= level < len(meta.levels):
-            raise RegionError(f"{self._path}: level {level} does not exist; there are {len(meta.levels)}")
-        try:
-            box = (region or Region()).resolve(meta.level_shape(level))
-        except RegionError as error:
-            raise RegionError(f"{self._path}: {error}") from error
-        needed = math.prod(box.shape) * meta.samples * meta.bytes_per_sample
-        if needed > (most := most_at_once(self._budgets)):  # before anything is allocated: headers promise any size
-            raise RegionError(
-                f"{self._path}: these pixels need {needed / 2**30:.1f} GiB at once, there are "
-                f"{most / 2**30:.1f} (memory of this machine, or COVERSLIP_BUDGET_MEMORY_BYTES). Read a smaller region"
-            )
-        with self._turn.lock:
-            if self._turn.is_over:
-                raise ReadError(f"{self._path}: the file is closed. Read its pixels inside the with statement")
-            with within(self._budgets):
-                pixels = foreign(f"reading {meta.name!r}", self._path, lambda: self._source.read(level, box))
-        expected = (*box.shape, meta.samples) if meta.samples > 1 else box.shape
-        if pixels.shape != expected or pixels.dtype.name != meta.dtype:
-            raise ReadError(
-                f"{self._path}: the metadata promises {expected} {meta.dtype}, "
-                f"the pixels are {pixels.shape} {pixels.dtype.name}"
-            )
+        box, shape = asked(self._path, self.metadata, level, region, self._budgets)
+        with self._turns as turns, within(self._budgets):
+            self._check_open(turns)
+            pixels = foreign(f"reading {self.metadata.name!r}", self._path, lambda: self._source.read(level, box))
+        check_given(self._path, self.metadata, pixels, shape)
         pixels = pixels if pixels.dtype.isnative else pixels.astype(pixels.dtype.newbyteorder("="))
         return pixels if pixels.flags.c_contiguous else pixels.copy(order="C")
+
+    def read_into(self, out: "Array", level: int = 0, region: Region | None = None) -> None:
+        """Fill an array with the pixels of a region, as ``read`` gives them.
+
+        Faster than ``read`` where many regions of one shape are wanted, as memory that was used before need not be
+        asked for again.
+
+        Parameters
+        ----------
+        out
+            Shape T, C, Z, Y, X (and S), dtype ``metadata.dtype``, native byte order, C-contiguous.
+        level, region
+            As in ``read``.
+
+        Raises
+        ------
+        RegionError
+            As in ``read``, and where ``out`` is not the array described.
+        ReadError
+            The file does not give these pixels; what is in ``out`` then is undefined.
+        """
+        box, shape = asked(self._path, self.metadata, level, region, self._budgets)
+        if out.shape != shape or out.dtype != self.metadata.dtype or not out.flags.c_contiguous:
+            raise RegionError(f"{self._path}: to fill is {shape} {self.metadata.dtype}, not {out.shape} {out.dtype}")
+        fill = getattr(self._source, "read_into", None)
+        if fill is None:
+            out[...] = self.read(level, box)
+            return
+        with self._turns as turns, within(self._budgets):
+            self._check_open(turns)
+            foreign(f"reading {self.metadata.name!r}", self._path, lambda: fill(out, level, box))
+
+    def _check_open(self, turns: Turns) -> None:
+        if turns.is_over:
+            raise ReadError(f"{self._path}: the file is closed. Read its pixels inside the with statement")
 
     def plane(self, *, t: int = 0, c: int = 0, z: int = 0, level: int = 0) -> "Array":
         """Return one plane: shape Y, X (and S).
@@ -294,10 +283,10 @@ class ImageFile:
 
     def __init__(self, opened: OpenedFile, path: Path, reader_name: str, reopen: "Callable[[Path], ImageFile]") -> None:
         self._opened = opened
-        self._turn = Turn()
+        self._turns = Turns(is_concurrent=getattr(opened, "concurrent", False))
         self.path = path
         self.reader = reader_name
-        self.images = tuple(Image(image, path, self._turn, reopen, n) for n, image in enumerate(opened.images))
+        self.images = tuple(Image(image, path, self._turns, reopen, n) for n, image in enumerate(opened.images))
         try:
             if not self.images:
                 raise ReadError(f"{path}: the file holds no image")
@@ -319,11 +308,9 @@ class ImageFile:
         return tuple(self._opened.files)
 
     def close(self) -> None:
-        """Release every handle. Safe to call twice; waits for a read that is under way."""
-        with self._turn.lock:
-            if not self._turn.is_over:
-                self._turn.is_over = True
-                self._opened.close()
+        """Release every handle. Safe to call twice; waits for reads that are under way."""
+        if self._turns.end():
+            self._opened.close()
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,8 @@ class Opened:
     files: Sequence[Path]
     images: Sequence[CanRead]
     release: Callable[[], None]
+    concurrent: bool = False
+    """Whether several threads may read at the same time."""
 
     def close(self) -> None:
         """Release every handle."""

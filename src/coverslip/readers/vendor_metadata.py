@@ -278,7 +278,9 @@ def moment(value: object, formats: Sequence[str] = MOMENTS) -> datetime | None:
     """
     if isinstance(value, datetime):
         return value
-    written = words(value) or ""
+    written = words(value)
+    if written is None:
+        return None
     with suppress(ValueError):
         found = datetime.fromisoformat(written)
         return found if found.year > 1 else None

@@ -1,6 +1,7 @@
 """Projected planes, read in pieces that fit into little memory."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from coverslip.errors import RegionError
 from coverslip.model import CanRead, Region
 from coverslip.model.regions import Span
 from coverslip.model.render import Axis, Projection
-from coverslip.render.project import max_projection, measured, reducer
+from coverslip.render.extremes import EXTREMES, extreme
+from coverslip.render.project import measured, reducer
 from coverslip.render.resample import Shrinker, enlarge
 from coverslip.render.views import View, time_point
 
@@ -21,7 +23,10 @@ BAND_ROWS = 512
 """Bands are multiples of this, so that tiles are seldom decoded twice."""
 
 GROUP_PIXELS = 4 << 20
-"""Slices are read together up to this many pixels when they are looked at from the side."""
+"""Slices are read together up to this many pixels when they are looked at from the side, or share blocks."""
+
+MOST_PIXELS = 16 << 20
+"""Slices that share blocks are unpacked more than once rather than held beyond this many pixels."""
 
 MEDIAN_PIXELS = 32 << 20
 """Pixels a median holds at a time."""
@@ -95,17 +100,18 @@ def bands(image: CanRead, view: View, c: int) -> Iterator[NDArray[Any]]:
 
 def _along_z(image: CanRead, view: View, c: int) -> Iterator[NDArray[Any]]:
     depth, width = view.z[1] - view.z[0], view.x[1] - view.x[0]
-    rows = _rows(width)
+    rows, together = _blocks(image, view)
     if view.kind == "median":
         rows = min(rows, max(1, MEDIAN_PIXELS // (depth * width)))
     for y in _pieces(view.y, rows):
-        slices = (_read(image, view, c, ((z, z + 1), y, view.x)) for z in range(*view.z))
-        if view.kind == "max":
-            yield max_projection(block[0] for block in slices)
+        slices = list(_pieces(view.z, together))
+        compared = EXTREMES.get(_kind(view))
+        if compared is not None:
+            yield extreme(image, compared, slices, partial(_stored_again, image, view, c, y))
             continue
         reduced = reducer(_kind(view))
-        for block in slices:
-            reduced.add(block, 0)
+        for z in slices:
+            reduced.add(_read(image, view, c, (z, y, view.x)), 0)
         yield reduced.result()
 
 
@@ -145,6 +151,17 @@ def _rows(width: int) -> int:
     return max(1, rows - rows % BAND_ROWS if rows > BAND_ROWS else rows)
 
 
+def _blocks(image: CanRead, view: View) -> tuple[int, int]:
+    """Return how many rows of how many slices are read at a time, so that no block of the file is unpacked twice."""
+    width = view.x[1] - view.x[0]
+    stated = getattr(image, "chunk", None)
+    _, _, depth, height, _ = (1, 1, 1, 1, 1) if stated is None else stated(view.level)
+    if depth == 1:
+        return _rows(width), 1
+    rows = max(height, GROUP_PIXELS // (depth * width) // height * height)
+    return rows, max(1, min(depth, MOST_PIXELS // (rows * width)))
+
+
 def _pieces(span: Span, step: int) -> Iterator[Span]:
     """Yield a range in pieces."""
     start, stop = span
@@ -154,11 +171,36 @@ def _pieces(span: Span, step: int) -> Iterator[Span]:
 
 def _read(image: CanRead, view: View, c: int, box: tuple[Span, Span, Span]) -> NDArray[Any]:
     """Return a box as real numbers: Z, Y, X (and 3 colour samples)."""
+    return measured(_stored(image, view, c, box))
+
+
+def _stored_again(
+    image: CanRead, view: View, c: int, y: Span, z: Span, held: NDArray[Any] | None
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return a box as it is in the file, in memory that was used for the last one where that fits, and that memory."""
+    fill = getattr(image, "read_into", None)
+    if fill is None:
+        return _stored(image, view, c, (z, y, view.x)), None
+    region = Region(t=(view.t, view.t + 1), c=(c, c + 1), z=z, y=y, x=view.x)
+    samples = (image.metadata.samples,) if image.metadata.samples > 1 else ()
+    shape = (*region.shape, *samples)
+    if held is None or held.shape != shape:
+        held = np.empty(shape, image.metadata.dtype)
+    fill(held, view.level, region)
+    return _shown_samples(image, held[0, 0]), held
+
+
+def _stored(image: CanRead, view: View, c: int, box: tuple[Span, Span, Span]) -> NDArray[Any]:
+    """Return a box as it is in the file: Z, Y, X (and 3 colour samples)."""
     z, y, x = box
     region = Region(t=(view.t, view.t + 1), c=(c, c + 1), z=z, y=y, x=x)
-    pixels: NDArray[Any] = image.read(view.level, region)[0, 0]
+    return _shown_samples(image, image.read(view.level, region)[0, 0])
+
+
+def _shown_samples(image: CanRead, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return three colour samples, or none: no alpha, no second of two."""
     if image.metadata.samples >= 3:
-        pixels = pixels[..., :3]
-    elif image.metadata.samples == 2:
-        pixels = pixels[..., 0]
-    return measured(pixels)
+        return pixels[..., :3]
+    if image.metadata.samples == 2:
+        return pixels[..., 0]
+    return pixels

@@ -79,7 +79,7 @@ def measured(plane: NDArray[Any]) -> NDArray[Any]:
         return plane
     plane = plane.astype(np.float32 if plane.dtype.itemsize <= 4 else np.float64, copy=False)
     with np.errstate(invalid="ignore"):
-        usual = bool((np.abs(plane) <= LARGEST).all())
+        usual = not plane.size or bool(plane.min() >= -LARGEST and plane.max() <= LARGEST)  # False for NaN
     return plane if usual else np.where(np.isfinite(plane), plane.clip(-LARGEST, LARGEST), np.nan).astype(plane.dtype)
 
 

@@ -122,6 +122,18 @@ class ReaderTests:
                 region = _random_region(dice, array.shape)
                 _assert_equal(image.read(0, region), array[region.slices], f"{path} {region}")
 
+    def test_regions_fill_memory_that_was_used_before(self, made: "Mapping[Path, Sequence[Array]]") -> None:
+        """``read_into`` gives the same pixels as ``read``, and refuses an array of another shape or type."""
+        dice = np.random.default_rng(SEED)
+        for path, image, array in _images(made):
+            for _ in range(5):
+                region = _random_region(dice, array.shape)
+                out = np.full(array[region.slices].shape, 1, array.dtype.newbyteorder("="))
+                image.read_into(out, 0, region)
+                _assert_equal(out, array[region.slices], f"{path} {region}")
+            with pytest.raises(RegionError):
+                image.read_into(np.empty((*array.shape, 7), array.dtype))
+
     def test_levels(self, made: "Mapping[Path, Sequence[Array]]") -> None:
         """Levels get no larger, have the promised shape, and are cut like the whole."""
         dice = np.random.default_rng(SEED)
@@ -152,7 +164,7 @@ class ReaderTests:
             assert path.exists()
 
     def test_threads_get_their_own_planes(self, made: "Mapping[Path, Sequence[Array]]") -> None:
-        """Eight threads on one file get the planes they asked for."""
+        """Eight threads on one file get the planes and the regions they asked for."""
         for path, image, array in _images(made):
 
             def look(seed: int, image: Image = image, array: "Array" = array, path: Path = path) -> None:
@@ -160,6 +172,10 @@ class ReaderTests:
                 random.Random(seed).shuffle(planes)  # noqa: S311  # an order, not a secret
                 for t, c, z in planes:
                     _assert_equal(image.plane(t=t, c=c, z=z), array[t, c, z], path)
+                dice = np.random.default_rng(seed)
+                for _ in range(REGIONS // THREADS):
+                    region = _random_region(dice, array.shape)
+                    _assert_equal(image.read(0, region), array[region.slices], f"{path} {region}")
 
             with ThreadPoolExecutor(THREADS) as threads:
                 list(threads.map(look, range(THREADS)))

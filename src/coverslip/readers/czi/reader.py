@@ -9,15 +9,14 @@ from contextlib import ExitStack
 from itertools import product
 from math import isclose, log
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coverslip.errors import ReadError
 from coverslip.model import CanRead, ChannelInfo, ImageMetadata, Level, OpenedFile, Probe, Region
-from coverslip.readers.budgets import check_piece
 from coverslip.readers.czi.container import check_complete
 from coverslip.readers.czi.metadata import CziDocument, parse_document, step_of_stamps
+from coverslip.readers.czi.subblocks import Subblocks
 from coverslip.readers.czi.tiles import Frame, Tiles, frame_of
 from coverslip.readers.opened import Opened
 from coverslip.readers.vendor_metadata import optional
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from coverslip.model.protocols import Array
 
 MAGIC = b"ZISRAWFILE"
-PACKING = {0: 2, 1: 1000, 2: 1400, 5: 33_000, 6: 33_000}
-"""How many bytes one stored byte of a subblock can become at most, by compression: none (directories round the size of
-pyramid tiles up), JPEG, LZW, Zstandard with and without split bytes. JPEG-XR has no bound."""
 
 
 class _Czi:
@@ -57,7 +53,8 @@ class _Czi:
         with ExitStack() as stack:
             czi = stack.enter_context(czifile.CziFile(path))
             check_complete(czi, path)
-            opened = Opened((path,), _images(czi, path), czi.close)
+            blocks = Subblocks(czi, path)
+            opened = Opened((path,), _images(czi, path, blocks), czi.close, concurrent=True)
             stack.pop_all()
         return opened
 
@@ -65,85 +62,25 @@ class _Czi:
 class _Scene:
     """One scene as an image."""
 
-    def __init__(self, czi: "CziFile", scene: "CziImage", levels: Sequence[Tiles], metadata: ImageMetadata) -> None:
-        self._czi = czi
+    def __init__(self, blocks: Subblocks, scene: "CziImage", levels: Sequence[Tiles], metadata: ImageMetadata) -> None:
+        self._blocks = blocks
         self._pixel_type = scene.pixeltype
         self._levels = levels
         self.metadata = metadata
 
     def read(self, level: int, region: Region) -> "Array":
         """Return the pixels of a region; only subblocks that overlap it are read."""
-        samples = self._pixel_type.samples
+        samples, is_full = self._pixel_type.samples, level == 0
         out: Array = np.zeros((*region.shape, samples), self._pixel_type.dtype)
-        self._levels[level].read(region, out, lambda entry: self._load(entry, is_full=level == 0))
+
+        def load(entry: "CziDirectoryEntryDV", is_part: bool) -> tuple["Array", "Array | None"]:
+            return self._blocks.load(entry, self._pixel_type, is_full=is_full, is_part=is_part)
+
+        self._levels[level].read(region, out, load)
         return out if samples > 1 else out[..., 0]
 
-    def _load(self, entry: "CziDirectoryEntryDV", *, is_full: bool) -> tuple["Array", "Array | None"]:
-        """Return the pixels of one subblock in the order of its axes, in the scene's pixel type, and its mask.
 
-        Their shape is the one that the subblock covers at its level.
-        """
-        from czifile import CziSubBlockSegmentData  # noqa: PLC0415
-
-        block = entry.read_segment_data(self._czi)
-        if not isinstance(block, CziSubBlockSegmentData):
-            raise ReadError(f"{self._czi.filepath}: the subblock at byte {entry.file_position} was deleted")
-        if block.data_offset + block.data_size > self._czi.filesize:
-            raise ReadError(
-                f"{self._czi.filepath}: the pixels at byte {block.data_offset} are said to take {block.data_size} "
-                "bytes, which are not there: the file is truncated or damaged. Copy it again from its source"
-            )
-        promised = entry.stored_size * entry.dtype.itemsize
-        packing = PACKING.get(int(entry.compression))
-        check_piece(promised, block.data_size, packing, f"the subblock at byte {entry.file_position}")
-        pixels: Array = block.data(copy=False)
-        if not _is_whole(entry, pixels.shape, rounding=0 if is_full else 1):
-            raise ReadError(
-                f"{self._czi.filepath}: the subblock at byte {entry.file_position} holds "
-                f"{pixels.shape}, the directory promises {entry.stored_shape}"
-            )
-        mask: Array | None = block.mask() if block.attachment_size else None
-        pixels = _as_pixel_type(pixels, entry.pixel_type, self._pixel_type)
-        for axis, (name, length) in enumerate(zip(entry.dims, _covered(entry, is_full=is_full), strict=True)):
-            pixels = _resample(pixels, axis, length if name != "S" else pixels.shape[axis])
-            if mask is not None and name in "YX":
-                mask = _resample(mask, "YX".index(name), length)
-        return pixels, mask
-
-
-def _covered(entry: "CziDirectoryEntryDV", *, is_full: bool) -> Sequence[int]:
-    """Return the shape that a subblock covers at its level."""
-    shape: Sequence[int] = entry.shape if is_full else entry.stored_shape
-    return shape
-
-
-def _is_whole(entry: "CziDirectoryEntryDV", shape: Sequence[int], *, rounding: int) -> bool:
-    """Return whether the pixels of a subblock are as many as the directory promises.
-
-    Writers round the size of a pyramid's edge tiles up in the directory and down in the pixels.
-    """
-    missing = [promised - length for promised, length in zip(entry.stored_shape, shape, strict=True)]
-    return all(0 <= less <= (rounding if axis in "YX" else 0) for axis, less in zip(entry.dims, missing, strict=True))
-
-
-def _as_pixel_type(pixels: "Array", stored: Any, wanted: Any) -> "Array":
-    """Return the pixels of a channel in the common type of all channels of its scene."""
-    from czifile import CONVERT_PIXELTYPE  # noqa: PLC0415
-
-    if stored == wanted:
-        return pixels
-    convert = CONVERT_PIXELTYPE.get((stored, wanted))
-    converted: Array = pixels.astype(wanted.dtype) if convert is None else convert(pixels)
-    return converted
-
-
-def _resample(pixels: "Array", axis: int, length: int) -> "Array":
-    """Return an axis at the length it covers: Airyscan stores fewer pixels than it spans, PALM more."""
-    stored = pixels.shape[axis]
-    return pixels if stored == length else np.take(pixels, np.arange(length) * stored // length, axis=axis)
-
-
-def _images(czi: "CziFile", path: Path) -> list[CanRead]:
+def _images(czi: "CziFile", path: Path, blocks: Subblocks) -> list[CanRead]:
     """Return the scenes in the order of their coordinates."""
     document = parse_document(optional(czi.metadata, "") if czi.header.metadata_position else "")
     scenes: list[CanRead] = []
@@ -152,7 +89,7 @@ def _images(czi: "CziFile", path: Path) -> list[CanRead]:
         name = document.scene_names.get(key) or (f"Scene {key}" if len(czi.scenes) > 1 else path.stem)
         levels = _levels(scene, frame)
         metadata = _metadata(czi, scene, levels, name=name, document=document, frame=frame)
-        scenes.append(_Scene(czi, scene, [tiles for tiles, _ in levels], metadata))
+        scenes.append(_Scene(blocks, scene, [tiles for tiles, _ in levels], metadata))
     return scenes
 
 

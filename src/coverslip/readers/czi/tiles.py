@@ -112,9 +112,14 @@ class Tiles:
                 boxes[-1].insert(1, (channel, channel + 1))
         self.boxes: NDArray[np.int64] = np.array(boxes, np.int64).reshape(-1, 5, 2)
         """Shape tile, axis (T, C, Z, Y, X), start and stop, in pixels of this level."""
+        self._all = np.arange(len(self.boxes))
+        self._of_plane = self._by_plane()
 
     def read(
-        self, region: Region, out: "Array", load: Callable[["CziDirectoryEntryDV"], tuple["Array", "Array | None"]]
+        self,
+        region: Region,
+        out: "Array",
+        load: Callable[["CziDirectoryEntryDV", bool], tuple["Array", "Array | None"]],
     ) -> None:
         """Lay the tiles that overlap a region into an array.
 
@@ -125,22 +130,40 @@ class Tiles:
         out
             Shape T, C, Z, Y, X, S; pixels no tile covers are left as they are.
         load
-            Gives the pixels of a subblock in the order of its own axes, and a mask Y, X of the valid ones or ``None``.
+            Gives the pixels of a subblock in the order of its own axes, and a mask Y, X of the valid ones or ``None``;
+            told whether only a part of the subblock is wanted.
         """
         wanted = np.array(region.spans)
-        starts = np.maximum(self.boxes[:, :, 0], wanted[:, 0])
-        stops = np.minimum(self.boxes[:, :, 1], wanted[:, 1])
+        near = self._near(region)
+        boxes = self.boxes[near]
+        starts = np.maximum(boxes[:, :, 0], wanted[:, 0])
+        stops = np.minimum(boxes[:, :, 1], wanted[:, 1])
         loaded: tuple[CziDirectoryEntryDV, Array, Array | None] | None = None
         for i in np.flatnonzero((starts < stops).all(axis=1)):
-            tile = self._tiles[i]
+            tile = self._tiles[near[i]]
             if loaded is None or loaded[0] is not tile.entry:
-                loaded = (tile.entry, *load(tile.entry))
+                is_part = bool((stops[i] - starts[i] < boxes[i, :, 1] - boxes[i, :, 0]).any())
+                loaded = (tile.entry, *load(tile.entry, is_part))
             here = [slice(a, b) for a, b in zip(starts[i] - wanted[:, 0], stops[i] - wanted[:, 0], strict=True)]
-            there = [
-                slice(a, b)
-                for a, b in zip(starts[i] - self.boxes[i, :, 0], stops[i] - self.boxes[i, :, 0], strict=True)
-            ]
+            there = [slice(a, b) for a, b in zip(starts[i] - boxes[i, :, 0], stops[i] - boxes[i, :, 0], strict=True)]
             _lay(out[here[0], here[1].start, here[2], here[3], here[4]], tile, loaded[1:], there)
+
+    def _near(self, region: Region) -> NDArray[np.intp]:
+        """Return which tiles may overlap a region: of one plane, where tiles are parts of one plane; else all."""
+        t, c, z = region.spans[:3]
+        if self._of_plane is None or (t[1] - t[0], c[1] - c[0], z[1] - z[0]) != (1, 1, 1):
+            return self._all
+        return self._of_plane.get((t[0], c[0], z[0]), self._all[:0])
+
+    def _by_plane(self) -> dict[tuple[int, ...], NDArray[np.intp]] | None:
+        """Return the tiles of each plane T, C, Z, or ``None`` where a tile lies in several."""
+        first = self.boxes[:, :3, 0]
+        if not len(first) or (self.boxes[:, :3, 1] - first != 1).any():
+            return None
+        order = np.lexsort(first.T[::-1])
+        edges = np.flatnonzero((np.diff(first[order], axis=0) != 0).any(axis=1)) + 1
+        groups = np.split(order, edges)  # lexsort is stable: later tiles still cover earlier ones
+        return {tuple(first[group[0]].tolist()): group for group in groups}
 
     def planes(self) -> NDArray[np.bool_]:
         """Return of which planes at least a part is there: shape T, C, Z, as far as the last of them."""

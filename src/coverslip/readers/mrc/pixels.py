@@ -28,17 +28,22 @@ class PixelType:
     samples: int = 1
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a stored number is a pixel."""
+        return self.numbers == 1 and not self.packed and self.stored == np.dtype(self.dtype).str[1:]
+
     def row_bytes(self, nx: int) -> int:
         """Return the bytes of one row of ``nx`` pixels."""
         return (nx + 1) // 2 if self.packed else nx * self.numbers * np.dtype(self.stored).itemsize
 
-    def unpack(self, rows: bytes | bytearray, nx: int, order: Order) -> "NDArray[Any]":
+    def unpack(self, rows: "NDArray[np.uint8]", nx: int, order: Order) -> "NDArray[Any]":
         """Return rows of pixels.
 
         Parameters
         ----------
         rows
-            Whole rows, one after the other.
+            The bytes of whole rows, one after the other.
         nx
             Pixels per row.
         order
@@ -49,7 +54,7 @@ class PixelType:
         numpy.ndarray
             Shape Y, X (and S), in the byte order of the file.
         """
-        numbers = np.frombuffer(rows, np.dtype(self.stored).newbyteorder(order))
+        numbers = rows.view(np.dtype(self.stored).newbyteorder(order))
         if self.packed:
             pairs = numbers.reshape(-1, self.row_bytes(nx), 1) >> np.array([0, 4], np.uint8) & 15
             return pairs.reshape(len(pairs), -1)[:, :nx]

@@ -16,6 +16,7 @@ from coverslip.errors import ReadError
 from coverslip.model import ImageMetadata, MicroscopeInfo, Probe, Region
 from coverslip.readers.mrc.header import HEADER_BYTES, Header, is_mrc, parse_header
 from coverslip.readers.mrc.packed import Packed, is_packed, too_short, unpacked_head
+from coverslip.readers.places import read_at
 from coverslip.readers.vendor_metadata import json_document, vendor_document
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class _MrcFile:
             if self._packed is not None:
                 stack.callback(self._packed.close)
             self._stream = stream if self._packed is None else self._packed.stream
+            self._descriptor = stream.fileno()
+            self.concurrent = self._packed is None
             self.header = _header(path, self._stream.read(HEADER_BYTES))
             extended = self._stream.read(min(self.header.data_offset - HEADER_BYTES, EXTENDED_BYTES))
             notes = _size_note(path, self.header.end) if self._packed is None else ()
@@ -47,27 +50,29 @@ class _MrcFile:
             self.images = (_MrcImage(self, _metadata(path, self.header, extended, notes)),)
             self._release = stack.pop_all()
 
-    def rows(self, start: int, count: int) -> bytearray:
-        """Return whole rows of pixels, counted over all sections.
+    def fill(self, start: int, into: "NDArray[Any]") -> None:
+        """Fill an array with rows of pixels as they are stored.
+
+        Parameters
+        ----------
+        start
+            The first row, counted over all sections.
+        into
+            C-contiguous, whole rows.
 
         Raises
         ------
         ReadError
             The file ends before them.
         """
-        rows = bytearray(count * self.header.row_bytes)
         first = self.header.data_offset + start * self.header.row_bytes
-        stream = self._stream
+        descriptor = self._descriptor
         if self._packed is not None:
-            stream = self._packed.up_to(first + len(rows), self.header.end)
-        stream.seek(first)
-        view, filled = memoryview(rows), 0
-        while filled < len(rows):
-            got = stream.readinto(view[filled:])  # type: ignore[attr-defined]  # both streams have it
-            if not got:
-                raise ReadError(f"{self._path}: the file ends in the middle of its pixels; was it cut short meanwhile?")
-            filled += got
-        return rows
+            copy = self._packed.up_to(first + into.nbytes, self.header.end)
+            copy.flush()
+            descriptor = copy.fileno()
+        if read_at(descriptor, first, into) < into.nbytes:
+            raise ReadError(f"{self._path}: the file ends in the middle of its pixels; was it cut short meanwhile?")
 
     def close(self) -> None:
         """Release the file and, where there is one, its unpacked copy."""
@@ -83,16 +88,27 @@ class _MrcImage:
 
     def read(self, level: int, region: Region) -> "NDArray[Any]":
         """Return the pixels of a resolved region; there is only level 0."""
-        (t0, t1), _, (z0, z1), (y0, y1), (x0, x1) = region.spans
-        header, meta = self._file.header, self.metadata
+        meta = self.metadata
         shape = (*region.shape, meta.samples) if meta.samples > 1 else region.shape
         pixels = np.empty(shape, meta.dtype)
+        self.read_into(pixels, level, region)
+        return pixels
+
+    def read_into(self, out: "NDArray[Any]", level: int, region: Region) -> None:
+        """Fill an array with the pixels of a resolved region."""
+        (t0, t1), _, (z0, z1), (y0, y1), (x0, x1) = region.spans
+        header, meta = self._file.header, self.metadata
+        is_plain = header.pixels.is_plain and np.dtype(meta.dtype).newbyteorder(header.order).isnative
         for t in range(t0, t1):
             for z in range(z0, z1):
-                section = t * meta.size_z + z
-                rows = self._file.rows(section * header.ny + y0, y1 - y0)
-                pixels[t - t0, 0, z - z0] = header.pixels.unpack(rows, header.nx, header.order)[:, x0:x1]
-        return pixels
+                first = (t * meta.size_z + z) * header.ny + y0
+                target = out[t - t0, 0, z - z0]
+                if is_plain and x1 - x0 == header.nx:
+                    self._file.fill(first, target)
+                else:
+                    rows = np.empty((y1 - y0) * header.row_bytes, np.uint8)
+                    self._file.fill(first, rows)
+                    target[:] = header.pixels.unpack(rows, header.nx, header.order)[:, x0:x1]
 
 
 class _MrcReader:

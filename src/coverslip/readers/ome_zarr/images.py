@@ -7,8 +7,10 @@ import numpy as np
 
 from coverslip.errors import BudgetError, ReadError, UnreadableFileError
 from coverslip.model import ImageMetadata, LabelsInfo, Level, Region
+from coverslip.readers.ome_zarr.arrays import stored_array
 from coverslip.readers.ome_zarr.chunks import check_chunks, open_array
 from coverslip.readers.ome_zarr.documents import Node, read_node
+from coverslip.readers.ome_zarr.encoding import parse_encoding
 from coverslip.readers.ome_zarr.layout import Found, stated_version
 from coverslip.readers.ome_zarr.metadata import (
     CANONICAL,
@@ -57,6 +59,16 @@ class ZarrImage:
             planes.append(self._read_box(level, spans | {"c": (c, c + 1)}, tuple(rest)))
         return np.concatenate(planes, axis=1)
 
+    def chunk(self, level: int) -> tuple[int, int, int, int, int] | None:
+        """Return what is compressed at once: T, C, Z, Y, X; ``None`` where only ``zarr`` knows."""
+        encoding = parse_encoding(self._levels[level].zarr_document)
+        if encoding is None:
+            return None
+        sides = dict(zip(self._axes.roles, encoding.chunk, strict=True))
+        lengths = self.metadata.level_shape(level)[:5]
+        t, c, z, y, x = (min(sides.get(role, 1), length) for role, length in zip(CANONICAL, lengths, strict=True))
+        return t, c, z, y, x
+
     def _read_box(self, level: int, spans: Mapping[str, tuple[int, int]], folded: tuple[int, ...]) -> "NDArray[Any]":
         """Return a box at one place of the folded axes, as T, C, Z, Y, X."""
         roles, places = self._axes.roles, iter(folded)
@@ -77,7 +89,7 @@ class ZarrImage:
         if level not in self._arrays:
             node = self._levels[level]
             check_chunks(node.array or {}, np.dtype(node.dtype).itemsize)
-            self._arrays[level] = open_array(node)
+            self._arrays[level] = stored_array(node) or open_array(node)
         return self._arrays[level]
 
 

@@ -21,6 +21,8 @@ ZIP_MAGIC = b"PK\x03\x04"
 class _ZarrFile:
     """An open OME-Zarr. Of a folder nothing is held open between two reads."""
 
+    concurrent = True
+
     def __init__(self, path: Path) -> None:
         self.files = (path,)
         missing: list[str] = []

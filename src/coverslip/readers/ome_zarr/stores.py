@@ -80,6 +80,17 @@ class FolderStore:
                 raise ReadError(f"{name}: the link leads to nothing: a chunk or document is gone") from error
             return None
 
+    def open(self, key: str) -> int | None:
+        """Return the number of an open file, to be closed by the caller; ``None`` where there is no such file."""
+        name = os.path.join(self.path, key)  # noqa: PTH118  # as above
+        self._check(name)
+        try:
+            return os.open(name, os.O_RDONLY)
+        except ABSENT as error:
+            if os.path.islink(name):  # noqa: PTH114  # as above
+                raise ReadError(f"{name}: the link leads to nothing: a chunk or document is gone") from error
+            return None
+
     def names(self, key: str) -> Iterator[str]:
         """Yield the names of the files and folders in a folder."""
         self._check(os.path.join(self.path, key, "."))  # noqa: PTH118  # as above

@@ -73,8 +73,10 @@ def describe_all(tif: "TiffFile", series: Sequence["TiffPageSeries"], ome: ome_x
 
 def variant(tif: "TiffFile", kind: str) -> str | None:
     """Return the dialect's name for people, or ``None`` for a plain TIFF."""
-    flags = [kind, *(flag for flag in VARIANTS if getattr(tif, f"is_{flag}", False))]
-    return next((VARIANTS[flag] for flag in flags if flag in VARIANTS), "BigTIFF" if tif.is_bigtiff else None)
+    if kind in VARIANTS:
+        return VARIANTS[kind]
+    named = (name for flag, name in VARIANTS.items() if getattr(tif, f"is_{flag}", False))
+    return next(named, "BigTIFF" if tif.is_bigtiff else None)
 
 
 def match_images(ome: ome_xml.RawElement | None, series: Sequence["TiffPageSeries"]) -> list[ome_xml.RawElement | None]:

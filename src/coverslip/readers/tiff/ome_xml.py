@@ -71,6 +71,8 @@ def confine(xml: str, folder: Path) -> tuple[str, tuple[str, ...]]:
     A name that leads elsewhere (an absolute path of the computer that wrote it, ``../``, a link out of the
     folder) is replaced by the file of the same base name where the folder has one, else by nothing.
     """
+    if not FILE_NAME.search(xml):
+        return xml, ()
     home = folder.resolve()
     safe: dict[str, str] = {}
 

@@ -5,7 +5,6 @@ TIFF 6.0: https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf
 
 import math
 import os
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
@@ -16,6 +15,7 @@ import numpy as np
 from coverslip.errors import ReadError
 from coverslip.model.regions import Span
 from coverslip.readers.budgets import HARMLESS_BYTES, check_pages, check_piece
+from coverslip.readers.tiff.handles import Handles
 
 if TYPE_CHECKING:
     from tifffile import FileHandle, TiffFrame, TiffPage, TiffPageSeries
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     Page = TiffPage | TiffFrame
 
-MAX_OPEN_MEMBERS = 16
 BATCH = 64
 """Segments whose compressed bytes are held at once."""
 PARALLEL_FROM = 8
@@ -43,31 +42,6 @@ SPARSE_KINDS = ("philips", "bif", "scn", "ndpi", "geotiff")
 """Dialects in which a tile of zero bytes is a statement: nothing was scanned here."""
 
 
-class Handles:
-    """The member files of a set; a bounded number is open at a time, the first file always."""
-
-    def __init__(self, root: "FileHandle") -> None:
-        self._root = root
-        self._members: OrderedDict[str, FileHandle] = OrderedDict()
-
-    def ready(self, handle: "FileHandle") -> "FileHandle":
-        """Return the same handle, open."""
-        if handle is self._root:
-            return handle
-        if handle.closed:
-            handle.open()
-        self._members[handle.path] = handle
-        self._members.move_to_end(handle.path)
-        while len(self._members) > MAX_OPEN_MEMBERS:
-            self._members.popitem(last=False)[1].close()
-        return handle
-
-    def close(self) -> None:
-        """Close all members; the first file belongs to whoever opened it."""
-        while self._members:
-            self._members.popitem()[1].close()
-
-
 class Planes:
     """The stored planes of one series level, by their number in file order."""
 
@@ -80,6 +54,7 @@ class Planes:
         self.dtype: np.dtype[Any] = series.dtype if key.dtype is None else key.dtype
         self._stored = self.dtype.newbyteorder(key.parent.byteorder)
         self._run = _run(series)
+        self._runs: dict[int, bool] = {}
         self.count = (
             math.prod(series.shape) // max(1, self.rows * self.columns * self.samples)
             if self._run is not None
@@ -91,8 +66,17 @@ class Planes:
         """Bytes of one uncompressed row."""
         return self.columns * self.samples * self.dtype.itemsize
 
-    def read(self, number: int, y: Span, x: Span) -> "Array":
-        """Return a window of one plane: shape rows, columns, samples; the file's byte order.
+    def read(self, number: int, y: Span, x: Span, out: "Array") -> None:
+        """Fill an array with a window of one plane. Safe from any number of threads.
+
+        Parameters
+        ----------
+        number
+            In file order.
+        y, x
+            Rows and columns of the window.
+        out
+            Shape rows, columns, samples; ``dtype``.
 
         Raises
         ------
@@ -101,37 +85,57 @@ class Planes:
         """
         plane_bytes = self.rows * self.row_bytes
         if self._run is not None:
-            handle = self._handles.ready(self._series.keyframe.parent.filehandle)
-            return self._rows(handle, self._run + number * plane_bytes, y, x)
+            handle = self._series.keyframe.parent.filehandle
+            self._rows(handle, self._run + number * plane_bytes, (y, x), out)
+            return
         index, inner = divmod(number, self._separate * self._depth)
-        page = self._series[index]
+        with self._handles.lock:  # tifffile reads the directory of the page when it is first asked for
+            page = self._series[index]
         if page is None:
             raise ReadError("the plane is declared, but no file of the set holds it")
-        handle = self._handles.ready(page.parent.filehandle)
-        if _is_run(page):
-            return self._rows(handle, page.dataoffsets[0] + inner * plane_bytes, y, x)
-        return self._segments(handle, page, inner, y, x)
+        handle = page.parent.filehandle
+        if self._is_run(index, page):
+            self._rows(handle, page.dataoffsets[0] + inner * plane_bytes, (y, x), out)
+        else:
+            self._segments(handle, page, inner, (y, x), out)
 
-    def _rows(self, handle: "FileHandle", start: int, y: Span, x: Span) -> "Array":
+    def _is_run(self, index: int, page: "Page") -> bool:
+        """Return whether a page is one run of pixels; a page of many strips is looked through once."""
+        found = self._runs.get(index)
+        if found is None:
+            found = self._runs[index] = _is_run(page)
+        return found
+
+    def _rows(self, handle: "FileHandle", start: int, window: tuple[Span, Span], out: "Array") -> None:
         """Cut a window out of uncompressed rows that follow one another."""
+        y, x = window
         rows, columns = y[1] - y[0], x[1] - x[0]
-        if rows > 1 and columns * NARROW < self.columns and self.row_bytes > 1 << 16:
-            first = x[0] * self.samples * self.dtype.itemsize
-            count = columns * self.samples * self.dtype.itemsize
-            parts = (_bytes(handle, start + row * self.row_bytes + first, count) for row in range(*y))
-            return np.frombuffer(b"".join(parts), self._stored).reshape(rows, columns, self.samples)
-        data = _bytes(handle, start + y[0] * self.row_bytes, rows * self.row_bytes)
-        return np.frombuffer(data, self._stored).reshape(rows, self.columns, self.samples)[:, slice(*x)]
+        is_ours = self._stored == out.dtype
+        if columns == self.columns and is_ours and out.flags.c_contiguous:
+            self._handles.fill(handle, start + y[0] * self.row_bytes, out)
+        elif rows > 1 and columns * NARROW < self.columns and self.row_bytes > 1 << 16:
+            first = start + x[0] * self.samples * self.dtype.itemsize
+            line: Array = np.empty((columns, self.samples), self._stored)
+            for row in range(rows):
+                self._handles.fill(handle, first + (y[0] + row) * self.row_bytes, line)
+                out[row] = line
+        else:
+            scratch = self._handles.scratch(rows * self.row_bytes)
+            self._handles.fill(handle, start + y[0] * self.row_bytes, scratch)
+            out[...] = scratch.view(self._stored).reshape(rows, self.columns, self.samples)[:, slice(*x)]
 
-    def _segments(self, handle: "FileHandle", page: "Page", inner: int, y: Span, x: Span) -> "Array":
+    def _segments(
+        self, handle: "FileHandle", page: "Page", inner: int, window: tuple[Span, Span], out: "Array"
+    ) -> None:
         """Decode only the strips or tiles that the window touches."""
+        y, x = window
         key = self._series.keyframe if page.keyframe is None else page.keyframe
         sample, depth = divmod(inner, self._depth)
         wanted = list(_touched(page, key, sample, depth, (y, x)))
         self._check_segments(page, key, wanted)
-        out: Array = np.empty((y[1] - y[0], x[1] - x[0], self.samples), self.dtype)
-        options = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader} if key.compression in JPEG else {}
-        key.init_decode()
+        with self._handles.lock:
+            options = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader} if key.compression in JPEG else {}
+            key.init_decode()
 
         def decode(item: tuple[int, bytes | None]) -> Any:
             return key.decode(item[1], item[0], _fullsize=False, **options)
@@ -142,8 +146,7 @@ class Planes:
             for batch in batched(wanted, BATCH):
                 items = [(index, self._segment_bytes(handle, page, key, index)) for index in batch]
                 for pixels, (_, d, top, left, _), _ in pool.map(decode, items):
-                    _paste(out, None if pixels is None else pixels[depth - d], key.nodata, (top, left), (y, x), key)
-        return out
+                    _paste(out, None if pixels is None else pixels[depth - d], key.nodata, (top, left), window, key)
 
     def _segment_bytes(self, handle: "FileHandle", page: "Page", key: "TiffPage", index: int) -> bytes | None:
         what = f"{_name(key, index)} of page {page.index}"
@@ -154,7 +157,7 @@ class Planes:
             if self._series.kind in SPARSE_KINDS or 42113 in key.tags:  # GDAL_NODATA
                 return None
             raise ReadError(f"{what} was never written in {handle.name}")
-        return _bytes(handle, offset, count)
+        return self._handles.get(handle, offset, count)
 
     def _check_segments(self, page: "Page", key: "TiffPage", wanted: Sequence[int]) -> None:
         """Refuse segments that cannot be what they promise, before memory is asked for."""
@@ -231,19 +234,6 @@ def _is_run(page: "Page") -> bool:
     if len(offsets) == 1 or key.is_lsm or key.parent.is_lsm or key.is_stk:
         return True
     return all(a + n == b for a, n, b in zip(offsets, counts, offsets[1:], strict=False))
-
-
-def _bytes(handle: "FileHandle", offset: int, count: int) -> bytes:
-    if offset + count > handle.size:
-        raise ReadError(
-            f"the pixels at byte {offset} need {count} bytes, but {handle.name} ends at byte {handle.size}: "
-            "it is truncated. Copy it again from its source"
-        )
-    handle.seek(offset)
-    data = handle.read(count)
-    if len(data) != count:
-        raise ReadError(f"{handle.name} ended early: {len(data)} of {count} bytes at {offset}")
-    return data
 
 
 def _grid(key: "TiffPage") -> tuple[int, int, int]:

@@ -18,9 +18,10 @@ from coverslip.model import ImageMetadata, Level, Probe, Region
 from coverslip.readers.budgets import check_piece
 from coverslip.readers.tiff.describe import describe_all, variant
 from coverslip.readers.tiff.facts import Facts
+from coverslip.readers.tiff.handles import Handles
 from coverslip.readers.tiff.layout import Layout, assign
 from coverslip.readers.tiff.micromanager import POSITION_AXIS, Position, check_index, positions
-from coverslip.readers.tiff.pixels import Handles, Planes, check
+from coverslip.readers.tiff.pixels import Planes, check
 from coverslip.readers.tiff.scanimage import arrangement
 from coverslip.readers.tiff.series import absent_note, all_series, members, prepare, refuse_sets
 from coverslip.sources import RemotePath
@@ -53,24 +54,40 @@ class _Level:
         """Return a region: shape T, C, Z, Y, X (and S)."""
         if not self._is_direct:
             return self._read_all()[region.slices]
+        samples = self.layout.size("S")
+        out: Array = np.empty((*region.shape, samples) if samples > 1 else region.shape, self.planes.dtype)
+        self._fill(out, region)
+        return out
+
+    def read_into(self, out: "Array", region: Region) -> None:
+        """Fill an array with a region: shape T, C, Z, Y, X (and S)."""
+        if self._is_direct:
+            self._fill(out, region)
+        else:
+            out[...] = self.read(region)
+
+    def _fill(self, out: "Array", region: Region) -> None:
+        """Read plane by plane, each to its place."""
         (t0, t1), (c0, c1), (z0, z1), y, x = region.spans
-        apart = 1 if self.layout.has_inner_samples else self.layout.size("S")
-        out: Array = np.empty((*region.shape, self.layout.size("S")), self.planes.dtype)
+        samples = self.layout.size("S")
+        apart = 1 if self.layout.has_inner_samples else samples
+        out = out if samples > 1 else out[..., None]
         for t, c, z, s in np.ndindex(t1 - t0, c1 - c0, z1 - z0, apart):
             try:
-                plane = self.planes.read(self.layout.plane_number(t0 + t, c0 + c, z0 + z, s), y, x)
+                number = self.layout.plane_number(t0 + t, c0 + c, z0 + z, s)
+                self.planes.read(number, y, x, out[t, c, z, :, :, s : s + self.planes.samples])
             except BudgetError as error:
                 raise error.about(f"plane t={t0 + t}, c={c0 + c}, z={z0 + z}") from error
             except ReadError as error:
                 raise ReadError(f"plane t={t0 + t}, c={c0 + c}, z={z0 + z}: {error}") from error
-            out[t, c, z, :, :, s : s + self.planes.samples] = plane
-        return out if self.layout.size("S") > 1 else out[..., 0]
 
     def _read_all(self) -> "Array":
         """Layouts that do not consist of Y, X planes (line scans, x-z scans) are rare and small: read at once."""
         planes = self.planes
         check_piece(self._series.nbytes, self._series.nbytes, None, f"an image of the axes {self._series.axes}")
-        whole = np.stack([planes.read(n, (0, planes.rows), (0, planes.columns)) for n in range(planes.count)])
+        whole: Array = np.empty((planes.count, planes.rows, planes.columns, planes.samples), planes.dtype)
+        for number in range(planes.count):
+            planes.read(number, (0, planes.rows), (0, planes.columns), whole[number])
         if self._series.transform is not None:
             whole = self._series.transform(whole)
         return self.layout.to_canonical(whole)
@@ -91,8 +108,18 @@ class _Image:
         except BudgetError as error:
             raise error.about(self._path) from error
         except ReadError as error:
-            missing = f". {self.metadata.note}" if self.metadata.note else ""
-            raise ReadError(f"{self._path}: {error}{missing}") from error
+            raise self._named(error) from error
+
+    def read_into(self, out: "Array", level: int, region: Region) -> None:
+        """Fill an array with the pixels of a region."""
+        try:
+            self._levels[level].read_into(out, region)
+        except ReadError as error:
+            raise self._named(error) from error
+
+    def _named(self, error: ReadError) -> ReadError:
+        missing = f". {self.metadata.note}" if self.metadata.note else ""
+        return ReadError(f"{self._path}: {error}{missing}")
 
 
 class OpenTiff:
@@ -109,6 +136,8 @@ class OpenTiff:
         folder, and the names that were refused.
     """
 
+    concurrent = True
+
     def __init__(self, tif: "TiffFile", path: Path, companion: tuple[Path, str, tuple[str, ...]] | None = None) -> None:
         self._tif = tif
         self._handles = Handles(tif.filehandle)
@@ -120,7 +149,7 @@ class OpenTiff:
         belonging = ((companion[0],) if companion else ()) + (
             () if isinstance(path, RemotePath) else members(tif, series)
         )
-        self.files = (path, *(member for member in belonging if not member.samefile(path)))
+        self.files = (path, *(member for member in belonging if member != path and not member.samefile(path)))
         facts = describe_all(tif, series, ome)
         self.images: list[_Image] = []
         for index, one in enumerate(series):

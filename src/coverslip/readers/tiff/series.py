@@ -186,16 +186,18 @@ def members(tif: "TiffFile", series: Sequence["TiffPageSeries"]) -> tuple[Path, 
     ReadError
         A member lies outside the folder of the opened file.
     """
-    home = Path(tif.filehandle.dirname).resolve()
-    handles = (
-        page.parent.filehandle.path
+    files = dict.fromkeys(
+        page.parent
         for one in series
         if one.kind in MEMBER_KINDS
         for level in one.levels
         for page in level
         if page is not None
     )
-    found = tuple(Path(name) for name in dict.fromkeys(handles))
+    if all(file is tif for file in files):
+        return (Path(tif.filehandle.path),) if files else ()
+    found = tuple(Path(name) for name in dict.fromkeys(file.filehandle.path for file in files))
+    home = Path(tif.filehandle.dirname).resolve()
     for member in found:
         if not member.resolve().is_relative_to(home):
             raise ReadError(f"the set names {member}, which is outside of {home}; it is not followed")

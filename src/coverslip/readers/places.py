@@ -1,0 +1,54 @@
+"""Bytes at a place of an open file. The position of its handle is neither used nor moved, so threads may share it."""
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+LIMIT = 1 << 30
+"""Bytes asked of the system at once; Linux gives no more than 2 GiB."""
+
+
+def read_at(descriptor: int, place: int, into: "NDArray[Any]") -> int:
+    """Fill an array with the bytes of a file and return how many there were.
+
+    An ordinary read rather than a memory map: a file that is cut short while it is mapped ends the whole process with
+    a bus error.
+
+    Parameters
+    ----------
+    descriptor
+        Of a file that is open for reading.
+    place
+        Of the first byte.
+    into
+        C-contiguous and writable, of any type.
+
+    Returns
+    -------
+    int
+        Fewer than ``into.nbytes`` only where the file ends.
+    """
+    buffer = into.reshape(-1).view(np.uint8)
+    if not np.shares_memory(buffer, into):
+        raise ValueError("read_at fills C-contiguous arrays only")
+    filled, wanted = 0, buffer.nbytes
+    while filled < wanted:
+        got = _read(descriptor, place + filled, buffer[filled : filled + LIMIT])
+        if not got:
+            break
+        filled += got
+    return filled
+
+
+def _read(descriptor: int, place: int, buffer: "NDArray[np.uint8]") -> int:
+    if hasattr(os, "preadv"):
+        return os.preadv(descriptor, [buffer], place)
+    data = os.pread(descriptor, len(buffer), place)
+    buffer[: len(data)] = np.frombuffer(data, np.uint8)
+    return len(data)
