@@ -12,6 +12,7 @@ from coverslip.api.open_files import OpenFiles
 from coverslip.api.pictures import Pictures
 from coverslip.api.stores import Stores
 from coverslip.catalog import Catalog
+from coverslip.catalog.places import Places
 from coverslip.settings import Settings
 from coverslip.storage import Storage
 
@@ -30,6 +31,8 @@ class Rooms:
     wake: threading.Event
     """Set when there is something new to build."""
     checks: Checks
+    places: Places | None
+    """For the event loop alone; ``None`` where looking an image up takes time."""
 
 
 async def rooms_of(request: Request) -> Rooms:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from coverslip.errors import CoverslipError, MissingDependencyError, ReadError, RegionError, UnreadableFileError
 from coverslip.model import CanRead, ImageMetadata, OpenedFile, Region
+from coverslip.model.protocols import StoredGroup
 from coverslip.readers.lazy import LazyPixels, to_dask, to_xarray
 
 if TYPE_CHECKING:
@@ -122,6 +123,12 @@ class Image:
     def metadata(self) -> ImageMetadata:
         """What is known without touching pixels."""
         return self._source.metadata
+
+    @property
+    def stored(self) -> StoredGroup | None:
+        """Where the image lies on disk as a valid OME-Zarr group, if it does."""
+        found: StoredGroup | None = getattr(self._source, "stored", None)
+        return found
 
     def read(self, level: int = 0, region: Region | None = None) -> "Array":
         """Return the pixels of a region of one pyramid level.

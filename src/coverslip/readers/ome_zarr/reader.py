@@ -13,6 +13,7 @@ import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.model import ImageMetadata, Level, Probe, Region
+from coverslip.model.protocols import StoredGroup
 from coverslip.readers.ome_zarr.chunks import open_array
 from coverslip.readers.ome_zarr.documents import Node, is_zarr, read_node
 from coverslip.readers.ome_zarr.layout import Found, find, stated_version
@@ -23,6 +24,7 @@ from coverslip.readers.ome_zarr.metadata import (
     parse_channels,
     parse_scale,
 )
+from coverslip.readers.ome_zarr.stored import stored_group
 from coverslip.readers.units import length, seconds
 from coverslip.readers.vendor_metadata import vendor_document
 
@@ -51,8 +53,11 @@ class _ZarrFile:
 class _ZarrImage:
     """One multiscale."""
 
-    def __init__(self, levels: tuple[Node, ...], axes: Axes, metadata: ImageMetadata) -> None:
+    def __init__(
+        self, levels: tuple[Node, ...], axes: Axes, metadata: ImageMetadata, stored: StoredGroup | None
+    ) -> None:
         self.metadata = metadata
+        self.stored = stored
         self.arrays: dict[int, Any] = {}
         self._levels = levels
         self._axes = axes
@@ -164,7 +169,8 @@ def _image(found: Found, multiscale: Mapping[str, Any], name: str, notes: tuple[
         note="; ".join((*axes.note(), *dropped, *doubts, *empty, *notes)) or None,
         vendor=vendor_document({"attributes": found.group.attributes, "array": _array_facts(first)}),
     )
-    return _ZarrImage(levels, axes, metadata)
+    stored = None if dropped else stored_group(found.group, found.group.ome["multiscales"], levels, axes)
+    return _ZarrImage(levels, axes, metadata, stored)
 
 
 def _levels(
