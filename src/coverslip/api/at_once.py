@@ -8,7 +8,6 @@ import asyncio
 import os
 import re
 from collections import OrderedDict
-from pathlib import Path
 from typing import NamedTuple
 
 from starlette.datastructures import State
@@ -162,7 +161,7 @@ class AtOnce:
             and passing.etag is not None
             and len(passing.body) <= min(LARGEST_BYTES, self._limit)
             and len(scope["path"]) + len(name[1]) + len(name[2]) <= LONGEST_NAME
-            and is_near(_something_of(Path(seen.place.path)))
+            and is_near(_something_of(seen.place.path))
             and self._look(places, image_id, is_thumbnail=kind == "thumbnail") == seen
         ):
             self._keep(name, Kept(seen, passing.etag, passing.headers, passing.body))
@@ -214,11 +213,12 @@ def _name(scope: Scope) -> tuple[Name, str | None]:
     return (scope["path"], scope["query_string"], accept), known
 
 
-def _something_of(path: Path) -> Path:
+def _something_of(path: str) -> str:
     """Return a file that lies where an image lies: itself, or a document of its folder."""
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112  as above
         return path
-    return next((path / name for name in ("zarr.json", ".zattrs", ".zgroup") if (path / name).is_file()), path)
+    documents = (os.path.join(path, name) for name in ("zarr.json", ".zattrs", ".zgroup"))  # noqa: PTH118
+    return next((document for document in documents if os.path.isfile(document)), path)  # noqa: PTH113
 
 
 async def _send(send: Send, status: int, headers: RawHeaders, body: bytes) -> None:

@@ -4,7 +4,6 @@ import ctypes
 import os
 import stat
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 from coverslip.api.parts import Asked, Head, head_of
@@ -69,8 +68,13 @@ class NearStores:
             return
         if len(self._known) >= MOST_STORES:
             self._known.clear()
-        if is_near(group.folder / DOCUMENTS[group.version][0]):
-            self._known[key] = NearStore(place, os.path.realpath(group.folder))
+        root = os.path.realpath(group.folder)
+        document = f"{root}/{DOCUMENTS[group.version][0]}"
+        descriptor = open_without_links(document)
+        if descriptor >= 0:
+            os.close(descriptor)
+            if is_near(document):
+                self._known[key] = NearStore(place, root)
 
     def get(self, place: ImagePlace, version: str) -> NearStore | None:
         """Return the store of an image, if it is noted for this very place and revision."""
@@ -84,10 +88,13 @@ class NearStores:
         return known
 
 
-def is_near(file: Path) -> bool:
+def is_near(file: str) -> bool:
     """Return whether a file is on a disk that can be asked for what is in memory; network disks cannot."""
-    descriptor = open_without_links(os.path.realpath(file)) if NOWAIT else -1
-    if descriptor < 0:
+    if not NOWAIT:
+        return False
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
         return False
     try:
         os.preadv(descriptor, [bytearray(1)], 0, NOWAIT)

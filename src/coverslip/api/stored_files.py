@@ -3,6 +3,7 @@
 Nothing below the folder of an image may be a symbolic link: neither the file nor a folder on the way to it.
 """
 
+import errno
 import os
 import re
 import stat
@@ -24,6 +25,7 @@ KEY = re.compile(
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """A pipe is not waited for: it is refused once it is open."""
 PIECE_BYTES = 1 << 20
+ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 LEADING_ELSEWHERE = "a symbolic link below the folder of an image, which is never followed"
 DOCUMENTS = {"0.5": ("zarr.json", "zarr.json"), "0.4": (".zattrs", ".zarray")}
 """The documents of a group and of an array."""
@@ -56,15 +58,15 @@ def open_stored(group: StoredGroup, key: str) -> StoredFile:
     """
     if KEY.fullmatch(key) is None:
         raise NotFoundError(f"{group.folder.name} as OME-Zarr {group.version} has no {key!r}")
-    path = group.folder / key
     try:
         descriptor = _open_below(str(group.folder), key)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        _check_documents(group, key)
-        raise NotFoundError(f"{group.folder.name} as OME-Zarr {group.version} has no {key!r}") from error
     except OSError as error:
-        reason = LEADING_ELSEWHERE if path.is_symlink() or _is_behind_link(group, key) else error.strerror or error
-        raise ReadError(f"{path}: cannot be read: {reason}") from error
+        if _is_behind_link(group, key):
+            raise ReadError(f"{group.folder / key}: cannot be read: {LEADING_ELSEWHERE}") from error
+        if error.errno not in ABSENT:
+            raise ReadError(f"{group.folder / key}: cannot be read: {error.strerror or error}") from error
+        _check_documents(group, key)
+        raise NotFoundError(f"{group.folder.name} as OME-Zarr {group.version} has no {key[:256]!r}") from error
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
@@ -87,13 +89,10 @@ def _open_below(root: str, key: str) -> int:
 
 
 def _is_behind_link(group: StoredGroup, key: str) -> bool:
-    parents = [group.folder / parent for parent in _parents(key)]
-    return any(parent.is_symlink() for parent in parents)
-
-
-def _parents(key: str) -> list[str]:
-    words = key.split("/")[:-1]
-    return ["/".join(words[: count + 1]) for count in range(len(words))]
+    """Return whether a file below a folder, or a folder on the way to it, is a link."""
+    words = key.split("/")
+    steps = (group.folder.joinpath(*words[: count + 1]) for count in range(len(words)))
+    return any(os.path.islink(step) for step in steps)  # noqa: PTH114  never raises
 
 
 def _check_documents(group: StoredGroup, key: str) -> None:
@@ -104,8 +103,6 @@ def _check_documents(group: StoredGroup, key: str) -> None:
     ReadError
         They are not.
     """
-    if _is_behind_link(group, key):
-        raise ReadError(f"{group.folder / key}: cannot be read: {LEADING_ELSEWHERE}")
     of_group, of_array = DOCUMENTS[group.version]
     needed = [of_group, *(f"{level}/{of_array}" for level in group.levels if key.startswith(f"{level}/"))]
     for name in needed:
