@@ -24,6 +24,15 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100  # resolve() would follow links
 
 
+def _accelerated(text: str) -> str:
+    """Return the text once every part of it is ``FOLDER=LOCATION``."""
+    for part in filter(None, map(str.strip, text.split(","))):
+        folder, equals, location = part.partition("=")
+        if not equals or not folder.startswith("/") or not location.startswith("/"):
+            raise ValueError(f"{part!r}: expected /folder=/location, the internal location that nginx has for it")
+    return text
+
+
 class Settings(BaseSettings):
     """All settings. The environment wins over ``coverslip.toml`` in the working folder, which wins over defaults."""
 
@@ -49,6 +58,8 @@ class Settings(BaseSettings):
     """How long a builder holds its claim without a sign of life."""
     zarr_origins: str = ""
     """Origins of viewers on other sites that may read images as OME-Zarr, separated by commas; ``*`` is every site."""
+    accel_redirect: Annotated[str, AfterValidator(_accelerated)] = ""
+    """Folders whose stored files nginx sends, each with its internal location: ``/data=/stored``, by commas."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Artifacts built at the same time by the server's own builder or a worker process."""
 
@@ -86,6 +97,12 @@ class Settings(BaseSettings):
         """Folders that hold what Coverslip made; nobody's images are looked for in them."""
         storage = self.artifacts_url.removeprefix("file://")
         return [self.home] if "://" in storage else [self.home, _absolute(Path(storage))]
+
+    @property
+    def accelerated_folders(self) -> dict[str, str]:
+        """Folders, free of links, whose files are handed over to nginx, and their internal locations."""
+        parts = [part.strip().partition("=") for part in self.accel_redirect.split(",") if part.strip()]
+        return {os.path.realpath(folder.strip()): location.strip().rstrip("/") for folder, _, location in parts}
 
     @property
     def uploads_folder(self) -> Path:

@@ -17,6 +17,7 @@ from coverslip.api.at_once import AtOnce
 from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
 from coverslip.api.guard import Guard
+from coverslip.api.hand_over import HandOver
 from coverslip.api.open_files import OpenFiles
 from coverslip.api.page import PAGE_FOLDER, Page
 from coverslip.api.pictures import Pictures
@@ -110,7 +111,8 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     places = await run_in_threadpool(catalog.places)
     if places is not None:
         stack.callback(places.close)
-    return Rooms(settings, catalog, storage, files, pictures, Stores(catalog, files), feed, wake, checks, places)
+    stores, hand_over = Stores(catalog, files), HandOver(settings.accelerated_folders)
+    return Rooms(settings, catalog, storage, files, pictures, stores, feed, wake, checks, hand_over, places)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from coverslip.api.near import NearFiles, is_near
+from coverslip.api.near import NearFiles, is_file, is_near
 from coverslip.api.parts import Asked, Head, RawHeaders
 from coverslip.api.pictures import is_known
 from coverslip.api.rooms import Rooms
@@ -108,6 +108,10 @@ class AtOnce:
         near = None if place is None else rooms.stores.near.get(place, version)
         if near is None or KEY.fullmatch(key) is None:
             return None
+        if rooms.hand_over:
+            headers = rooms.hand_over.headers_for(f"{near.root}/{key}", media_type_of(key))
+            if headers is not None:
+                return (Head(200, headers), b"") if is_file(f"{near.root}/{key}") else None
         asked = Asked.of(scope["headers"])
         return self._files.answer(near.root, key, media_type_of(key), asked, head_only=scope["method"] == "HEAD")
 

@@ -107,6 +107,17 @@ def is_near(file: str) -> bool:
     return True
 
 
+def is_file(path: str) -> bool:
+    """Return whether there is a file that no symbolic link leads to."""
+    descriptor = open_without_links(path)
+    if descriptor < 0:
+        return False
+    try:
+        return stat.S_ISREG(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
+
+
 class NearFiles:
     """Reads stored files from the event loop, and from nowhere else: it has one buffer."""
 

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
+from coverslip.api.hand_over import HandOver
 from coverslip.api.open_files import OpenFiles
 from coverslip.api.pictures import Pictures
 from coverslip.api.stores import Stores
@@ -31,6 +32,7 @@ class Rooms:
     wake: threading.Event
     """Set when there is something new to build."""
     checks: Checks
+    hand_over: HandOver
     places: Places | None
     """For the event loop alone; ``None`` where looking an image up takes time."""
 

@@ -35,6 +35,8 @@ DOCUMENTS = {"0.5": ("zarr.json", "zarr.json"), "0.4": (".zattrs", ".zarray")}
 class StoredFile:
     """An open file below the folder of an image. Whoever has it closes it."""
 
+    path: str
+    """Free of links."""
     descriptor: int
     size: int
     etag: str
@@ -71,7 +73,7 @@ def open_stored(group: StoredGroup, key: str) -> StoredFile:
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise NotFoundError(f"{group.folder.name} as OME-Zarr {group.version} has no {key!r}: that is no file")
-    return StoredFile(descriptor, found.st_size, etag_of(found))
+    return StoredFile(f"{os.path.realpath(group.folder)}/{key}", descriptor, found.st_size, etag_of(found))
 
 
 def _open_below(root: str, key: str) -> int:

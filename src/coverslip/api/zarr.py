@@ -7,10 +7,10 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from coverslip.api.errors import responses
-from coverslip.api.parts import Asked, bodiless, head_of, with_head
-from coverslip.api.rooms import InRooms
+from coverslip.api.parts import Asked, Head, bodiless, head_of, with_head
+from coverslip.api.rooms import InRooms, Rooms
 from coverslip.api.stored_files import FileAnswer, StoredFile
-from coverslip.api.stores import Stores, media_type_of
+from coverslip.api.stores import media_type_of
 from coverslip.ngff import Version
 
 router = APIRouter(prefix="/api/images", tags=["images"])
@@ -30,22 +30,26 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 @router.get("/{image_id}/zarr/{key:path}", response_class=Response, responses=ANSWERS)
 async def get_zarr(rooms: InRooms, image_id: str, key: Key, request: Request) -> Response:
     """Return a document or chunk of the image as OME-Zarr 0.5 (Zarr 3)."""
-    return await _answer(rooms.stores, image_id, "0.5", key, request)
+    return await _answer(rooms, image_id, "0.5", key, request)
 
 
 @router.head("/{image_id}/zarr04/{key:path}", include_in_schema=False)
 @router.get("/{image_id}/zarr04/{key:path}", response_class=Response, responses=ANSWERS)
 async def get_zarr04(rooms: InRooms, image_id: str, key: Key, request: Request) -> Response:
     """Return a document or chunk of the image as OME-Zarr 0.4 (Zarr 2)."""
-    return await _answer(rooms.stores, image_id, "0.4", key, request)
+    return await _answer(rooms, image_id, "0.4", key, request)
 
 
-async def _answer(stores: Stores, image_id: str, version: Version, key: str, request: Request) -> Response:
+async def _answer(rooms: Rooms, image_id: str, version: Version, key: str, request: Request) -> Response:
     asked = Asked.of(request.headers.raw)
     is_head = request.method == "HEAD"
-    stored = await stores.get(image_id, version, key, known=asked.known, size_only=is_head)
+    stored = await rooms.stores.get(image_id, version, key, known=asked.known, size_only=is_head)
     media_type = media_type_of(key)
     if isinstance(stored, StoredFile):
+        handed_over = rooms.hand_over.headers_for(stored.path, media_type)
+        if handed_over is not None:
+            os.close(stored.descriptor)
+            return with_head(Head(200, handed_over), b"")
         head = head_of(stored.etag, stored.size, media_type, asked)
         if is_head or head.status in (304, 416):
             os.close(stored.descriptor)
