@@ -32,6 +32,10 @@ SAMPLES = Path(os.environ.get("COVERSLIP_SAMPLES", Path(__file__).resolve().pare
 
 def rows() -> list[Row]:
     """Measure every row."""
+    return list(_measured())
+
+
+def _measured() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name).resolve()
         data = folder / "data"
@@ -43,11 +47,10 @@ def rows() -> list[Row]:
             add([data, *virtual], catalog=catalog)
         ours = stack.enter_context(load.coverslip(folder / "home"))
         ids = load.image_ids(ours)
-        return [
-            _stored_chunks(folder, data, ours, ids["stored.ome.zarr"], chunks),
-            *_slices(folder, data, ours, ids["stack.tif"]),
-            *(_virtual_chunk(ours, path, ids[path.name]) for path in (data / "stack.tif", *virtual)),
-        ]
+        for path in (data / "stack.tif", *virtual):
+            yield _virtual_chunk(ours, path, ids[path.name])
+        yield _stored_chunks(folder, data, ours, ids["stored.ome.zarr"], chunks)
+        yield from _slices(folder, data, ours, ids["stack.tif"])
 
 
 def _stored_chunks(folder: Path, data: Path, ours: str, image_id: str, chunks: list[str]) -> Row:
@@ -127,9 +130,13 @@ def _virtual_chunk(ours: str, path: Path, image_id: str) -> Row:
     with open_image(path) as file:
         image = file.images[0]
         meta = image.metadata
-        planes = [(t, c, z) for t in range(meta.size_t) for c in range(meta.size_c) for z in range(meta.size_z)][:200]
-        wide = {"y": (0, min(512, meta.size_y)), "x": (0, min(512, meta.size_x))}
-        regions = [Region(t=(t, t + 1), c=(c, c + 1), z=(z, z + 1), **wide) for t, c, z in planes]
+        thick = min(512, meta.size_z) if meta.size_y == 1 else 1  # an xz scan has its planes along Z
+        depths = range(-(-meta.size_z // thick))
+        places = [(t, c, z) for t in range(meta.size_t) for c in range(meta.size_c) for z in depths][:200]
+        y, x = (0, min(512, meta.size_y)), (0, min(512, meta.size_x))
+        regions = [
+            Region((t, t + 1), (c, c + 1), (z * thick, min((z + 1) * thick, meta.size_z)), y, x) for t, c, z in places
+        ]
 
         def read_all() -> None:
             for region in regions:
@@ -137,7 +144,7 @@ def _virtual_chunk(ours: str, path: Path, image_id: str) -> Row:
 
         reading = take_turns({"read": read_all})["read"] / len(regions)
     prefix = f"/api/images/{image_id}/zarr/0/c"
-    paths = [f"{prefix}/{t}/{c}/{z}/0/0" for t, c, z in planes]
+    paths = [f"{prefix}/{t}/{c}/{z}/0/0" for t, c, z in places]
     paths *= -(-200 // len(paths))
     load.milliseconds(ours, paths[:20])
     served = load.milliseconds(ours, paths)
@@ -154,7 +161,7 @@ def _virtual_chunk(ours: str, path: Path, image_id: str) -> Row:
 
 def _virtual_files(data: Path) -> list[Path]:
     """Return a CZI, an ND2 and a LIF of the sample files, where there are any."""
-    wanted = ("czi/CD_s_1_t_3_c_2_z_5.czi", "nd2/example-pbmc.nd2", "lif/*.lif")
+    wanted = ("czi/CD_s_1_t_3_c_2_z_5.czi", "nd2/example-pbmc.nd2", "lif/LeicaLASX*.lif")
     found = [next(iter(sorted(SAMPLES.glob(pattern))), None) for pattern in wanted]
     copies = []
     for path in found:
@@ -192,7 +199,7 @@ def _write_store(path: Path) -> list[str]:
 
 def _print() -> None:
     print("| work | ours | limit | peers | goal | reached | note |\n|---|---|---|---|---|---|---|")
-    for row in rows():
+    for row in _measured():
         peers = "; ".join(f"{name} {_number(value, row.unit)}" for name, value in row.peers.items())
         limit = "" if row.limit is None else _number(row.limit, row.unit)
         reached = "yes" if row.reached else "no"

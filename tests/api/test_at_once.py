@@ -1,5 +1,6 @@
 """What is answered at once: the same answers as the routes give, and never an old one."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -7,19 +8,25 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import tifffile
 from fastapi import FastAPI
+from starlette.datastructures import State
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from coverslip.api import create_app
+from coverslip.api.at_once import AtOnce
 from coverslip.api.near import is_near
 from coverslip.catalog import Catalog
+from coverslip.catalog.places import Places
 from coverslip.derive import open_catalog
 from coverslip.ingest import add
 from coverslip.settings import Settings
@@ -385,3 +392,35 @@ def test_a_thumbnail_that_is_marked_is_built_again(server: Server, tmp_path: Pat
         assert server.ask(address).body == kept.body
         assert catalog.artifact("thumbnail", image_id).key is not None
     assert any((server.settings.home / "artifacts").rglob("*"))
+
+
+def test_the_pictures_kept_are_bounded_and_the_oldest_go_first(near: Path) -> None:
+    path = near / "stack.tif"
+    tifffile.imwrite(path, counted(4, 20, 40), photometric="minisblack")
+    asked: list[str] = []
+
+    async def draw(scope: Scope, _receive: Receive, send: Send) -> None:
+        asked.append(scope["path"][-1])
+        size = 2000 if scope["path"].endswith("9") else 400
+        await Response(b"x" * size, headers={"etag": '"1"'})(scope, _receive, send)
+
+    async def nothing(*_: object) -> Message:
+        return {"type": "http.disconnect"}
+
+    async def ask(app: AtOnce, image_id: str, z: int) -> None:
+        address = f"/api/images/{image_id}/slice/{z}"
+        scope = {"type": "http", "method": "GET", "path": address, "query_string": b"", "headers": []}
+        await asyncio.create_task(app(scope, nothing, nothing))  # type: ignore[arg-type]
+
+    async def run(image_id: str, places: Places) -> None:
+        app = AtOnce(draw, State({"rooms": SimpleNamespace(places=places)}), limit=1000)
+        for z in (1, 2, 1, 3, 1, 3, 2, 9, 9):
+            await ask(app, image_id, z)
+
+    with open_catalog(f"sqlite:///{near / 'catalog.sqlite'}") as catalog:
+        add([path], catalog=catalog)
+        places = catalog.places()
+        assert places is not None
+        with closing(places):
+            asyncio.run(run(catalog.list_images().images[0].id, places))
+    assert asked == ["1", "2", "3", "2", "9", "9"]  # 2 made room for 3, and 9 is larger than all there is
