@@ -25,6 +25,15 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100  # resolve() would follow links
 
 
+def _accelerated(text: str) -> str:
+    """Return the text once every part of it is ``FOLDER=LOCATION``."""
+    for part in filter(None, map(str.strip, text.split(","))):
+        folder, equals, location = part.partition("=")
+        if not equals or not folder.startswith("/") or not location.startswith("/"):
+            raise ValueError(f"{part!r}: expected /folder=/location, the internal location that nginx has for it")
+    return text
+
+
 class Settings(BaseSettings):
     """All settings. The environment wins over ``coverslip.toml`` in the working folder, which wins over defaults."""
 
@@ -60,6 +69,8 @@ class Settings(BaseSettings):
     """Folder of local copies of remote files; empty is ``remote`` in ``home``."""
     remote_cache_bytes: Annotated[int, Field(ge=0)] = 20 << 30
     """How much the local copies may take, in bytes."""
+    accel_redirect: Annotated[str, AfterValidator(_accelerated)] = ""
+    """Folders whose stored files nginx sends, each with its internal location: ``/data=/stored``, by commas."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Artifacts built at the same time by the server's own builder or a worker process."""
 
@@ -129,6 +140,12 @@ class Settings(BaseSettings):
     def budgets(self) -> Budgets:
         """What one open or read of a file may cost."""
         return Budgets(**{name: getattr(self, f"budget_{name}") for name in Budgets.model_fields})
+
+    @property
+    def accelerated_folders(self) -> dict[str, str]:
+        """Folders, free of links, whose files are handed over to nginx, and their internal locations."""
+        parts = [part.strip().partition("=") for part in self.accel_redirect.split(",") if part.strip()]
+        return {os.path.realpath(folder.strip()): location.strip().rstrip("/") for folder, _, location in parts}
 
     @property
     def uploads_folder(self) -> Path:

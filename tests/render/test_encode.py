@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import cv2
 import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from coverslip.errors import InvalidRequestError
 from coverslip.render import encode
+from coverslip.render.encode import stored_png
 
 PICTURES = hnp.arrays("uint8", hnp.array_shapes(min_dims=2, max_dims=2, max_side=30).map(lambda shape: (*shape, 3)))
 
@@ -19,11 +22,43 @@ def gradient() -> np.ndarray[Any, Any]:
     return np.stack([x, y * 2, 255 - x], axis=-1).astype(np.uint8)
 
 
+def decoded(data: bytes, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Return the pixels of a PNG as red, green, blue, whether it is grey or not."""
+    found: np.ndarray[Any, Any] = imagecodecs.png_decode(data)
+    return np.broadcast_to(found.reshape(*shape[:2], -1), shape)
+
+
+@given(PICTURES, st.booleans())
+def test_png_is_lossless_and_red_stays_red(picture: np.ndarray[Any, Any], at_once: bool) -> None:
+    data = encode(picture, "image/png", at_once=at_once)
+    np.testing.assert_array_equal(decoded(data, picture.shape), picture)
+    assert encode(picture, "image/png", at_once=at_once) == data
+
+
 @given(PICTURES)
-def test_png_is_lossless_and_red_stays_red(picture: np.ndarray[Any, Any]) -> None:
-    data = encode(picture, "image/png")
-    np.testing.assert_array_equal(imagecodecs.png_decode(data).reshape(picture.shape), picture)
-    assert encode(picture, "image/png") == data
+def test_a_png_that_is_not_compressed_is_one_to_other_libraries(picture: np.ndarray[Any, Any]) -> None:
+    for pixels in (picture, np.ascontiguousarray(picture[..., 0])):
+        data = stored_png(pixels)
+        expected = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
+        np.testing.assert_array_equal(decoded(data, expected.shape), expected)
+        read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        assert read is not None
+        np.testing.assert_array_equal(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), expected)
+
+
+def test_one_coloured_pixel_makes_a_colour_png() -> None:
+    grey = np.repeat(np.arange(200, dtype=np.uint8)[:, None, None], 300, axis=1).repeat(3, axis=2)
+    colored = grey.copy()
+    colored[101, 77, 2] ^= 1
+    assert imagecodecs.png_decode(encode(grey, "image/png")).shape == (200, 300)
+    np.testing.assert_array_equal(imagecodecs.png_decode(encode(colored, "image/png")), colored)
+
+
+def test_noise_is_not_compressed_for_somebody_who_waits_and_all_else_is() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (300, 200), np.uint8)[..., None].repeat(3, axis=2)
+    assert encode(noise, "image/png", at_once=True) == stored_png(noise[..., 0])
+    assert encode(gradient(), "image/png", at_once=True) == encode(gradient(), "image/png")
+    assert len(encode(gradient(), "image/png")) < gradient().nbytes / 4
 
 
 @pytest.mark.parametrize(

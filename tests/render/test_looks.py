@@ -12,6 +12,7 @@ from coverslip import render
 from coverslip.errors import InvalidRequestError
 from coverslip.model import RenderSpec
 from coverslip.model.render import Contrast, Lut
+from coverslip.render.compose import Ink
 from coverslip.render.luts import ANCHORS, table
 from tests.render.images import Array, Stack, noise
 
@@ -113,3 +114,10 @@ def test_colour_samples_take_limits_and_gamma() -> None:
 def test_limits_that_make_no_sense_are_refused(low: float, high: float, unit: Any) -> None:
     with pytest.raises(ValueError, match=r"contrast|percentiles"):
         Contrast(low=low, high=high, unit=unit)
+
+
+@pytest.mark.parametrize("color", [(255, 255, 255), (0, 0, 255), (12, 200, 77), (255, 0, 1)])
+def test_shades_are_brightness_times_colour(color: tuple[int, int, int]) -> None:
+    grey = np.random.default_rng(3).random((40, 60), np.float32)
+    expected = np.rint(grey[..., None] * np.array(color, np.float32))
+    np.testing.assert_array_equal(Ink((0.0, 1.0), color).tint(grey), expected)

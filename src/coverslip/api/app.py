@@ -12,11 +12,14 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from coverslip.api import errors, events, health, images, neuroglancer, uploads, views, zarr
+from coverslip.api.at_once import AtOnce
 from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
 from coverslip.api.guard import Guard
+from coverslip.api.hand_over import HandOver
 from coverslip.api.open_files import OpenFiles
 from coverslip.api.page import PAGE_FOLDER, Page
 from coverslip.api.pictures import Pictures
@@ -44,6 +47,27 @@ SWEEP_SECONDS = 600.0
 """How often somebody looks for what a process that was killed has left of an upload."""
 
 
+class Guarded(FastAPI):
+    """A FastAPI application behind the guard, with what is answered at once between the two.
+
+    Parameters
+    ----------
+    settings
+        Who may ask.
+    options
+        Those of FastAPI.
+    """
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        super().__init__(**options)
+        at_once = AtOnce(super().__call__, self.state)
+        self._guarded = Guard(Sharing(at_once, settings.zarr_origins), settings.host)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request: guard, sharing, what is answered at once, and then the framework."""
+        await self._guarded(scope, receive, send)
+
+
 def create_app(settings: Settings, *, build_in_background: bool = True, page_folder: Path = PAGE_FOLDER) -> FastAPI:
     """Return the application. Catalog and storage are opened when it starts and closed when it stops.
 
@@ -63,7 +87,8 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
             app.state.rooms = await _open_rooms(stack, settings, build_in_background)
             yield
 
-    app = FastAPI(
+    app = Guarded(
+        settings,
         title="Coverslip",
         version=version("coverslip"),
         lifespan=lifespan,
@@ -72,8 +97,6 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
         redoc_url=None,
     )
     errors.install(app)
-    app.add_middleware(Sharing, origins=settings.zarr_origins)
-    app.add_middleware(Guard, host=settings.host)
     parts = (uploads, images, views, zarr, neuroglancer, events, health)
     for part in parts:
         app.include_router(part.router)
@@ -105,7 +128,11 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     loops = (_close_idle(files, opener), _sweep(catalog, settings.uploads_folder), _write_often(uses))
     await stack.enter_async_context(_running(feed, *loops))
     checks = Checks(catalog, storage)
-    return Rooms(settings, catalog, storage, opener, files, pictures, Stores(catalog, files), feed, wake, checks)
+    places = await run_in_threadpool(catalog.places)
+    if places is not None:
+        stack.callback(places.close)
+    stores, hand_over = Stores(catalog, files), HandOver(settings.accelerated_folders)
+    return Rooms(settings, catalog, storage, opener, files, pictures, stores, feed, wake, checks, hand_over, places)
 
 
 @contextmanager

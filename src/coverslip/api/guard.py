@@ -6,9 +6,11 @@ through the person's browser: by a name that it points at 127.0.0.1 (DNS rebindi
 """
 
 import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coverslip.api.errors import Answer, problem
@@ -22,11 +24,12 @@ PAGE_POLICY = (
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
     # same-site, not same-origin: a notebook on another port of this machine may show pictures
-    "cross-origin-resource-policy": "same-site",
+    b"cross-origin-resource-policy": b"same-site",
 }
+_POLICY = b"content-security-policy"
 
 FOREIGN_HOST = Answer(403, "foreign-host", "This server does not answer to that name")
 FOREIGN_ORIGIN = Answer(403, "foreign-origin", "Another site may not change this library")
@@ -56,7 +59,7 @@ class Guard:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                add_headers(MutableHeaders(scope=message))
+                message["headers"] = with_safety(message.get("headers", ()))
             await send(message)
 
         app = self._refusal(scope["method"], Headers(scope=scope)) or self._app
@@ -76,14 +79,18 @@ class Guard:
         return None
 
 
-def add_headers(headers: MutableHeaders) -> None:
-    """Add the safety headers to a response, keeping what it has set itself."""
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    is_page = headers.get("content-type", "").startswith("text/html")
-    headers.setdefault("content-security-policy", PAGE_POLICY if is_page else DATA_POLICY)
+def with_safety(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a response with the safety headers that it has not set itself."""
+    marked = list(headers)
+    own = {name.lower(): value for name, value in marked}
+    marked += [item for item in HEADERS.items() if item[0] not in own]
+    if _POLICY not in own:
+        is_page = own.get(b"content-type", b"").startswith(b"text/html")
+        marked.append((_POLICY, (PAGE_POLICY if is_page else DATA_POLICY).encode()))
+    return marked
 
 
+@lru_cache(maxsize=256)
 def is_loopback(name: str) -> bool:
     """Return whether a host name or address means this machine alone."""
     if name.lower() == "localhost":
@@ -94,6 +101,7 @@ def is_loopback(name: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=256)
 def _name(host: str) -> str:
     """Return the name in a ``Host`` header, without the port; empty where it is malformed."""
     try:

@@ -24,11 +24,11 @@ from coverslip.catalog import Catalog
 from coverslip.derive import BY_CHOICE, VERSIONS, Builder, GivenUp, InterruptibleImage, Uses
 from coverslip.errors import BuildError, ReadError, StorageError
 from coverslip.model import CanRead, RenderSpec
-from coverslip.model.records import ArtifactRecord, ImageRecord
+from coverslip.model.records import ArtifactRecord, ImagePlace
 from coverslip.model.render import MediaType
 
 THUMBNAIL = "thumbnail"
-DRAWING_VERSION = 1
+DRAWING_VERSION = 2
 """Raise it when ``render`` draws the same choice differently."""
 KEPT_BYTES = 64 << 20
 STORED_FROM_BYTES = 64 << 20
@@ -145,7 +145,7 @@ class Pictures:
         kind = media_type.removeprefix("image/")
 
         def draw(image: CanRead) -> bytes:
-            return render.encode(render.draw(image, spec), media_type)
+            return render.encode(render.draw(image, spec), media_type, at_once=True)
 
         name = f"{spec.digest}-{DRAWING_VERSION}-{kind}"
         return await self.made(image_id, name, media_type, draw, known=known, has_gone=has_gone)
@@ -189,12 +189,11 @@ class Pictures:
             Whatever ``make`` raises.
         """
         patience = Patience(time.monotonic() + self._build_seconds)
-        record = await run_sync(self._catalog.get_image, image_id)
-        identity = await run_sync(self._files.identity, record.path, record.revision)
-        etag = f'"{identity.tag}-{record.index}-{name}"'
+        place, identity = await run_sync(self._look_up, image_id)
+        etag = f'"{identity.tag}-{place.index}-{name}"'
         if is_known(etag, known):
             return Picture(etag, media_type, None)
-        key = f"{record.id} {etag}"
+        key = f"{place.id} {etag}"
         lock = self._drawing.setdefault(key, asyncio.Lock())
         try:
             # several requests for one thing that is not there yet make it once
@@ -202,7 +201,7 @@ class Pictures:
                 data = self._cache.get(key)
                 if data is None:
                     async with turn(self._at_work, patience):
-                        data = await _in_thread(partial(self._make, record, identity, make, patience))
+                        data = await _in_thread(partial(self._make, place, identity, make, patience))
                     self._cache.put(key, data)
         except GivenUp as error:
             if patience.gone.is_set():
@@ -240,14 +239,18 @@ class Pictures:
             data = render.encode(_decode(data), media_type)
         return artifact, data
 
+    def _look_up(self, image_id: str) -> tuple[ImagePlace, Identity]:
+        place = self._catalog.place_of(image_id)
+        return place, self._files.identity(place.path, place.revision)
+
     def _make(
-        self, record: ImageRecord, identity: Identity, make: Callable[[CanRead], bytes], patience: Patience
+        self, place: ImagePlace, identity: Identity, make: Callable[[CanRead], bytes], patience: Patience
     ) -> bytes:
         """Return what was made, or raise ``GivenUp`` between two reads when the patience is over."""
         with self._files.borrow(identity) as file:
-            if record.index >= len(file.images):
-                raise ReadError(f"{record.path}: image {record.index + 1} of the file is gone; {WHEN_CHANGED}")
-            return make(InterruptibleImage(file.images[record.index], patience.is_over))
+            if place.index >= len(file.images):
+                raise ReadError(f"{place.path}: image {place.index + 1} of the file is gone; {WHEN_CHANGED}")
+            return make(InterruptibleImage(file.images[place.index], patience.is_over))
 
 
 async def _in_thread[T](make: Callable[[], T]) -> T:

@@ -8,10 +8,12 @@ from fastapi import Depends, Request
 
 from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
+from coverslip.api.hand_over import HandOver
 from coverslip.api.open_files import OpenFiles
 from coverslip.api.pictures import Pictures
 from coverslip.api.stores import Stores
 from coverslip.catalog import Catalog
+from coverslip.catalog.places import Places
 from coverslip.confined import Opener
 from coverslip.settings import Settings
 from coverslip.storage import Storage
@@ -32,6 +34,9 @@ class Rooms:
     wake: threading.Event
     """Set when there is something new to build."""
     checks: Checks
+    hand_over: HandOver
+    places: Places | None
+    """For the event loop alone; ``None`` where looking an image up takes time."""
 
 
 async def rooms_of(request: Request) -> Rooms:

@@ -10,13 +10,15 @@ from typing import Any
 import anyio
 from anyio.to_thread import run_sync
 
+from coverslip.api.near import NearStores
 from coverslip.api.open_files import Identity, OpenFiles
 from coverslip.api.pictures import WHEN_CHANGED, ByteCache, is_known
+from coverslip.api.stored_files import StoredFile, open_stored
 from coverslip.catalog import Catalog
 from coverslip.errors import NotFoundError, ReadError
-from coverslip.model import CanRead
 from coverslip.model.records import ImagePlace
 from coverslip.ngff import Version, VirtualStore, neuroglancer_state
+from coverslip.readers import Image
 from coverslip.render import channel_colors
 
 SERVED_VERSION = 1
@@ -50,11 +52,14 @@ class Stores:
     def __init__(self, catalog: Catalog, files: OpenFiles) -> None:
         self._catalog = catalog
         self._files = files
+        self.near = NearStores()
         self._documents = ByteCache(DOCUMENT_BYTES)
         self._at_work = anyio.CapacityLimiter(AT_ONCE)
 
-    async def get(self, image_id: str, version: Version, key: str, *, known: str | None, size_only: bool) -> Stored:
-        """Return what is under a key of an image.
+    async def get(
+        self, image_id: str, version: Version, key: str, *, known: str | None, size_only: bool
+    ) -> Stored | StoredFile:
+        """Return what is under a key of an image, or the open file of one that is stored as this very version.
 
         Parameters
         ----------
@@ -100,17 +105,22 @@ class Stores:
             return neuroglancer_state(image, source, colors=channel_colors(image.metadata))
 
     @contextmanager
-    def _borrow(self, place: ImagePlace, identity: Identity) -> Iterator[CanRead]:
+    def _borrow(self, place: ImagePlace, identity: Identity) -> Iterator[Image]:
         with self._files.borrow(identity) as file:
             if place.index >= len(file.images):
                 raise ReadError(f"{place.path}: image {place.index + 1} of the file is gone; {WHEN_CHANGED}")
             yield file.images[place.index]
 
-    def _get(self, image_id: str, version: Version, key: str, known: str | None, size_only: bool) -> Stored:
+    def _get(
+        self, image_id: str, version: Version, key: str, known: str | None, size_only: bool
+    ) -> Stored | StoredFile:
         place = self._catalog.place_of(image_id)
         identity = self._files.identity(place.path, place.revision)
         etag = f'"{identity.tag}-{place.index}-{SERVED_VERSION}-{version}-{key}"'
         with self._borrow(place, identity) as image:
+            if image.stored is not None and image.stored.version == version:
+                self.near.note(place, image.stored)
+                return open_stored(image.stored, key)
             store = VirtualStore(image, version, colors=channel_colors(image.metadata))
             if key not in store:
                 name = Path(place.path).name
@@ -137,7 +147,12 @@ class Stores:
 
 def is_document(key: str) -> bool:
     """Return whether a key names a JSON document."""
-    return key.endswith(("zarr.json", ".zgroup", ".zattrs", ".zarray"))
+    return key.endswith(("zarr.json", ".zgroup", ".zattrs", ".zarray", ".zmetadata"))
+
+
+def media_type_of(key: str) -> bytes:
+    """Return the media type that what is under a key is sent with."""
+    return b"application/json" if is_document(key) else b"application/octet-stream"
 
 
 def _hint(key: str, version: Version) -> str:

@@ -1,14 +1,16 @@
 """Every image as OME-Zarr over HTTP, whatever its file format: documents and chunks made when they are asked for."""
 
+import os
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from coverslip.api.downloads import BAD_RANGE, byte_range
-from coverslip.api.errors import problem, responses
-from coverslip.api.rooms import InRooms
-from coverslip.api.stores import Stores, is_document
+from coverslip.api.errors import responses
+from coverslip.api.parts import Asked, Head, bodiless, head_of, with_head
+from coverslip.api.rooms import InRooms, Rooms
+from coverslip.api.stored_files import FileAnswer, StoredFile
+from coverslip.api.stores import media_type_of
 from coverslip.ngff import Version
 
 router = APIRouter(prefix="/api/images", tags=["images"])
@@ -28,32 +30,35 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 @router.get("/{image_id}/zarr/{key:path}", response_class=Response, responses=ANSWERS)
 async def get_zarr(rooms: InRooms, image_id: str, key: Key, request: Request) -> Response:
     """Return a document or chunk of the image as OME-Zarr 0.5 (Zarr 3)."""
-    return await _answer(rooms.stores, image_id, "0.5", key, request)
+    return await _answer(rooms, image_id, "0.5", key, request)
 
 
 @router.head("/{image_id}/zarr04/{key:path}", include_in_schema=False)
 @router.get("/{image_id}/zarr04/{key:path}", response_class=Response, responses=ANSWERS)
 async def get_zarr04(rooms: InRooms, image_id: str, key: Key, request: Request) -> Response:
     """Return a document or chunk of the image as OME-Zarr 0.4 (Zarr 2)."""
-    return await _answer(rooms.stores, image_id, "0.4", key, request)
+    return await _answer(rooms, image_id, "0.4", key, request)
 
 
-async def _answer(stores: Stores, image_id: str, version: Version, key: str, request: Request) -> Response:
-    asked = request.headers
+async def _answer(rooms: Rooms, image_id: str, version: Version, key: str, request: Request) -> Response:
+    asked = Asked.of(request.headers.raw)
     is_head = request.method == "HEAD"
-    stored = await stores.get(image_id, version, key, known=asked.get("if-none-match"), size_only=is_head)
-    headers = {"etag": stored.etag, "accept-ranges": "bytes", "cache-control": "no-cache"}
+    stored = await rooms.stores.get(image_id, version, key, known=asked.known, size_only=is_head)
+    media_type = media_type_of(key)
+    if isinstance(stored, StoredFile):
+        handed_over = rooms.hand_over.headers_for(stored.path, media_type)
+        if handed_over is not None:
+            os.close(stored.descriptor)
+            return with_head(Head(200, handed_over), b"")
+        head = head_of(stored.etag, stored.size, media_type, asked)
+        if is_head or head.status in (304, 416):
+            os.close(stored.descriptor)
+            return bodiless(head, key, stored.size, asked.span)
+        return FileAnswer(stored, head)
     if stored.is_known:
-        return Response(status_code=304, headers=headers)
-    span = asked.get("range") if asked.get("if-range", stored.etag) == stored.etag else None
-    wanted = byte_range(span, stored.size)
-    if wanted is None:
-        headers["content-range"] = f"bytes */{stored.size}"
-        return problem(BAD_RANGE, f"{key} has {stored.size} bytes; asked for: {span}", headers=headers)
-    start, stop = wanted
-    status = 200
-    if (start, stop) != (0, stored.size):
-        status, headers["content-range"] = 206, f"bytes {start}-{stop - 1}/{stored.size}"
-    headers["content-length"] = str(stop - start)
-    body = b"" if stored.data is None else stored.data[start:stop]
-    return Response(body, status, headers, "application/json" if is_document(key) else "application/octet-stream")
+        return with_head(head_of(stored.etag, 0, media_type, Asked(known="*")), b"")
+    head = head_of(stored.etag, stored.size, media_type, asked)
+    if stored.data is None or head.status == 416:
+        return bodiless(head, key, stored.size, asked.span)
+    whole = (head.start, head.stop) == (0, stored.size)
+    return with_head(head, stored.data if whole else stored.data[head.start : head.stop])

@@ -38,7 +38,10 @@ def serve(settings: Settings, *, build: bool = True) -> None:
         open_storage(settings.artifacts_url)
     listener = _listen(settings)
     app = create_app(settings, build_in_background=build)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5, server_header=False)
+    # the access log is below the level that is shown, and a third of the work of a chunk
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=5, server_header=False
+    )
     address, port = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     console().print(f"Coverslip is at http://{shown}:{port}/ (Ctrl-C stops it)")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from coverslip.model.metadata import ImageMetadata
 from coverslip.model.regions import Region
@@ -120,6 +120,18 @@ class ByteSource(Protocol):
             They could not be had, or the file is another version by now. There is no short answer.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGroup:
+    """An image that lies on disk as OME-Zarr already, so that its files can be handed on as they are."""
+
+    folder: Path
+    """The folder of the group."""
+    version: Literal["0.4", "0.5"]
+    """Of OME-Zarr."""
+    levels: tuple[str, ...]
+    """Paths of the arrays below the folder, finest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from coverslip.errors import (
     UnreadableFileError,
 )
 from coverslip.model import CanLabel, CanRead, Cell, ImageMetadata, OpenedFile, Region
+from coverslip.model.protocols import StoredGroup
 from coverslip.ngff import Version, to_store
 from coverslip.readers.asked import asked, check_given
 from coverslip.readers.budgets import budgets, check_pixels, within
@@ -129,6 +130,12 @@ class Image:
         size = self.metadata.levels[level]
         stated: tuple[int, int, int, int, int] | None = getattr(self._source, "chunk", lambda _: None)(level)
         return stated or (1, 1, 1, size.size_y, size.size_x)
+
+    @property
+    def stored(self) -> StoredGroup | None:
+        """Where the image lies on disk as a valid OME-Zarr group, if it does."""
+        found: StoredGroup | None = getattr(self._source, "stored", None)
+        return found
 
     def read(self, level: int = 0, region: Region | None = None) -> "Array":
         """Return the pixels of a region of one pyramid level.

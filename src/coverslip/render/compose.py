@@ -61,8 +61,8 @@ class Ink:
         """Return the colours of brightness of shape Y, X: shape Y, X, 3."""
         if self.table is not None:
             return self.table[np.rint(grey * 255).astype(np.uint8)]
-        matrix = np.array(self.color, np.float32)[:, None]
-        tinted = cv2.convertScaleAbs(cv2.transform(grey, matrix))
+        shades = {part: cv2.convertScaleAbs(grey, alpha=float(part)) for part in set(self.color)}
+        tinted = cv2.merge([shades[part] for part in self.color])
         return np.asarray(tinted, np.uint8).reshape(*grey.shape, 3)
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +13,8 @@ from coverslip.render.resample import working_type
 
 SAMPLE_PIXELS = 1 << 20
 """Percentiles of wider pixel types are taken from a regular subsample of at least this many pixels."""
+EXACT_COUNTS = 1 << 24
+"""OpenCV counts in single precision, which is exact so far."""
 
 type Limits = tuple[float, float]
 """The value shown as black and the value shown as full colour; the first is always the smaller one."""
@@ -72,9 +75,19 @@ def stretch(pixels: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
 
 def _from_histogram(array: NDArray[Any], low: float, high: float) -> Limits:
     """Return exact percentiles of 8 or 16 bit integers."""
-    offset = np.iinfo(array.dtype).min
-    below = np.cumsum(np.bincount((array.ravel().astype(np.int32) - offset).astype(np.uint16)))
+    offset = 0 if array.dtype.kind == "u" else np.iinfo(array.dtype).min
+    below = np.cumsum(_counts(array, offset))
     return _percentiles(lambda rank: np.searchsorted(below, rank, side="right") + offset, array.size, low, high)
+
+
+def _counts(array: NDArray[Any], offset: int) -> NDArray[np.int64]:
+    """Return how often each value occurs, from ``offset`` on up to the largest one there is."""
+    if offset == 0 and array.flags.c_contiguous and array.size <= EXACT_COUNTS:
+        flat = array.reshape(1, -1)
+        largest = int(cv2.minMaxLoc(flat)[1]) + 1
+        # few bins stay in the processor's cache: eight times faster than numpy.bincount on a dim image
+        return cv2.calcHist([flat], [0], None, [largest], [0, largest]).ravel().astype(np.int64)
+    return np.bincount((array.ravel().astype(np.int32) - offset).astype(np.uint16))
 
 
 def _from_sample(array: NDArray[Any], low: float, high: float) -> Limits:

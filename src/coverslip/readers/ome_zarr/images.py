@@ -7,6 +7,7 @@ import numpy as np
 
 from coverslip.errors import BudgetError, ReadError, UnreadableFileError
 from coverslip.model import ImageMetadata, LabelsInfo, Level, Region
+from coverslip.model.protocols import StoredGroup
 from coverslip.readers.ome_zarr.arrays import stored_array
 from coverslip.readers.ome_zarr.chunks import check_chunks, open_array
 from coverslip.readers.ome_zarr.documents import Node, read_node
@@ -19,6 +20,7 @@ from coverslip.readers.ome_zarr.metadata import (
     parse_channels,
     parse_scale,
 )
+from coverslip.readers.ome_zarr.stored import stored_group
 from coverslip.readers.units import length, seconds
 from coverslip.readers.vendor_metadata import vendor_document
 
@@ -30,9 +32,15 @@ class ZarrImage:
     """One multiscale."""
 
     def __init__(
-        self, levels: tuple[Node, ...], axes: Axes, metadata: ImageMetadata, labels: "tuple[ZarrImage, ...]" = ()
+        self,
+        levels: tuple[Node, ...],
+        axes: Axes,
+        metadata: ImageMetadata,
+        stored: StoredGroup | None,
+        labels: "tuple[ZarrImage, ...]" = (),
     ) -> None:
         self.metadata = metadata
+        self.stored = stored
         self.labels = labels
         self._arrays: dict[int, Any] = {}
         self._levels = levels
@@ -40,7 +48,7 @@ class ZarrImage:
 
     def labelled(self, metadata: ImageMetadata, labels: "tuple[ZarrImage, ...]") -> "ZarrImage":
         """Return the same image with its label images."""
-        return ZarrImage(self._levels, self._axes, metadata, labels)
+        return ZarrImage(self._levels, self._axes, metadata, self.stored, labels)
 
     def forget(self) -> None:
         """Forget the arrays, which hold the store."""
@@ -173,7 +181,8 @@ def _image(found: Found, multiscale: Mapping[str, Any], name: str, notes: tuple[
         note="; ".join(filter(None, (found.remark, *axes.note(), *dropped, *doubts, *empty, *notes))) or None,
         vendor=vendor_document({"attributes": found.group.attributes, "array": _array_facts(first)}),
     )
-    return ZarrImage(levels, axes, metadata)
+    stored = None if dropped else stored_group(found.group, found.group.ome["multiscales"], levels, axes)
+    return ZarrImage(levels, axes, metadata, stored)
 
 
 def _levels(
