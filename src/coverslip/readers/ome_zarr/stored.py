@@ -19,10 +19,10 @@ def stored_group(
 ) -> StoredGroup | None:
     """Return the group, or ``None`` where programs should rather be shown what this reader makes of it.
 
-    That is so outside of folders, for other versions, several multiscales in one group, levels that are missing or left
-    out, documents that lack what the specification demands (axes with a name and a type, in the order t, c, z, y, x, and
-    a scale for each level), and where a document or the first stored file of a level is a symbolic link: those are never
-    followed.
+    That is so outside of folders, for other versions, several multiscales in one group, levels that are missing or
+    left out, documents that lack what the specification demands (axes with a name and a type, in the order t, c, z,
+    y, x, and a scale for each level), and where a document or the first stored file of a level is a symbolic link:
+    those are never followed.
 
     Parameters
     ----------
