@@ -307,7 +307,7 @@ def test_axes_in_another_order_are_made_anew(server: Server, tmp_path: Path, axe
 @pytest.mark.parametrize("what", ["0/zarr.json", "0/c", "0"])
 def test_a_store_that_is_linked_together_is_made_anew(server: Server, tmp_path: Path, what: str) -> None:
     path, pixels = stored(tmp_path, "zarr")
-    moved = tmp_path / "moved"
+    moved = path / "moved"  # links out of the folder are refused
     (path / what).rename(moved)
     (path / what).symlink_to(moved)
     image_id = server.added(path)

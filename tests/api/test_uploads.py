@@ -27,7 +27,7 @@ def nothing_left(service: Service) -> bool:
         ("cells.tif", LFS_POINTER, 400, "git lfs pull"),
         ("cells.tif", b"", 422, "empty"),
         (".zattrs", b'{"multiscales": []}', 400, "coverslip add FOLDER"),
-        ("cells.zarr.zip", b"PK\x03\x04rest", 400, "coverslip add FOLDER"),
+        ("cells.zarr.zip", b"PK\x03\x04rest", 422, "damaged zip"),
     ],
     ids=["unknown", "zeros", "lfs", "empty", "zarr piece", "zarr zip"],
 )

@@ -48,7 +48,7 @@ def supported_formats() -> Formats:
     """Say which formats can be read here, and what to install for the others."""
     known = readers.formats()
     formats: dict[str, FormatSupport] = {}
-    for one in known:
+    for one in sorted(known, key=lambda one: one.reads_sets):  # an ending stands for single files first
         for ending in one.extensions:
             if ending not in formats or not formats[ending].available:
                 formats[ending] = FormatSupport(

@@ -50,6 +50,8 @@ class Format:
     available: bool
     experimental: bool = False
     """Read as its maker describes it, but not yet compared with files of other writers."""
+    reads_sets: bool = False
+    """Puts files together that are images by themselves too."""
 
     @property
     def reason(self) -> str | None:
@@ -79,6 +81,7 @@ def formats() -> tuple[Format, ...]:
             reader.package,
             _is_installed(reader),
             experimental=getattr(reader, "experimental", False),
+            reads_sets=_reads_sets(reader),
         )
         for name, reader in readers().items()
     )
