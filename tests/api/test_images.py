@@ -80,18 +80,18 @@ def test_a_file_with_many_images(service: Service, tmp_path: Path) -> None:
 
 
 def test_a_list_has_pages_and_a_search(service: Service, tmp_path: Path) -> None:
-    for number, name in enumerate(["mitosis.ome.tif", "axon_50%.ome.tif", "axonx50.ome.tif"]):
+    for number, name in enumerate(["mitosis.ome.tif", "axon_5417%.ome.tif", "axonx5417.ome.tif"]):
         assert service.upload(write_stack(tmp_path / "a.ome.tif", number), name).status_code == 201
     client = service.client
     whole = client.get("/api/images/").json()
     assert (whole["total"], whole["skip"], whole["limit"]) == (3, 0, 100)
     names = [stack["filename"] for stack in whole["images"]]
-    assert names == ["axonx50.ome.tif", "axon_50%.ome.tif", "mitosis.ome.tif"]
+    assert names == ["axonx5417.ome.tif", "axon_5417%.ome.tif", "mitosis.ome.tif"]
     assert all(set(stack) == IMAGE_STACK for stack in whole["images"])
     page = client.get("/api/images/", params={"skip": 1, "limit": 1}).json()
     assert [stack["filename"] for stack in page["images"]] == names[1:2]
     assert (page["total"], page["skip"], page["limit"]) == (3, 1, 1)
-    for q, found in [("AXON", 2), ("_50%", 1), ("nothing", 0), ("", 3), ("\x00", 0)]:
+    for q, found in [("AXON", 2), ("_5417%", 1), ("nothing", 0), ("", 3), ("\x00", 0)]:
         assert client.get("/api/images/", params={"q": q}).json()["total"] == found, q
     assert client.get("/api/images/", params={"skip": 5}).json()["images"] == []
     assert client.get("/api/images", params={"limit": 1}).json()["images"] == whole["images"][:1]
