@@ -16,7 +16,7 @@ from coverslip.errors import ReadError
 from coverslip.model import ImageMetadata, MicroscopeInfo, Probe, Region
 from coverslip.readers.mrc.header import HEADER_BYTES, Header, is_mrc, parse_header
 from coverslip.readers.mrc.packed import Packed, is_packed, too_short, unpacked_head
-from coverslip.readers.places import read_at
+from coverslip.readers.places import descriptor_of, read_at, read_stream_at
 from coverslip.readers.vendor_metadata import json_document, vendor_document
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class _MrcFile:
             if self._packed is not None:
                 stack.callback(self._packed.close)
             self._stream = stream if self._packed is None else self._packed.stream
-            self._descriptor = stream.fileno()
-            self.concurrent = self._packed is None
+            self._descriptor = descriptor_of(stream)
+            self.concurrent = self._packed is None and self._descriptor is not None
             self.header = _header(path, self._stream.read(HEADER_BYTES))
             extended = self._stream.read(min(self.header.data_offset - HEADER_BYTES, EXTENDED_BYTES))
             notes = _size_note(path, self.header.end) if self._packed is None else ()
@@ -71,7 +71,11 @@ class _MrcFile:
             copy = self._packed.up_to(first + into.nbytes, self.header.end)
             copy.flush()
             descriptor = copy.fileno()
-        if read_at(descriptor, first, into) < into.nbytes:
+        if descriptor is None:
+            got = read_stream_at(self._stream, first, into)
+        else:
+            got = read_at(descriptor, first, into)
+        if got < into.nbytes:
             raise ReadError(f"{self._path}: the file ends in the middle of its pixels; was it cut short meanwhile?")
 
     def close(self) -> None:
