@@ -62,8 +62,8 @@ def by_wsidicom(path: Path) -> Sequence[Levels]:
         for level in opened.pyramids[0]:
             size = (level.size.width, level.size.height)
             planes = [
-                [np.asarray(_region(opened, level, size, stain, depth)) for depth in level.focal_planes]
-                for stain in level.optical_paths
+                [np.asarray(_region(opened, level, size, stain, depth)) for depth in sorted(level.focal_planes)]
+                for stain in sorted(level.optical_paths)  # a set
             ]
             levels.append(canonical(np.array(planes), "CZYX"))
     return [levels]

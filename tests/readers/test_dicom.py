@@ -167,7 +167,7 @@ def test_a_lossy_frame_that_ends_early_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_jpeg_frame_may_be_filled_up_behind_its_end(tmp_path: Path) -> None:
-    coded = imagecodecs.jpeg_encode(PIXELS[0].astype("u1"), level=90)
+    coded = bytes(imagecodecs.jpeg_encode(PIXELS[0].astype("u1"), level=90))
     path = write(tmp_path / "a.dcm", np.zeros((1, *PIXELS.shape[1:]), "u1"))
     for padding in (b"", b"\0", b"\xff", b"\xff\xff\0"):
         data = pydicom.dcmread(path)

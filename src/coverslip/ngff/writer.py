@@ -38,7 +38,9 @@ def write(
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> bool:
-    """Write an image with its label images as an OME-Zarr folder and return whether it is finished; a stopped one can be continued.
+    """Write an image with its label images as an OME-Zarr folder and return whether it is finished.
+
+    What was stopped can be continued.
 
     Memory is bounded whatever the size of the image: for each worker about 32 MiB of pixels, as much again encoded,
     and at most 96 MiB of smaller levels.

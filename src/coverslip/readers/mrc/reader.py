@@ -71,10 +71,7 @@ class _MrcFile:
             copy = self._packed.up_to(first + into.nbytes, self.header.end)
             copy.flush()
             descriptor = copy.fileno()
-        if descriptor is None:
-            got = read_stream_at(self._stream, first, into)
-        else:
-            got = read_at(descriptor, first, into)
+        got = read_stream_at(self._stream, first, into) if descriptor is None else read_at(descriptor, first, into)
         if got < into.nbytes:
             raise ReadError(f"{self._path}: the file ends in the middle of its pixels; was it cut short meanwhile?")
 
