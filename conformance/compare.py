@@ -21,7 +21,7 @@ class Differs(Exception):  # noqa: N818  # it says what is so, and never leaves 
     """Our pixels are not those of the reference."""
 
 
-def compare(path: Path, reference: Reference, dice: random.Random) -> Outcome:
+def compare(path: Path, reference: Reference, dice: random.Random, address: str = "") -> Outcome:
     """Return how our pixels compare with those of a reference reader.
 
     Parameters
@@ -32,10 +32,12 @@ def compare(path: Path, reference: Reference, dice: random.Random) -> Outcome:
         Gives every image of the file.
     dice
         Choose images, levels, t, c, z and regions.
+    address
+        What we open, where that is not ``path``.
     """
     name = reference.__name__.removeprefix("by_").replace("_", " ")
     try:
-        with coverslip.open_image(path) as file:
+        with coverslip.open_image(address or path) as file:
             ours = [one for image in file.images for one in (image, *image.labels)]
             images, reads, pixels = _compare_images(ours, _by_reference(reference, path), dice)
     except Differs as problem:

@@ -66,22 +66,6 @@ def by_tifffile_as_channels(path: Path) -> Sequence[Levels]:
     return [[canonical(tifffile.imread(path), "CYX")]]
 
 
-def by_tifffile_per_channel(path: Path) -> Sequence[Levels]:
-    """Return the TIFFs of a folder, sorted by name, as the channels of one image."""
-    import tifffile
-
-    files = sorted((path / "TIFs" if (path / "TIFs").is_dir() else path).glob("*.tif*"))
-    return [[np.stack([tifffile.imread(file) for file in files])[None, :, None]]]
-
-
-def by_tifffile_per_time(path: Path) -> Sequence[Levels]:
-    """Return the TIFFs of a folder, sorted by name, as the time points of one image."""
-    import tifffile
-
-    folder = path if path.is_dir() else path.parent
-    return [[np.stack([tifffile.imread(file) for file in sorted(folder.glob("*.tif*"))])[:, None, None]]]
-
-
 def by_tifffile_companion(path: Path) -> Sequence[Levels]:
     """Return what the OME-XML of a companion file describes, from the first TIFF beside it that names the set."""
     import tifffile

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from conformance.elsewhere import Serve
 from coverslip.errors import CoverslipError
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -40,7 +41,9 @@ class Row:
     refused: type[CoverslipError] | None = None
     """The documented error, for what is not read on purpose."""
     experimental: str = ""
-    """Why a wrong or empty row is no failure of the run: no independent file yet, or not supported yet."""
+    """Why a wrong or empty row is no failure of the run: there is no independent file."""
+    serve: Serve | None = None
+    """Where the file is shown while we read it; the reference reads it from the disk. ``None`` for the disk."""
 
     @property
     def origin(self) -> str:

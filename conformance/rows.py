@@ -1,14 +1,14 @@
 """The table: one line per format and feature. To add one, add a ``Row`` and read CONTRIBUTING.md, "Conformance"."""
 
+from conformance import dialects, instruments, zarrs
 from conformance import references as by
 from conformance import writers as write
-from conformance import zarrs
+from conformance.elsewhere import from_s3, over_http
 from conformance.row import Row, Written
 from conformance.writers import noise
 from coverslip.errors import UnsupportedFormatError
 
 NONE_YET = "no file of an independent writer"
-NOT_YET = "not supported yet"
 BOX = (-30, -20)
 
 TIFF = (
@@ -27,15 +27,11 @@ TIFF = (
     Row("OME-TIFF", "old schemas", "ome-tiff/schema-samples/*.tiff", by.by_tifffile),
     Row("OME-TIFF", "pyramid in SubIFDs", Written("tifffile", write.tiff_pyramid), by.by_tifffile),
     Row("OME-TIFF", "pyramid of another writer", "ome-tiff/pyramid/*.tiff", by.by_tifffile),
-    Row(
-        "OME-TIFF",
-        "companion file",
-        "ome-tiff/companion/multifile.companion.ome",
-        by.by_tifffile_companion,
-        experimental=NOT_YET,
-    ),
-    Row("OME-TIFF", "Modulo axes", "", None, experimental=NONE_YET),
-    Row("OME-TIFF", "Micro-Manager, NDTiff positions", "", None, experimental=NONE_YET),
+    Row("OME-TIFF", "companion file", "ome-tiff/companion/multifile.companion.ome", by.by_tifffile_companion),
+    Row("OME-TIFF", "any file of a companion's set", "ome-tiff/companion/*.ome.tiff", by.by_tifffile_companion),
+    Row("OME-TIFF", "Modulo axes", dialects.MODULO, by.by_tifffile),
+    Row("Micro-Manager", "positions of NDTiff", dialects.NDTIFF, dialects.by_ndstorage),
+    Row("Micro-Manager", "positions of MMStack", "", None, experimental=NONE_YET),
     Row(
         "ImageJ",
         "hyperstack",
@@ -43,21 +39,21 @@ TIFF = (
         by.by_tifffile,
     ),
     Row("ImageJ", "files of ImageJ", "imagej/*.tif", by.by_tifffile),
-    Row("ImageJ", "more than 4 GiB", "", None, experimental=NONE_YET),
+    Row("ImageJ", "more than 4 GiB", dialects.LARGE, dialects.by_mapped_tifffile),
     Row("LSM", "T, C, Z and thumbnail", "lsm/test.lsm", by.by_tifffile),
     Row("STK", "stack", "tiff/stk/*", by.by_tifffile),
     Row("SVS", "tiles, levels, thumbnail", Written("tifffile", write.svs), by.by_tifffile),
-    Row("ScanImage", "frames and channels", "", None, experimental=NONE_YET),
+    Row("ScanImage", "frames and channels", dialects.SCANIMAGE, dialects.by_tifffile_as_frames),
     Row("MIBItiff", "channels", "mibi/mibitiff/*.tiff", by.by_tifffile_as_channels),
-    Row("FOV folder", "one TIFF per channel, in TIFs/", "mibi/fov8", by.by_tifffile_per_channel, experimental=NOT_YET),
+    Row("FOV folder", "one TIFF per channel, in TIFs/", "mibi/fov8", dialects.by_tifffile_per_channel),
+    Row("FOV folder", "channels and a mask", dialects.FIELD, dialects.by_tifffile_per_channel),
+    Row("filename series", "time points (MitoCheck)", "tiff/mitocheck-series/*.tif", dialects.by_tifffile_per_time),
     Row(
         "filename series",
-        "time points (MitoCheck)",
-        "tiff/mitocheck-series",
-        by.by_tifffile_per_time,
-        experimental=NOT_YET,
+        "slices (ImageXpress)",
+        "tiff/imagexpress/*/*/*/*/ZStep_?/*.tif",
+        dialects.by_tifffile_per_step,
     ),
-    Row("filename series", "ImageXpress", "", None, experimental=NOT_YET),
 )
 
 CZI = (
@@ -105,7 +101,18 @@ VENDORS = (
     Row("OIB", "lambda", "", None, experimental=NONE_YET),
     Row("DeltaVision", "Z, T, channels", "dv/tinyTest.d3d.dv", by.by_mrc),
     Row("Imaris", "levels, channels, times", "", None, experimental=NONE_YET),
-    Row("DM3, DM4", "images and stacks", "", None, experimental=NONE_YET),
+    *(
+        Row(f"DM{n}", name, instruments.dm(f"a.dm{n}", array, collection=collection), instruments.by_nionswift)
+        for n in (3, 4)
+        for name, array, collection in (
+            ("image", noise(20, 31), 0),
+            ("float image", noise(20, 31, dtype="f4"), 0),
+            ("complex image", noise(20, 31, dtype="c8"), 0),
+            ("colours", noise(20, 31, 3, dtype="u1"), 0),
+            ("stack", noise(4, 20, 31), 1),
+            ("spectrum image", noise(5, 6, 40, dtype="f4"), 2),
+        )
+    ),
     Row("EER", "fractions", "", None, experimental=NONE_YET),
 )
 
@@ -114,7 +121,7 @@ MRC = (
         Row("MRC", f"mode {mode}, {dtype}", write.mrc(noise(3, 20, 31, dtype=dtype)), by.by_mrcfile)
         for mode, dtype in ((0, "i1"), (1, "i2"), (2, "f4"), (4, "c8"), (6, "u2"), (12, "f2"))
     ),
-    Row("MRC", "mode 101, 4 bits", "", None, experimental=NONE_YET),
+    Row("MRC", "mode 101, 4 bits", instruments.NIBBLES, instruments.by_mrcz),
     Row("MRC", "axes in another order", write.mrc(noise(3, 20, 31, dtype="f4"), ".map", write.permuted), by.by_mrcfile),
     Row("MRC", "extended header", write.mrc(noise(3, 20, 31), ".st", write.extended), by.by_mrcfile),
     Row("MRC", "stack of images", write.mrc(noise(3, 20, 31), ".mrcs", write.stacked), by.by_mrcfile),
@@ -166,14 +173,18 @@ ZARR = (
         None,
         refused=UnsupportedFormatError,
     ),
-    Row("OME-Zarr", "over HTTP and from S3", "", None, experimental=NOT_YET),
+    *(
+        Row("OME-Zarr", f"{version}, {place}", zarrs.image("czyx", version, labels=True), zarrs.by_zarr, serve=serve)
+        for version in ("0.5", "0.4")
+        for place, serve in (("over HTTP", over_http), ("from S3", from_s3))
+    ),
 )
 
 MORE = (
     Row("DICOM", "every transfer syntax there is", "dicom/[!n]*.dcm", by.by_pydicom),
-    Row("DICOM", "series as one image", "dicom/series", by.by_pydicom_series, experimental=NOT_YET),
-    Row("DICOM", "no preamble", Written("pydicom", write.dicom_without_preamble), by.by_pydicom, experimental=NOT_YET),
-    Row("DICOM", "whole slide", "", None, experimental=NONE_YET),
+    Row("DICOM", "series as one image", "dicom/series/*.dcm", by.by_pydicom_series),
+    Row("DICOM", "no preamble", Written("pydicom", write.dicom_without_preamble), by.by_pydicom),
+    Row("DICOM", "whole slide", instruments.SLIDE, instruments.by_wsidicom),
     Row("NIfTI", "x, y, z, t", write.nifti("v.nii", noise(7, 8, 9, 3, dtype="i2")), by.by_nibabel),
     Row("NIfTI", ".gz, float", write.nifti("v.nii.gz", noise(7, 8, 9, dtype="f4")), by.by_nibabel),
     Row("video", "AVI", "video/*.avi", by.by_av),
@@ -184,7 +195,16 @@ MORE = (
     Row("PNG", "files of others", "ome-tiff/qupath-cells/*.png", by.by_opencv),
     Row("JPEG", "grey", write.picture("p.jpg", noise(40, 50, dtype="u1")), by.by_opencv),
     Row("JPEG", "colour", "ome-tiff/qupath-cells/*.jpg", by.by_opencv),
-    Row("sources", "TIFF, MRC, ND2 by ranges from https and s3", "", None, experimental=NOT_YET),
+    *(
+        Row(name, f"by ranges, {place}", source, reference, serve=serve)
+        for name, source, reference in (
+            ("TIFF", write.tiff("r.tif", noise(5, 300, 400), tile=(64, 64), compression="zlib"), by.by_tifffile),
+            ("MRC", write.mrc(noise(5, 200, 310, dtype="f4")), by.by_mrcfile),
+            ("ND2", "nd2/example-pbmc.nd2", by.by_nd2),
+            ("CZI", "czi/RGB-8bit.czi", by.by_czifile),
+        )
+        for place, serve in (("over HTTP", over_http), ("from S3", from_s3))
+    ),
 )
 
 ROWS = (*TIFF, *CZI, *VENDORS, *MRC, *ZARR, *MORE)

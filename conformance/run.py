@@ -58,8 +58,7 @@ def run_samples(folder: Path, seed: int, top: Path | None = None) -> Iterator[Li
         if rule is None:
             yield Line("", "", name, Outcome("wrong", detail="no rule in conformance/samples.py fits this file"))
             continue
-        outcome = _check(path, rule.reference, rule.refused, random.Random(f"{seed} {name}"))
-        yield Line("", rule.because, name, _weighed(outcome, rule.experimental))
+        yield Line("", rule.because, name, _check(path, rule.reference, rule.refused, random.Random(f"{seed} {name}")))
 
 
 def _run_row(row: Row, samples: Path, dice: random.Random) -> Outcome:
@@ -69,9 +68,16 @@ def _run_row(row: Row, samples: Path, dice: random.Random) -> Outcome:
                 made = row.source.make(Path(folder))
             except ModuleNotFoundError as error:
                 return Outcome("wrong", detail=f"the package {error.name} is not installed, which writes the file")
-            return _check(made, row.reference, row.refused, dice)
+            return _check_row(made, row, dice)
     found = sorted(samples.glob(row.source)) if row.source else []
-    return _sum({path.name: _check(path, row.reference, row.refused, dice) for path in found})
+    return _sum({path.name: _check_row(path, row, dice) for path in found})
+
+
+def _check_row(path: Path, row: Row, dice: random.Random) -> Outcome:
+    if row.serve is None or row.reference is None:
+        return _check(path, row.reference, row.refused, dice)
+    with row.serve(path) as address:
+        return compare(path, row.reference, dice, address)
 
 
 def _check(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from conformance import dialects, zarrs
 from conformance import references as by
-from conformance import zarrs
 from conformance.row import Reference
 from coverslip.errors import CoverslipError, ImageLoadError, MislabelledFileError, ReadError, UnsupportedFormatError
 
@@ -26,11 +26,8 @@ class Rule:
     refused: type[CoverslipError] | None = None
     because: str = ""
     """Why a file is refused."""
-    experimental: str = ""
-    """Why what is wrong is no failure of the run."""
 
 
-NOT_YET = "not supported yet"
 ENDS_EARLY = "the bytes that it promises are not there"
 NOT_DICOM_PIXELS = "no pixels, or nobody can say how they are coded"
 
@@ -69,6 +66,7 @@ REFUSED = (
 READ = (
     Rule("czi/*.czi", by.by_czifile),
     Rule("derived/oif/*.oif", by.by_oiffile),
+    Rule("dicom/series/*.dcm", by.by_pydicom_series),
     Rule("*.dcm", by.by_pydicom),
     Rule("*.dv", by.by_mrc),
     Rule("*.lif", by.by_liffile),
@@ -78,7 +76,9 @@ READ = (
     Rule("*.nd2", by.by_nd2),
     Rule("*.oib", by.by_oiffile),
     Rule("*.zarr", zarrs.by_zarr),
-    Rule("ome-tiff/companion/*.companion.ome", by.by_tifffile_companion, experimental=NOT_YET),
+    Rule("ome-tiff/companion/*", by.by_tifffile_companion),
+    Rule("tiff/imagexpress/*/ZStep_*.tif", dialects.by_tifffile_per_step),
+    Rule("tiff/mitocheck-series/*.tif", dialects.by_tifffile_per_time),
     *(Rule(f"video/*.{ending}", by.by_av) for ending in ("avi", "mov", "mp4")),
     *(Rule(f"*.{ending}", by.by_opencv) for ending in ("png", "jpg")),
     *(Rule(f"*.{ending}", by.by_tifffile) for ending in ("tif", "tiff", "lsm", "stk")),

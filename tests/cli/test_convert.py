@@ -7,10 +7,12 @@ import pytest
 import tifffile
 import zarr
 
+import coverslip
 from tests.api.tiffs import write_series
 from tests.cli.test_commands import Shell
 from tests.files import plane, write_tiff
 from tests.ngff.images import array_of
+from tests.readers.generate_fov import pixels, write_field, write_mask
 
 
 @pytest.fixture
@@ -26,6 +28,23 @@ def test_a_file_becomes_a_folder_that_is_read_back(run: Shell, tmp_path: Path) -
     assert group.metadata.zarr_format == 3
     np.testing.assert_array_equal(array_of(group, "0")[0, 0], plane(3, (5, 600, 300)))
     assert "T 1 C 1 Z 5 Y 600 X 300, uint16" in run("info", tmp_path / "cells.ome.zarr")
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_label_images_are_the_same_before_and_after(run: Shell, tmp_path: Path, version: str) -> None:
+    field = write_field(tmp_path / "fields" / "fov1", pixels(4))
+    for name, seed in (("nuclei", 8), ("whole_cell", 9)):
+        write_mask(tmp_path / "fields" / "masks" / f"fov1_{name}.tif", pixels(1, seed=seed)[0])
+    out = tmp_path / "fov1.ome.zarr"
+    run("convert", field, out, "--ome-zarr-version", version)
+    for path in (field, out):
+        shown = run("info", path)
+        assert shown.count("labels") == 1
+        assert "labels       nuclei (uint16); whole_cell (uint16)" in shown
+    with coverslip.open_image(field) as before, coverslip.open_image(out) as after:
+        for one, other in zip(before.images[0].labels, after.images[0].labels, strict=True):
+            assert one.metadata.name == other.metadata.name
+            np.testing.assert_array_equal(one.to_numpy(), other.to_numpy())
 
 
 def test_another_image_in_the_older_version(run: Shell, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Label images as OME-Zarr: the group that lists them, their documents, and levels that never invent a label."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import zarr
 from ome_zarr_models.v04.image_label import ImageLabel as ImageLabel04
 from ome_zarr_models.v05.image_label import ImageLabel as ImageLabel05
 
-from coverslip.ngff import Version, VirtualStore, to_store
+from coverslip.ngff import Version, VirtualStore, to_store, write
 from coverslip.ngff.means import nearest
 from tests.ngff.images import Array, ArrayImage, array_of, some
 
@@ -78,3 +79,38 @@ def test_every_reduced_label_is_one_of_its_block(steps: int, shape: tuple[int, i
     assert small.shape == (-(-shape[0] // side), -(-shape[1] // side))
     for y, x in np.ndindex(small.shape):
         assert small[y, x] in labels[y * side : (y + 1) * side, x * side : (x + 1) * side]
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_labels_are_written_along(tmp_path: Path, version: Version) -> None:
+    """Every level of every label image is what is served, also those that are made along with a finer one."""
+    image, out = make(), tmp_path / "out.zarr"
+    assert write(image, out, source="s", version=version)
+    shown, group = zarr.open_group(to_store(image, version), mode="r"), zarr.open_group(out, mode="r")
+    for name in ("whole_cell", "nuclear"):
+        served, written = shown[f"labels/{name}"], group[f"labels/{name}"]
+        assert isinstance(served, zarr.Group)
+        assert isinstance(written, zarr.Group)
+        (ImageLabel05 if version == "0.5" else ImageLabel04).from_zarr(written)
+        levels = sorted(served.array_keys())
+        assert sorted(written.array_keys()) == levels == ["0", "1", "2"]
+        for level in levels:
+            np.testing.assert_array_equal(array_of(written, level), array_of(served, level))
+    assert shown["labels"].attrs.asdict() == group["labels"].attrs.asdict()
+
+
+def test_a_stopped_conversion_goes_on_with_the_labels(tmp_path: Path) -> None:
+    image, out, asked = make(), tmp_path / "out.zarr", []
+
+    def should_stop() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    assert not write(image, out, source="s", workers=1, should_stop=should_stop)
+    assert not out.exists()
+    totals = set()
+    assert write(image, out, source="s", on_progress=lambda _done, total: totals.add(total))
+    assert len(totals) == 1
+    written = zarr.open_group(out, mode="r")["labels/nuclear/0"]
+    assert isinstance(written, zarr.Array)
+    np.testing.assert_array_equal(np.asarray(written[...])[0, 0, 0], CELLS // 2)

@@ -1,14 +1,22 @@
 import hashlib
 import json
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
 from pydicom.pixels.processing import convert_color_space
-from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    RLELossless,
+)
 
 from coverslip.errors import BudgetError, CoverslipError, ReadError, UnsupportedFormatError
 from coverslip.model import Budgets, ImageMetadata
@@ -156,6 +164,84 @@ def test_a_lossy_frame_that_ends_early_is_refused(tmp_path: Path) -> None:
             else:
                 with pytest.raises(ReadError, match="no end"):
                     file.images[0].plane()
+
+
+def test_a_jpeg_frame_may_be_filled_up_behind_its_end(tmp_path: Path) -> None:
+    coded = bytes(imagecodecs.jpeg_encode(PIXELS[0].astype("u1"), level=90))
+    path = write(tmp_path / "a.dcm", np.zeros((1, *PIXELS.shape[1:]), "u1"))
+    for padding in (b"", b"\0", b"\xff", b"\xff\xff\0"):
+        data = pydicom.dcmread(path)
+        data.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+        data.PixelData = pydicom.encaps.encapsulate([coded + padding])
+        data["PixelData"].is_undefined_length = True
+        data.save_as(tmp_path / "b.dcm")
+        assert np.array_equal(pixels(tmp_path / "b.dcm")[0, 0, 0], imagecodecs.jpeg_decode(coded)), padding
+
+
+def test_colours_of_32_bits(tmp_path: Path) -> None:
+    colors = np.random.default_rng(4).integers(0, 1 << 32, (2, 10, 12, 3)).astype("u4")
+    path = write(tmp_path / "a.dcm", colors)
+    assert np.array_equal(pixels(path)[0, 0], colors)
+    data = pydicom.dcmread(path)
+    data.file_meta.TransferSyntaxUID = RLELossless
+    data.PixelData = pydicom.encaps.encapsulate([_run_lengths(frame) for frame in colors])
+    data["PixelData"].is_undefined_length = True
+    data.save_as(path)
+    assert np.array_equal(pydicom.dcmread(path).pixel_array, colors)
+    assert np.array_equal(pixels(path)[0, 0], colors)
+
+
+def _run_lengths(frame: Array) -> bytes:
+    """Return the bytes of each sample, most significant first, as PackBits segments of even length."""
+    planes = np.moveaxis(frame, -1, 0).astype(">u4")[..., None].view("u1")
+    packed = [bytes(imagecodecs.packbits_encode(plane[..., at].tobytes())) for plane in planes for at in range(4)]
+    segments = [segment + b"\0" * (len(segment) % 2) for segment in packed]
+    starts = np.cumsum([64, *map(len, segments)])[:-1]
+    return struct.pack("<16I", len(segments), *starts, *[0] * (15 - len(segments))) + b"".join(segments)
+
+
+def test_bytes_in_big_endian_words(tmp_path: Path) -> None:
+    """Two frames of 27 bytes: the second begins in the middle of a word."""
+    colors = np.random.default_rng(4).integers(0, 256, (2, 3, 3, 3)).astype("u1")
+    path = write(tmp_path / "a.dcm", colors, ExplicitVRBigEndian)
+    data = pydicom.dcmread(path)
+    data["PixelData"].VR = "OW"
+    data["PixelData"]._value = np.frombuffer(colors.tobytes(), "<u2").astype(">u2").tobytes()
+    data.save_as(path)
+    assert np.array_equal(data.pixel_array, colors)
+    assert np.array_equal(pixels(path)[0, 0], colors)
+
+
+def test_colours_at_half_the_resolution(tmp_path: Path) -> None:
+    """Y, Y, Cb, Cr for two neighbours (PS3.3, C.7.6.3.1.2)."""
+    dice = np.random.default_rng(4)
+    path = write(tmp_path / "a.dcm", np.zeros((2, 10, 12, 3), "u1"), PhotometricInterpretation="YBR_FULL_422")
+    data = pydicom.dcmread(path)
+    data.PixelData = dice.integers(0, 256, 2 * 10 * 12 * 2).astype("u1").tobytes()
+    data.save_as(path)
+    ours, theirs = pixels(path)[0, 0].astype(int), data.pixel_array.astype(int)
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max() <= 1
+    data.Columns, data.PixelData = 11, bytes(2 * 10 * 12 * 2)
+    data.save_as(path)
+    with pytest.raises(ReadError, match="YBR_FULL_422 pixels that are not compressed are not read"):
+        open_image(path)
+
+
+def test_implicit_elements_behind_an_explicit_transfer_syntax(tmp_path: Path) -> None:
+    """Some archives unpack the dataset and keep the name of the syntax that it had."""
+    path = write(tmp_path / "a.dcm", PIXELS, ImplicitVRLittleEndian)
+    content = path.read_bytes()
+    old, new = b"1.2.840.10008.1.2\0", b"1.2.840.10008.1.2.1\0"
+    at = content.index(old)
+    group = 128 + 4 + 8  # the length of the meta information, then the length of this element
+    (length,) = struct.unpack_from("<I", content, group)
+    changed = bytearray(content[: at - 2] + struct.pack("<H", len(new)) + new + content[at + len(old) :])
+    struct.pack_into("<I", changed, group, length + len(new) - len(old))
+    (tmp_path / "b.dcm").write_bytes(changed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert np.array_equal(pixels(tmp_path / "b.dcm"), pixels(path))
 
 
 def test_what_is_unpacked_is_bounded(tmp_path: Path) -> None:

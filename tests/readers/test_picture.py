@@ -2,6 +2,7 @@ import struct
 from pathlib import Path
 
 import cv2
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -118,12 +119,25 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, content: bytes, reason: 
     assert str(tmp_path) in str(caught.value)
 
 
-def test_a_jpeg_of_four_components_is_refused(tmp_path: Path) -> None:
+def test_colours_for_printing_are_read_as_red_green_and_blue(tmp_path: Path) -> None:
+    """Stored inverted, as Adobe's programs do and the marker says; OpenCV undoes it."""
+    inks = np.zeros((16, 24, 4), np.uint8)
+    inks[:8, :, 0] = inks[8:, :, 3] = 255  # cyan above black
+    coded = bytes(imagecodecs.jpeg8_encode(255 - inks, level=100, colorspace="CMYK", outcolorspace="CMYK"))
+    with open_image(put(tmp_path / "cmyk.jpg", coded)) as file:
+        meta, plane = file.images[0].metadata, file.images[0].plane()
+    assert (meta.samples, meta.dtype, meta.shape[-1]) == (3, "uint8", 3)
+    assert "colours for printing (CMYK), read as R, G, B without a colour profile" in str(meta.note)
+    assert np.abs(plane[:8].astype(int) - (0, 255, 255)).max() <= 2
+    assert np.all(plane[8:] <= 2)
+
+
+def test_a_jpeg_of_two_components_is_refused(tmp_path: Path) -> None:
     content = bytearray(jpeg())
     frame = content.index(b"\xff\xc0")
-    content[frame + 9] = 4
-    with pytest.raises(ReadError, match="4 components"):
-        open_image(put(tmp_path / "cmyk.jpg", bytes(content)))
+    content[frame + 9] = 2
+    with pytest.raises(ReadError, match="2 components"):
+        open_image(put(tmp_path / "odd.jpg", bytes(content)))
 
 
 def test_a_damaged_pixel_is_no_pixel(tmp_path: Path) -> None:

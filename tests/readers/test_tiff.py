@@ -573,3 +573,37 @@ def test_bad_files_are_refused_or_harmless(samples: Path, caplog: pytest.LogCapt
     harmless = {name for name, outcome in outcomes.items() if outcome == "read"}
     assert set(outcomes.values()) == {"read", "refused"}
     assert harmless == {"bad_datatype.tif", "bad_jpeg.tif", "bad_unicode.tif"}
+
+
+def _retag(path: Path, code: int, value: int) -> Path:
+    """Change a short tag of the first page."""
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tif.pages.first.tags[code].overwrite(value)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (34676, "LogLuv of 32 bits"),
+        (34677, "LogLuv of 24 bits"),
+        (32809, "ThunderScan"),
+        (6, "old-style JPEG"),
+        (34661, "JBIG"),
+    ],
+)
+def test_a_compression_that_is_not_read_is_named(tmp_path: Path, code: int, name: str) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.arange(1200, dtype="u1").reshape(30, 40), compression="lzw")
+    with pytest.raises(ReadError, match=f"compression {code} \\({name}.*Save the image in another way"):
+        coverslip.open_image(_retag(path, 259, code))
+
+
+@pytest.mark.parametrize("compression", [None, "lzw"])
+def test_colours_of_a_lower_resolution_outside_of_jpeg_are_refused(tmp_path: Path, compression: str | None) -> None:
+    path = tmp_path / "a.tif"
+    pixels = np.zeros((30, 40, 3), "u1")
+    more: dict[str, Any] = {"extratags": [(530, 3, 2, (2, 1), True)]}
+    tifffile.imwrite(path, pixels, photometric="rgb", compression=compression, metadata=None, **more)
+    with pytest.raises(ReadError, match="2 x 1 pixels share one Cb and Cr"):
+        coverslip.open_image(_retag(path, 262, 6))

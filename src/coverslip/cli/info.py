@@ -53,7 +53,6 @@ def _facts(meta: ImageMetadata) -> list[tuple[str, str]]:
         ("microscope", _joined(meta.microscope.model_dump() if meta.microscope else {})),
         ("stage", "x {:g} µm, y {:g} µm".format(*meta.stage_position_um) if meta.stage_position_um else ""),
         ("acquired", meta.acquired_at.isoformat(sep=" ") if meta.acquired_at else ""),
-        ("labels", ", ".join(label.name for label in meta.labels)),
         ("table", f"{meta.table.path}, {amount(meta.table.row_count, 'row')}" if meta.table else ""),
         ("note", meta.note or ""),
     ]

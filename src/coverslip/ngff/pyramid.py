@@ -1,6 +1,7 @@
 """The pyramid of an image as OME-Zarr shows it: its own levels, then area means of the coarsest one, made when read."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coverslip.model import CanRead, ImageMetadata, Region
-from coverslip.ngff.means import last_area_mean, nearest
+from coverslip.ngff.means import area_means, last_area_mean, nearest
 
 SMALLEST = 256
 """Levels are added until neither side is larger, so that any viewer can show the whole image in one chunk."""
@@ -79,6 +80,7 @@ class Pyramid:
 
     def __init__(self, image: CanRead, *, is_labels: bool = False) -> None:
         self.image = image
+        self._is_labels = is_labels
         self._reduce = nearest if is_labels else last_area_mean
         self.metadata = image.metadata
         self.dtype: np.dtype[Any] = np.dtype(self.metadata.dtype)
@@ -109,6 +111,21 @@ class Pyramid:
         plan = self.levels[level]
         box = region.resolve(plan.shape)
         return self._averaged(plan, box) if plan.halvings else self._own(plan.source, box)
+
+    def halved(self, pixels: NDArray[Any], steps: int) -> Iterator[NDArray[Any]]:
+        """Yield pixels halved once, twice and so on up to ``steps`` times, as ``read`` gives them in virtual levels.
+
+        Parameters
+        ----------
+        pixels
+            Shape T, C, Z, Y, X. Their first row and column begin a block.
+        steps
+            How many halvings.
+        """
+        if self._is_labels:
+            yield from (nearest(pixels, step) for step in range(1, steps + 1))
+        else:
+            yield from area_means(pixels, steps)
 
     def _own(self, level: int, box: Region) -> NDArray[Any]:
         """Read a level that the file has, its colour samples as channels."""

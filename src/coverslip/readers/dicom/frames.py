@@ -31,6 +31,8 @@ class PixelData:
     length: int
     floating: bool = False
     """Whether the element is that of floats, or of doubles."""
+    words: bool = False
+    """Whether the bytes are those of 16-bit words: in big-endian files 8-bit pixels change places in pairs then."""
 
 
 def find_pixels(stream: IO[bytes], *, implicit: bool, order: str) -> PixelData:
@@ -49,7 +51,8 @@ def find_pixels(stream: IO[bytes], *, implicit: bool, order: str) -> PixelData:
     if tag not in PIXEL_TAGS:
         raise ReadError("the DICOM file holds no pixels")
     floating = tag != (0x7FE0, 0x0010)
-    if implicit:
+    words = implicit or raw[4:6] == b"OW"
+    if implicit or not raw[4:6].isalpha():  # some files keep implicit elements behind another transfer syntax
         (length,), start = struct.unpack_from(f"{order}I", raw, 4), place + 8
     elif raw[4:6] in {b"OB", b"OW", b"OF", b"OD", b"UN"} and len(raw) == 12:
         (length,), start = struct.unpack_from(f"{order}I", raw, 8), place + 12
@@ -62,7 +65,7 @@ def find_pixels(stream: IO[bytes], *, implicit: bool, order: str) -> PixelData:
             f"the pixels are said to take {length} bytes, {size - start} are there: the file is truncated. "
             "Copy it again from its source"
         )
-    return PixelData(encapsulated=False, start=start, length=length, floating=floating)
+    return PixelData(encapsulated=False, start=start, length=length, floating=floating, words=words)
 
 
 def find_frames(stream: IO[bytes], pixels: PixelData, count: int, extended: bytes = b"") -> list[list[Span]]:
@@ -125,6 +128,32 @@ def read_spans(stream: IO[bytes], spans: Sequence[Span]) -> bytes:
         if len(parts[-1]) < length:
             raise ReadError("the file ends in the middle of its pixels; was it cut short meanwhile?")
     return b"".join(parts)
+
+
+def read_words(stream: IO[bytes], pixels: PixelData, first: int, length: int) -> bytes:
+    """Return bytes of pixels that were written as big-endian 16-bit words (PS3.5, 8.1.1 and annex A.3).
+
+    Parameters
+    ----------
+    stream
+        The file.
+    pixels
+        Not encapsulated.
+    first
+        Place of the first byte among the pixels.
+    length
+        Bytes; the first and last may be half of a word.
+
+    Raises
+    ------
+    ReadError
+        The file ends before them.
+    """
+    start, stop = first - first % 2, first + length + (first + length) % 2
+    stored = read_spans(stream, [(pixels.start + start, stop - start)])
+    swapped = bytearray(len(stored))
+    swapped[0::2], swapped[1::2] = stored[1::2], stored[0::2]
+    return bytes(swapped[first - start : first - start + length])
 
 
 def _items(stream: IO[bytes], pixels: PixelData) -> list[Span]:

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Literal
 from coverslip.errors import ReadError
 from coverslip.readers.bounded import BoundedFile
 from coverslip.readers.budgets import check_pages
-from coverslip.readers.dicom.frames import PixelData, Span, find_frames, find_pixels, read_spans
+from coverslip.readers.dicom.frames import PixelData, Span, find_frames, find_pixels, read_spans, read_words
 from coverslip.readers.dicom.metadata import numbers, value
 from coverslip.readers.dicom.pixels import BIG_ENDIAN, COMPRESSED, IMPLICIT, PLAIN, RATIO, PixelFormat, decode_frame
 from coverslip.readers.planes import check_promise
@@ -115,8 +115,10 @@ class Frames:
         first = index * kind.frame_bits
         if first % 8:
             raise ReadError(f"{instance.path}: frames of single bits that begin within a byte are not read")
-        span = (instance.pixels.start + first // 8, -(-kind.frame_bits // 8))
-        return decode_frame(kind, read_spans(stream, [span]))
+        start, length = first // 8, -(-kind.frame_bits // 8)
+        if kind.order == ">" and kind.allocated <= 8 and instance.pixels.words:
+            return decode_frame(kind, read_words(stream, instance.pixels, start, length))
+        return decode_frame(kind, read_spans(stream, [(instance.pixels.start + start, length)]))
 
     def close(self) -> None:
         """Close every file."""
@@ -161,13 +163,15 @@ def _pixel_format(dataset: "Dataset", syntax: str, order: Literal["<", ">"], *, 
         order=order,
     )
     sizes = kind.rows > 0 and kind.columns > 0 and kind.samples in (1, 3)
-    widths = (32, 64) if floating else (1, 8, 16, 32) if kind.samples == 1 else (8, 16)
+    widths = (32, 64) if floating else (1, 8, 16, 32) if kind.samples == 1 else (8, 16, 32)
     bits = allocated in widths and not (floating and syntax in COMPRESSED)
     if not sizes or not bits or not 0 < kind.stored <= allocated:
         raise ReadError(
             f"pixels of {kind.rows} x {kind.columns}, {kind.samples} samples of {allocated} bits "
             f"({kind.stored} stored) are not read"
         )
-    if kind.photometric in {"YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420"} and syntax in PLAIN:
+    pairs = kind.samples == 3 and allocated == 8 and not kind.columns % 2
+    halved = {"YBR_PARTIAL_422", "YBR_PARTIAL_420", *(() if pairs else ("YBR_FULL_422",))}
+    if kind.photometric in halved and syntax in PLAIN:
         raise ReadError(f"{kind.photometric} pixels that are not compressed are not read")
     return kind

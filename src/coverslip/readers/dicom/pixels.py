@@ -60,7 +60,12 @@ class PixelFormat:
     @property
     def frame_bits(self) -> int:
         """Bits of one frame that is not compressed."""
-        return self.rows * self.columns * self.samples * self.allocated
+        return self.rows * self.columns * (2 if self.is_halved else self.samples) * self.allocated
+
+    @property
+    def is_halved(self) -> bool:
+        """Whether two neighbours share one Cb and one Cr, and are not compressed: Y, Y, Cb, Cr."""
+        return self.photometric == "YBR_FULL_422" and self.syntax in PLAIN
 
 
 def decode_frame(kind: PixelFormat, content: bytes) -> "Array":
@@ -101,6 +106,9 @@ def _plain(kind: PixelFormat, content: bytes) -> "Array":
     values: np.ndarray[Any, np.dtype[Any]] = np.frombuffer(content, np.dtype(kind.dtype).newbyteorder(kind.order))
     if kind.samples == 1:
         return values.reshape(kind.rows, kind.columns)
+    if kind.is_halved:
+        pairs = values.reshape(kind.rows, kind.columns // 2, 4)
+        return pairs[..., [0, 2, 3, 1, 2, 3]].reshape(kind.rows, kind.columns, 3)
     if kind.by_plane:
         return values.reshape(kind.samples, kind.rows, kind.columns).transpose(1, 2, 0)
     return values.reshape(kind.rows, kind.columns, kind.samples)
@@ -112,7 +120,7 @@ def _compressed(kind: PixelFormat, content: bytes) -> "Array":
     if kind.syntax == RLE:
         return _rle(kind, content)
     if kind.syntax in JPEG:
-        if not content.rstrip(b"\0").endswith(b"\xff\xd9"):
+        if not content.rstrip(b"\0\xff").endswith(b"\xff\xd9"):  # some fill up with fill bytes, others with zeros
             raise ReadError("a JPEG frame has no end: the file is truncated")
         colors = "RGB" if kind.photometric == "RGB" else None  # the codec would take them for Y, Cb, Cr
         pixels: Pixels = imagecodecs.jpeg_decode(content, colorspace=colors, outcolorspace=colors)

@@ -16,9 +16,8 @@ from coverslip.errors import ReadError
 from coverslip.model import ImageMetadata, MicroscopeInfo, Probe, Region
 from coverslip.readers.mrc.header import HEADER_BYTES, Header, is_mrc, parse_header
 from coverslip.readers.mrc.packed import Packed, is_packed, too_short, unpacked_head
-from coverslip.readers.places import read_at
+from coverslip.readers.places import descriptor_of, read_at, read_stream_at
 from coverslip.readers.vendor_metadata import json_document, vendor_document
-from coverslip.sources import RemotePath
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +40,7 @@ class _MrcFile:
             if self._packed is not None:
                 stack.callback(self._packed.close)
             self._stream = stream if self._packed is None else self._packed.stream
-            self._descriptor = None if isinstance(path, RemotePath) else stream.fileno()
+            self._descriptor = descriptor_of(stream)
             self.concurrent = self._packed is None and self._descriptor is not None
             self.header = _header(path, self._stream.read(HEADER_BYTES))
             extended = self._stream.read(min(self.header.data_offset - HEADER_BYTES, EXTENDED_BYTES))
@@ -72,16 +71,9 @@ class _MrcFile:
             copy = self._packed.up_to(first + into.nbytes, self.header.end)
             copy.flush()
             descriptor = copy.fileno()
-        found = self._from_stream(first, into) if descriptor is None else read_at(descriptor, first, into)
-        if found < into.nbytes:
+        got = read_stream_at(self._stream, first, into) if descriptor is None else read_at(descriptor, first, into)
+        if got < into.nbytes:
             raise ReadError(f"{self._path}: the file ends in the middle of its pixels; was it cut short meanwhile?")
-
-    def _from_stream(self, start: int, into: "NDArray[Any]") -> int:
-        """Fill an array from a file that has no number, and return how many bytes there were."""
-        self._stream.seek(start)
-        data = self._stream.read(into.nbytes)
-        into.reshape(-1).view(np.uint8)[: len(data)] = np.frombuffer(data, np.uint8)
-        return len(data)
 
     def close(self) -> None:
         """Release the file and, where there is one, its unpacked copy."""

@@ -143,8 +143,7 @@ def _label(listing: Node, path: str, image: ImageMetadata, version: str | None) 
     multiscales = group.ome.get("multiscales") if group is not None else None
     if group is None or not isinstance(multiscales, list) or not multiscales or not isinstance(multiscales[0], dict):
         raise ReadError("it is listed but missing")
-    name = f"{image.name} / labels / {path}"
-    label = _image(Found(group, name, fixed=True, version=version), multiscales[0], name, ())
+    label = _image(Found(group, path, fixed=True, version=version), multiscales[0], path, ())
     if not label.metadata.dtype.startswith(("uint", "int", "bool")):
         raise ReadError(f"labels are whole numbers, these are {label.metadata.dtype}")
     return path, label

@@ -19,6 +19,9 @@ LONE = {0x01, *range(0xD0, 0xD8)}
 """Markers without content: restarts within the coded pixels."""
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC3}
 """Baseline, extended, progressive, lossless, all Huffman-coded; other frames are not read."""
+LOSSLESS = 0xC3
+CMYK = 4
+"""Components of a picture made for printing."""
 OTHER_FRAMES = {0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 ORIENTATION = 0x0112
 PER_METER = {1: 1 / 0.0254, 2: 100.0}
@@ -69,8 +72,10 @@ def _said(marker: int, content: bytes) -> dict[str, Any]:
 
 def _outline(frame: tuple[int, int, int, int, int], vendor: dict[str, Any], notes: list[str]) -> Outline:
     marker, bits, height, width, components = frame
-    if components not in (1, 3):
+    if components not in (1, 3, CMYK) or (components == CMYK and (marker == LOSSLESS or bits > 8)):
         raise ReadError(f"a JPEG of {components} components is not read: convert it to R, G, B")
+    if components == CMYK:
+        notes.append("colours for printing (CMYK), read as R, G, B without a colour profile")
     if not (width and height) or not 2 <= bits <= 16:
         raise ReadError(f"no JPEG is {width} x {height} with {bits} bits")
     density = vendor.get("JFIF", {})
@@ -80,11 +85,17 @@ def _outline(frame: tuple[int, int, int, int, int], vendor: dict[str, Any], note
         file_format="JPEG",
         width=width,
         height=height,
-        samples=components,
+        samples=min(3, components),
         dtype="uint8" if bits <= 8 else "uint16",
-        source_axes="YXS" if components == 3 else "YX",
-        vendor={"bits": bits, "lossless": marker == 0xC3, "progressive": marker == 0xC2, **vendor},
-        notes=(*notes, *(() if marker == 0xC3 else ("lossy compression changed the pixels before we saw them",))),
+        source_axes="YXS" if components > 1 else "YX",
+        vendor={
+            "bits": bits,
+            "components": components,
+            "lossless": marker == LOSSLESS,
+            "progressive": marker == 0xC2,
+            **vendor,
+        },
+        notes=(*notes, *(() if marker == LOSSLESS else ("lossy compression changed the pixels before we saw them",))),
         pixel_size_um=sizes,
     )
 

@@ -99,6 +99,8 @@ def _decode(path: Path, outline: Outline) -> "Array":
         pixels = imagecodecs.png_decode(content)
     elif outline.vendor["lossless"]:
         pixels = imagecodecs.jpegsof3_decode(content)
+    elif outline.vendor["components"] == jpeg.CMYK:
+        pixels = _from_cmyk(path, content)
     else:
         pixels = imagecodecs.jpeg_decode(content)
     if pixels.ndim == 3 and pixels.shape[2] == 2:  # grey and alpha
@@ -106,6 +108,17 @@ def _decode(path: Path, outline: Outline) -> "Array":
     if pixels.shape[:2] != (outline.height, outline.width):
         raise ReadError(f"{path}: the file has changed since it was opened")
     return pixels
+
+
+def _from_cmyk(path: Path, content: bytes) -> "Array":
+    """Return R, G, B of a JPEG in cyan, magenta, yellow and black, whichever way round they are stored."""
+    import cv2  # noqa: PLC0415  # loaded on use, like every format library
+
+    coded = np.frombuffer(content, np.uint8)
+    pixels = cv2.imdecode(coded, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None:
+        raise ReadError(f"{path}: the JPEG cannot be decoded; it is damaged")
+    return np.ascontiguousarray(pixels[..., ::-1])
 
 
 def _metadata(path: Path, outline: Outline) -> ImageMetadata:

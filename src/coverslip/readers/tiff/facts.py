@@ -49,8 +49,10 @@ class Facts:
             How many.
         folds
             Letter and length of the axes that were folded into the channels: each channel is there once for each of
-            their places, and named so.
+            their places, and named so, unless the file names every one of them by itself.
         """
+        if len(self.channels) >= count:
+            folds = ()
         bases = count // max(1, math.prod(size for _, size in folds))
         stated = [dict(channel) for channel in self.channels[:bases]]
         stated += [{} for _ in range(bases - len(stated))]

@@ -15,6 +15,7 @@ import numpy as np
 from coverslip.errors import ReadError
 from coverslip.model.regions import Span
 from coverslip.readers.budgets import HARMLESS_BYTES, check_pages, check_piece
+from coverslip.readers.tiff.codecs import check_codec
 from coverslip.readers.tiff.handles import Handles
 
 if TYPE_CHECKING:
@@ -191,12 +192,14 @@ def check(series: "TiffPageSeries") -> None:
     Raises
     ------
     ReadError
-        The file is shorter than the uncompressed pixels it declares, or declares absurdly many.
+        The file is shorter than the uncompressed pixels it declares, declares absurdly many, or has them in a way
+        that is not read.
     """
     key, size = series.keyframe, series.keyframe.parent.filehandle.size
     if 0 in key.shaped or 0 in series.shape:
         raise ReadError("the file declares an image without pixels")
     check_pages(len(series), "planes")
+    check_codec(key)
     if key.compression in EER and math.prod(key.shaped) > LARGEST_EER:
         raise ReadError(f"frames of {math.prod(key.shaped)} pixels are not those of an electron camera; it is damaged")
     if series.nbytes > 1 << 40 and series.nbytes > size * 10_000:
