@@ -129,7 +129,7 @@ def test_colours_for_printing_are_read_as_red_green_and_blue(tmp_path: Path) -> 
     assert (meta.samples, meta.dtype, meta.shape[-1]) == (3, "uint8", 3)
     assert "colours for printing (CMYK), read as R, G, B without a colour profile" in str(meta.note)
     assert np.abs(plane[:8].astype(int) - (0, 255, 255)).max() <= 2
-    assert np.all(plane[8:] <= 2)
+    assert plane[8:].astype(int).max() <= 2
 
 
 def test_a_jpeg_of_two_components_is_refused(tmp_path: Path) -> None:
