@@ -196,12 +196,17 @@ MORE = (
     Row("JPEG", "grey", write.picture("p.jpg", noise(40, 50, dtype="u1")), by.by_opencv),
     Row("JPEG", "colour", "ome-tiff/qupath-cells/*.jpg", by.by_opencv),
     *(
-        Row(name, f"by ranges, {place}", source, reference, serve=serve)
-        for name, source, reference in (
-            ("TIFF", write.tiff("r.tif", noise(5, 300, 400), tile=(64, 64), compression="zlib"), by.by_tifffile),
-            ("MRC", write.mrc(noise(5, 200, 310, dtype="f4")), by.by_mrcfile),
-            ("ND2", "nd2/example-pbmc.nd2", by.by_nd2),
-            ("CZI", "czi/RGB-8bit.czi", by.by_czifile),
+        Row(name, f"by {means}, {place}", source, reference, serve=serve)
+        for name, means, source, reference in (
+            (
+                "TIFF",
+                "ranges",
+                write.tiff("r.tif", noise(5, 300, 400), tile=(64, 64), compression="zlib"),
+                by.by_tifffile,
+            ),
+            ("MRC", "ranges", write.mrc(noise(5, 200, 310, dtype="f4")), by.by_mrcfile),
+            ("ND2", "ranges", "nd2/example-pbmc.nd2", by.by_nd2),
+            ("CZI", "a local copy", "czi/RGB-8bit.czi", by.by_czifile),
         )
         for place, serve in (("over HTTP", over_http), ("from S3", from_s3))
     ),
