@@ -125,7 +125,7 @@ def test_colours_for_printing_are_read_as_red_green_and_blue(tmp_path: Path) -> 
     inks[:8, :, 0] = inks[8:, :, 3] = 255  # cyan above black
     coded = bytes(imagecodecs.jpeg8_encode(255 - inks, level=100, colorspace="CMYK", outcolorspace="CMYK"))
     with open_image(put(tmp_path / "cmyk.jpg", coded)) as file:
-        meta, plane = file.images[0].metadata, file.images[0].plane()
+        meta, plane = file.images[0].metadata, np.asarray(file.images[0].plane(), np.int64)
     assert (meta.samples, meta.dtype, meta.shape[-1]) == (3, "uint8", 3)
     assert "colours for printing (CMYK), read as R, G, B without a colour profile" in str(meta.note)
     assert np.abs(plane[:8].astype(int) - (0, 255, 255)).max() <= 2
