@@ -53,16 +53,12 @@ class Layout:
         """Return the length of one canonical axis."""
         return math.prod(length for own, length in zip(self.roles, self.lengths, strict=True) if own == role)
 
-    def folds(self, axes: str, sequence: str | None = None) -> tuple[tuple[str, int], ...]:
-        """Return letter and length of every file axis that was folded into the channels, outermost first.
-
-        A sequence that the dialect itself calls channels is not folded: they are those that it names.
-        """
-        own = f"C{SEQUENCES}" if sequence == "C" else "C"
+    def folds(self, axes: str) -> tuple[tuple[str, int], ...]:
+        """Return letter and length of every file axis that was folded into the channels, outermost first."""
         return tuple(
             (axes[i], self.lengths[i])
             for i in self.order
-            if self.roles[i] == "C" and axes[i] not in own and self.lengths[i] > 1
+            if self.roles[i] == "C" and axes[i] != "C" and self.lengths[i] > 1
         )
 
     @property

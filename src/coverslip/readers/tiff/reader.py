@@ -250,7 +250,7 @@ def _image(
         "vendor": dict(facts.vendor),
     }
     name = position.name if position else series.name if series.kind != "ome" else ""
-    return _Image(_metadata(array, facts, name, layout.folds(axes, facts.sequence)), levels, path)
+    return _Image(_metadata(array, facts, name, layout.folds(axes)), levels, path)
 
 
 def _smaller(series: "TiffPageSeries", axes: str, roles: str, above: _Level, handles: Handles) -> _Level | None:
