@@ -1,17 +1,17 @@
 """Coverslip: self-hosted catalogue, viewer and export for microscopy and cryo-ET data."""
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from coverslip import errors
-from coverslip.model import Budgets, ImageMetadata, Region, RenderSpec
+from coverslip.model import Budgets, ImageMetadata, Region
 from coverslip.readers import Image, ImageFile, open_image
 
 if TYPE_CHECKING:
     from coverslip.loader import ImageLoader, ThumbnailGenerator
+    from coverslip.model import RenderSpec
 
-__version__ = version("coverslip")
+    __version__: str
 
 __all__ = [
     "Budgets",
@@ -28,8 +28,17 @@ __all__ = [
 ]
 
 
+_LATER = {
+    "ImageLoader": "coverslip.loader",
+    "RenderSpec": "coverslip.model.render",
+    "ThumbnailGenerator": "coverslip.loader",
+}
+
+
 def __getattr__(name: str) -> object:
-    # drawing needs OpenCV: whoever only opens files does not wait for it
-    if name in {"ImageLoader", "ThumbnailGenerator"}:
-        return getattr(importlib.import_module("coverslip.loader"), name)
+    # whoever only opens files does not wait for what drawing needs
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("coverslip")
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
