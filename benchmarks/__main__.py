@@ -12,7 +12,7 @@ from benchmarks import table
 from benchmarks.conditions import FOLDER, QUICK, ROUNDS, described
 from benchmarks.row import Row
 
-FAMILIES = ("tiff", "czi", "mrc", "ome_zarr", "chunks", "loading", "cataloging", "confined")
+FAMILIES = ("tiff", "czi", "mrc", "ome_zarr", "chunks", "loading", "cataloging", "confined", "http")
 """Modules of this package, each with ``rows() -> list[Row]``."""
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 

@@ -5,6 +5,7 @@ Handed on by environment variables, because memory is measured in processes of t
 
 import os
 import platform
+import shutil
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -13,6 +14,9 @@ from pathlib import Path
 QUICK = "COVERSLIP_BENCH_QUICK"
 FOLDER = "COVERSLIP_BENCH_FOLDER"
 ROUNDS = "COVERSLIP_BENCH_ROUNDS"
+
+TOOLS = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+"""Where the tools of the HTTP family are looked for."""
 
 PEERS = (
     *("tifffile", "bioio", "pyvips", "large-image", "czifile", "pylibCZIrw", "mrcfile", "tensorstore", "zarr"),
@@ -49,12 +53,14 @@ def absent(names: Sequence[str] = PEERS) -> list[str]:
 def described() -> str:
     """Return the machine and the versions in one paragraph."""
     packages = ", ".join(f"{name} {_version(name)}" for name in PEERS if _version(name) is not None)
+    tools = [name for name in ("wrk", "nginx") if shutil.which(name, path=TOOLS) is None]
+    without = f" Without {' and '.join(tools)}." if tools else ""
     gone = f" Not installed, so not measured: {', '.join(absent())}." if absent() else ""
     load = f" Load average {os.getloadavg()[1]:.1f}." if hasattr(os, "getloadavg") else ""
     return (
         f"{os.cpu_count()} cores ({_processor()}), {_memory()} GiB of memory, {platform.system()}, "
-        f"Python {platform.python_version()}.{load} {packages}.{gone} zstack-analyzer is not on PyPI: what it does is "
-        "done (`tifffile.imread` of the whole file, then NumPy)."
+        f"Python {platform.python_version()}.{load} {packages}.{gone}{without} zstack-analyzer is not on PyPI: "
+        "what it does is done (`tifffile.imread` of the whole file, then NumPy)."
     )
 
 

@@ -64,6 +64,15 @@ def ome_tiff(usual: int = 60) -> Path:
     return path
 
 
+def small_planes(count: int, side: int) -> Path:
+    """Return a TIFF of so many planes of side x side x 16 bit."""
+    path = folder() / f"planes{count}x{side}.tif"
+    if not path.exists():
+        pixels = np.stack([plane(z, side) for z in range(count)])
+        tifffile.imwrite(path, pixels, photometric="minisblack", metadata={"axes": "ZYX"})
+    return path
+
+
 def strips() -> Path:
     """Return the same stack in strips of 8 KiB, as Bio-Formats and many cameras write it."""
     path = folder() / "strips.tif"

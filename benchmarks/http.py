@@ -16,23 +16,27 @@ import tifffile
 import zarr
 
 from benchmarks import http_load as load
+from benchmarks.conditions import is_quick
 from benchmarks.row import Row, take_turns
 from coverslip.derive import open_catalog
 from coverslip.ingest import add
 from coverslip.model import Region
 from coverslip.readers import open_image
 
-STACK = (250, 1024, 1024)
+SIDE = 1024
 CHUNK = 154
 """Side of a chunk of 16-bit pixels that has 47 KB."""
-SLOW_SECONDS = 5
-"""How long slow peers are asked."""
 SAMPLES = Path(os.environ.get("COVERSLIP_SAMPLES", Path(__file__).resolve().parents[2] / "shared" / "samples"))
 
 
 def rows() -> list[Row]:
     """Measure every row."""
     return list(_measured())
+
+
+def _planes() -> int:
+    """Return the number of planes of the stack, few in the quick form; 250 are 500 MB."""
+    return 24 if is_quick() else 250
 
 
 def _measured() -> Iterator[Row]:
@@ -94,11 +98,11 @@ def _slices_of(folder: Path, ours: str, peer: str, image_id: str, width: int) ->
     """Compare slices of one width: drawn anew each time, and sent before."""
     size = f"width={width}&height={width}"
     # every address asks for other percentiles, so that nothing is ever in a cache
-    fresh = [f"/api/images/{image_id}/slice/{n * 7 % STACK[0]}?{size}&contrast=p1.{n:06d}:99" for n in range(60_000)]
+    fresh = [f"/api/images/{image_id}/slice/{n * 7 % _planes()}?{size}&contrast=p1.{n:06d}:99" for n in range(60_000)]
     same = [f"/api/images/{image_id}/slice/{n}?{size}" for n in range(20)]
     # eight whole files at a time would need 4 GB: one connection, its rate
-    whole = 1e3 / load.milliseconds(peer, [f"/whole/{n}?width={width}" for n in (3, 99, 200)])
-    page = load.per_second(peer, [f"/page/{n}?width={width}" for n in range(0, 250, 7)], folder, SLOW_SECONDS)
+    whole = 1e3 / load.milliseconds(peer, [f"/whole/{n}?width={width}" for n in (3, 9, 20)])
+    page = load.per_second(peer, [f"/page/{n}?width={width}" for n in range(0, _planes(), 7)], folder)
     drawn = load.per_second(ours, fresh, folder)
     for path in same:
         load.milliseconds(ours, [path])
@@ -174,12 +178,14 @@ def _virtual_files(data: Path) -> list[Path]:
 
 def _write_stack(path: Path) -> None:
     random = np.random.default_rng(1)
-    noise = random.poisson(200, (8, *STACK[1:])).astype(np.uint16)
-    y, x = np.mgrid[: STACK[1], : STACK[2]]
+    noise = random.poisson(200, (8, SIDE, SIDE)).astype(np.uint16)
+    y, x = np.mgrid[:SIDE, :SIDE]
     cell = (1500 * np.exp(-((y - 500) ** 2 + (x - 500) ** 2) / 2e4)).astype(np.uint16)
-    planes = (noise[z % 8] + np.roll(cell, 3 * z, 1) for z in range(STACK[0]))
+    planes = (noise[z % 8] + np.roll(cell, 3 * z, 1) for z in range(_planes()))
     with tifffile.TiffWriter(path) as file:
-        file.write(planes, shape=STACK, dtype="uint16", photometric="minisblack", metadata={"axes": "ZYX"})
+        file.write(
+            planes, shape=(_planes(), SIDE, SIDE), dtype="uint16", photometric="minisblack", metadata={"axes": "ZYX"}
+        )
 
 
 def _write_store(path: Path) -> list[str]:

@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchmarks.conditions import TOOLS, is_quick
+
 CONNECTIONS = 8
-SECONDS = 2
 WAIT_SECONDS = 30.0
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-WRK = shutil.which("wrk")
+NGINX = shutil.which("nginx", path=TOOLS)
+WRK = shutil.which("wrk", path=TOOLS)
 
 _SCRIPT = """
 local paths = {}
@@ -50,6 +51,11 @@ http {{
   }}
 }}
 """
+
+
+def usual_seconds() -> int:
+    """Return how long everybody is asked at a time."""
+    return 1 if is_quick() else 2
 
 
 def free_port() -> int:
@@ -110,7 +116,7 @@ def coverslip(home: Path, **settings: str) -> Iterator[str]:
         yield address
 
 
-def per_second(address: str, paths: Sequence[str], folder: Path, seconds: int = SECONDS) -> float:
+def per_second(address: str, paths: Sequence[str], folder: Path) -> float:
     """Return how many answers a second 8 connections get, asking for these paths in turn.
 
     Raises
@@ -118,6 +124,7 @@ def per_second(address: str, paths: Sequence[str], folder: Path, seconds: int = 
     RuntimeError
         An answer was no 200.
     """
+    seconds = usual_seconds()
     listing, script = folder / "paths.txt", folder / "paths.lua"
     listing.write_text("\n".join(paths) + "\n")
     script.write_text(_SCRIPT)
@@ -133,12 +140,12 @@ def per_second(address: str, paths: Sequence[str], folder: Path, seconds: int = 
     return float(re.findall(r"Requests/sec:\s*([0-9.]+)", said)[0])
 
 
-def in_turns(contestants: Mapping[str, tuple[str, Sequence[str]]], folder: Path, rounds: int = 3) -> dict[str, float]:
+def in_turns(contestants: Mapping[str, tuple[str, Sequence[str]]], folder: Path) -> dict[str, float]:
     """Return the median of answers a second of each contestant, given as address and paths, measured in turns."""
     for address, paths in contestants.values():
         _get(address, paths[0])
     found: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds):
+    for _ in range(1 if is_quick() else 3):
         for name, (address, paths) in contestants.items():
             found[name].append(per_second(address, paths, folder))
     return {name: statistics.median(values) for name, values in found.items()}

@@ -1,17 +1,16 @@
 """Coverslip: self-hosted catalogue, viewer and export for microscopy and cryo-ET data."""
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from coverslip import errors
-from coverslip.model import Budgets, ImageMetadata, Region, RenderSpec
-from coverslip.readers import Image, ImageFile, open_image
 
 if TYPE_CHECKING:
     from coverslip.loader import ImageLoader, ThumbnailGenerator
+    from coverslip.model import Budgets, ImageMetadata, Region, RenderSpec
+    from coverslip.readers import Image, ImageFile, open_image
 
-__version__ = version("coverslip")
+    __version__: str
 
 __all__ = [
     "Budgets",
@@ -27,9 +26,23 @@ __all__ = [
     "open_image",
 ]
 
+_LATER = {
+    **dict.fromkeys(("ImageLoader", "ThumbnailGenerator"), "coverslip.loader"),
+    **dict.fromkeys(("Budgets", "ImageMetadata", "Region", "RenderSpec"), "coverslip.model"),
+    **dict.fromkeys(("Image", "ImageFile", "open_image"), "coverslip.readers"),
+}
+"""Where names are from that are imported when they are asked for: help, a typing error or a single file need few."""
+
 
 def __getattr__(name: str) -> object:
-    # drawing needs OpenCV: whoever only opens files does not wait for it
-    if name in {"ImageLoader", "ThumbnailGenerator"}:
-        return getattr(importlib.import_module("coverslip.loader"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("coverslip")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(importlib.import_module(_LATER[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

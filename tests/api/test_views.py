@@ -1,6 +1,7 @@
 """Slices, projections, multi-views, regions, histograms and statistics over HTTP."""
 
 import io
+import uuid
 from typing import Any
 
 import cv2
@@ -19,6 +20,7 @@ from tests.api.conftest import Service
 from tests.api.test_pictures import pixels
 from tests.api.tiffs import stack_pixels
 
+SAID = ("content-type", "etag", "cache-control", "vary", "content-length")
 PICTURES = ["thumbnail", "slice/2", "mip", "projection", "multiview", "region?w=20&h=10"]
 
 
@@ -65,6 +67,40 @@ def test_the_picture_is_what_render_draws(library: Service, image_id: str, what:
     with open_image(path) as file:
         expected = render.draw(file.images[0], RenderSpec.model_validate(wanted))
     np.testing.assert_array_equal(pixels(answer), expected)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "width=30&contrast=p1:99",
+        "format=webp",
+        "t=0&channels=0,1&luts=fire,red",
+        "t=99",
+        "channels=7",
+        "channels=9,",
+    ],
+)
+@pytest.mark.parametrize("z", ["0", "3", "400", "12345678901", "00"])
+def test_slices_are_answered_alike_with_and_without_the_framework(
+    library: Service, image_id: str, z: str, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick: list[str] = []
+
+    async def seen(rooms: Any, image_id: str, *rest: Any) -> Any:
+        quick.append(image_id)
+        return await views.picture_response(rooms, image_id, *rest)
+
+    monkeypatch.setattr("coverslip.api.quick_slices.picture_response", seen)
+    nobody = str(uuid.UUID(int=7))
+    is_right = query != "channels=9," and len(z) < 10
+    # what says something twice goes to the framework, which takes the last word
+    once, twice = (f"slice/{z}?{query}{'&' * bool(query)}{end}" for end in ("v=2", "v=1&v=2"))
+    for identifier in (image_id, nobody):
+        first, second = ask(library, identifier, once), ask(library, identifier, twice)
+        assert (first.status_code, first.content) == (second.status_code, second.content)
+        assert {name: first.headers.get(name) for name in SAID} == {name: second.headers.get(name) for name in SAID}
+    assert quick == ([image_id, nobody] if is_right else [])
 
 
 @pytest.mark.parametrize("what", PICTURES)

@@ -23,6 +23,7 @@ from coverslip.api.hand_over import HandOver
 from coverslip.api.open_files import OpenFiles
 from coverslip.api.page import PAGE_FOLDER, Page
 from coverslip.api.pictures import Pictures
+from coverslip.api.quick_slices import QuickSlices
 from coverslip.api.rooms import Rooms
 from coverslip.api.sharing import Sharing
 from coverslip.api.stores import Stores
@@ -100,6 +101,7 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
     parts = (uploads, images, views, zarr, neuroglancer, events, health)
     for part in parts:
         app.include_router(part.router)
+    app.router.routes.insert(0, QuickSlices())
     app.router.default = Page(page_folder)
     return app
 
@@ -119,7 +121,10 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     stack.push_async_callback(run_in_threadpool, files.close)
     uses = Uses(catalog)
     stack.push_async_callback(run_in_threadpool, _write, uses)
-    pictures = Pictures(catalog, builder, files, uses, build_seconds=settings.build_seconds)
+    places = await run_in_threadpool(catalog.places)
+    if places is not None:
+        stack.callback(places.close)
+    pictures = Pictures(catalog, builder, files, uses, build_seconds=settings.build_seconds, places=places)
     feed = EventFeed(catalog)
     wake = threading.Event()
     if build_in_background:
@@ -128,9 +133,6 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     loops = (_close_idle(files, opener), _sweep(catalog, settings.uploads_folder), _write_often(uses))
     await stack.enter_async_context(_running(feed, *loops))
     checks = Checks(catalog, storage)
-    places = await run_in_threadpool(catalog.places)
-    if places is not None:
-        stack.callback(places.close)
     stores, hand_over = Stores(catalog, files), HandOver(settings.accelerated_folders)
     return Rooms(settings, catalog, storage, opener, files, pictures, stores, feed, wake, checks, hand_over, places)
 

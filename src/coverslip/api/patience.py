@@ -65,14 +65,18 @@ async def turn(gate: asyncio.Lock | anyio.CapacityLimiter, patience: Patience) -
 @asynccontextmanager
 async def watching(patience: Patience, has_gone: HasGone) -> AsyncIterator[None]:
     """Notice, for the time of a ``with`` statement, that the client has gone."""
+    watchers: list[asyncio.Task[None]] = []
 
     async def watch() -> None:
         while not await has_gone():
             await asyncio.sleep(LOOK_SECONDS)
         patience.gone.set()
 
-    watcher = asyncio.create_task(watch())
+    # most of what is watched is over before the first look, and then costs no task
+    first = asyncio.get_running_loop().call_later(LOOK_SECONDS, lambda: watchers.append(asyncio.create_task(watch())))
     try:
         yield
     finally:
-        watcher.cancel()
+        first.cancel()
+        for watcher in watchers:
+            watcher.cancel()

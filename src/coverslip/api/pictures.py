@@ -2,9 +2,7 @@
 
 import asyncio
 import re
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,19 +16,21 @@ from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect
 
 from coverslip import render
+from coverslip.api.byte_cache import ByteCache
 from coverslip.api.open_files import Identity, OpenFiles
 from coverslip.api.patience import HasGone, Patience, stays, turn, watching
 from coverslip.catalog import Catalog
+from coverslip.catalog.places import Places
 from coverslip.derive import BY_CHOICE, VERSIONS, Builder, GivenUp, InterruptibleImage, Uses
 from coverslip.errors import BuildError, ReadError, StorageError
 from coverslip.model import CanRead, RenderSpec
 from coverslip.model.records import ArtifactRecord, ImagePlace
 from coverslip.model.render import MediaType
+from coverslip.sources import is_remote
 
 THUMBNAIL = "thumbnail"
-DRAWING_VERSION = 2
+DRAWING_VERSION = 3
 """Raise it when ``render`` draws the same choice differently."""
-KEPT_BYTES = 64 << 20
 STORED_FROM_BYTES = 64 << 20
 """Pixels of a time point from which a projection is worth an artifact: smaller ones are drawn as quickly as fetched."""
 AT_ONCE = 4
@@ -50,31 +50,6 @@ class Picture:
     data: bytes | None
 
 
-class ByteCache:
-    """The most recently used encoded pictures, bounded by their total size. Safe from any number of threads."""
-
-    def __init__(self, limit: int = KEPT_BYTES) -> None:
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-        self.size = 0
-
-    def get(self, key: str) -> bytes | None:
-        """Return the bytes under a key, or ``None``."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def put(self, key: str, data: bytes) -> None:
-        """Keep bytes, letting go of those not used for longest."""
-        with self._lock:
-            self.size += len(data) - len(self._kept.pop(key, b""))
-            self._kept[key] = data
-            while self.size > self._limit:
-                self.size -= len(self._kept.popitem(last=False)[1])
-
-
 class Pictures:
     """Finds, draws and keeps pictures.
 
@@ -88,10 +63,19 @@ class Pictures:
         Told which artifacts are shown.
     build_seconds
         How long a request may take, be it that a thumbnail has to be built or another picture to be drawn.
+    places
+        Finds images without waiting, where there is such a thing. For the event loop alone.
     """
 
     def __init__(
-        self, catalog: Catalog, builder: Builder, files: OpenFiles, uses: Uses, *, build_seconds: float
+        self,
+        catalog: Catalog,
+        builder: Builder,
+        files: OpenFiles,
+        uses: Uses,
+        *,
+        build_seconds: float,
+        places: Places | None = None,
     ) -> None:
         self._catalog = catalog
         self._builder = builder
@@ -102,6 +86,7 @@ class Pictures:
         self._at_work = anyio.CapacityLimiter(AT_ONCE)
         self._files = files
         self._uses = uses
+        self._places = places
 
     async def get(
         self,
@@ -139,7 +124,8 @@ class Pictures:
         BuildError
             The picture could not be built or drawn, or not in time.
         """
-        stored = BY_CHOICE.get(spec.digest)
+        digest = spec.digest
+        stored = BY_CHOICE.get(digest)
         if stored == THUMBNAIL or (stored is not None and await run_sync(self._is_large, image_id)):
             return await self._stored(stored, image_id, media_type, known)
         kind = media_type.removeprefix("image/")
@@ -147,7 +133,7 @@ class Pictures:
         def draw(image: CanRead) -> bytes:
             return render.encode(render.draw(image, spec), media_type, at_once=True)
 
-        name = f"{spec.digest}-{DRAWING_VERSION}-{kind}"
+        name = f"{digest}-{DRAWING_VERSION}-{kind}"
         return await self.made(image_id, name, media_type, draw, known=known, has_gone=has_gone)
 
     async def made(
@@ -189,7 +175,10 @@ class Pictures:
             Whatever ``make`` raises.
         """
         patience = Patience(time.monotonic() + self._build_seconds)
-        place, identity = await run_sync(self._look_up, image_id)
+        found = self._look_up_at_once(image_id)
+        if found is None:
+            found = await run_sync(self._look_up, image_id)
+        place, identity = found
         etag = f'"{identity.tag}-{place.index}-{name}"'
         if is_known(etag, known):
             return Picture(etag, media_type, None)
@@ -238,6 +227,15 @@ class Pictures:
         if artifact.media_type != media_type:
             data = render.encode(_decode(data), media_type)
         return artifact, data
+
+    def _look_up_at_once(self, image_id: str) -> tuple[ImagePlace, Identity] | None:
+        """Return where an image is and what its file is now; ``None`` where that takes time, or there is none."""
+        if self._places is None or self._places.refresh() is None:
+            return None
+        place = self._places.get(image_id)
+        if place is None or is_remote(place.path):
+            return None
+        return place, self._files.identity(place.path, place.revision)
 
     def _look_up(self, image_id: str) -> tuple[ImagePlace, Identity]:
         place = self._catalog.place_of(image_id)

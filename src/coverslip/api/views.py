@@ -101,7 +101,7 @@ async def get_thumbnail(
     """Return a picture: the stored thumbnail, or one drawn for this request."""
     z = query.z if query.z_slice is None else query.z_slice
     spec = query.spec(width=query.width, height=query.height, z=z, projection=query.projection)
-    return await _picture(rooms, image_id, query.format, spec, request)
+    return await picture_response(rooms, image_id, query.format, spec, request)
 
 
 @_route("/{image_id}/slice/{z}")
@@ -110,13 +110,13 @@ async def get_slice(
 ) -> Response:
     """Return a picture of one slice."""
     spec = query.spec(width=query.width, height=query.height, z=z)
-    return await _picture(rooms, image_id, query.format, spec, request)
+    return await picture_response(rooms, image_id, query.format, spec, request)
 
 
 @_route("/{image_id}/mip")
 async def get_mip(rooms: InRooms, image_id: str, query: Annotated[MipQuery, Query()], request: Request) -> Response:
     """Return the maximum intensity projection along one axis, in physical proportions."""
-    return await _picture(rooms, image_id, query.format, _projected(query, "max"), request)
+    return await picture_response(rooms, image_id, query.format, _projected(query, "max"), request)
 
 
 @_route("/{image_id}/projection")
@@ -124,7 +124,7 @@ async def get_projection(
     rooms: InRooms, image_id: str, query: Annotated[ProjectionQuery, Query()], request: Request
 ) -> Response:
     """Return a projection of any kind along one axis, in physical proportions."""
-    return await _picture(rooms, image_id, query.format, _projected(query, query.kind), request)
+    return await picture_response(rooms, image_id, query.format, _projected(query, query.kind), request)
 
 
 @_route("/{image_id}/multiview")
@@ -135,7 +135,7 @@ async def get_multiview(
     spec = query.spec(
         width=query.width, height=query.height, z=query.z, projection=query.projection, layout="multiview"
     )
-    return await _picture(rooms, image_id, query.format, spec, request)
+    return await picture_response(rooms, image_id, query.format, spec, request)
 
 
 @_route("/{image_id}/region", (*MEDIA_TYPES, "application/octet-stream", "image/tiff"))
@@ -152,7 +152,7 @@ async def get_region(
     )
     form = query.format
     if form != "npy" and form != "tiff":  # noqa: PLR1714  mypy narrows this one
-        return await _picture(rooms, image_id, form, spec, request)
+        return await picture_response(rooms, image_id, form, spec, request)
 
     def make(image: CanRead) -> bytes:
         return pack(cut(image, query.crop(), t=spec.t, z=spec.z, channels=spec.channels, limit=MOST_BYTES), form)
@@ -225,7 +225,9 @@ def _projected(query: MipQuery, kind: str) -> RenderSpec:
     return query.spec(width=query.width, height=query.height, z=query.z, axis=query.axis, projection=kind)
 
 
-async def _picture(rooms: Rooms, image_id: str, form: Format | None, spec: RenderSpec, request: Request) -> Response:
+async def picture_response(
+    rooms: Rooms, image_id: str, form: Format | None, spec: RenderSpec, request: Request
+) -> Response:
     """Answer with a picture in the kind that the address or else the Accept header names."""
     media_type = negotiate(request.headers.get("accept")) if form is None else _MEDIA_TYPES[form]
     known = request.headers.get("if-none-match")

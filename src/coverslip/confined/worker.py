@@ -16,7 +16,7 @@ from typing import Any
 from coverslip.confined.wire import LineLostError, document_of, receive, send
 from coverslip.errors import BudgetError, CoverslipError
 from coverslip.model import Budgets, Region
-from coverslip.readers import ImageFile, open_image, readers
+from coverslip.readers import ImageFile, load, open_image
 
 GRACE_SECONDS = 5.0
 """How much later than its owner the process gives up by itself."""
@@ -98,7 +98,7 @@ def lock_down() -> None:
     Before that everything is found that is imported later.
     """
     sys.path[:] = [os.path.abspath(place) for place in sys.path]  # noqa: PTH100  # text, as it was
-    readers()
+    load()
     os.chdir("/")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

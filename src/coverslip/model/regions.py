@@ -43,14 +43,13 @@ class Region:
         RegionError
             An axis reaches outside the image or is empty.
         """
-        spans: dict[str, Span] = {}
-        for axis, length in zip("tczyx", shape, strict=False):
-            span: Span | None = getattr(self, axis)
+        spans: list[Span] = []
+        for axis, span, length in zip("tczyx", (self.t, self.c, self.z, self.y, self.x), shape, strict=False):
             start, stop = (0, length) if span is None else span
             if not 0 <= start < stop <= length:
                 raise RegionError(f"{axis} {start}:{stop} lies outside the image, which has {axis} 0:{length}")
-            spans[axis] = (int(start), int(stop))
-        return Region(**spans)
+            spans.append((int(start), int(stop)))
+        return Region(*spans)
 
     @property
     def spans(self) -> tuple[Span, Span, Span, Span, Span]:
@@ -68,5 +67,5 @@ class Region:
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
         """Lengths T, C, Z, Y, X of a resolved region."""
-        t, c, z, y, x = (stop - start for start, stop in self.spans)
-        return t, c, z, y, x
+        t, c, z, y, x = self.spans
+        return t[1] - t[0], c[1] - c[0], z[1] - z[0], y[1] - y[0], x[1] - x[0]

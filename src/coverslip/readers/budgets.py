@@ -2,8 +2,6 @@
 
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 
@@ -21,14 +19,25 @@ def budgets() -> Budgets:
     return _HELD.get()
 
 
-@contextmanager
-def within(chosen: Budgets) -> Iterator[None]:
-    """Let other budgets hold for the time of a ``with`` statement, in this thread and what it starts for itself."""
-    token = _HELD.set(chosen)
-    try:
-        yield
-    finally:
-        _HELD.reset(token)
+class within:  # noqa: N801  # reads like contextlib's own; entered for every read, so no generator
+    """Let other budgets hold for the time of a ``with`` statement, in this thread and what it starts for itself.
+
+    Parameters
+    ----------
+    chosen
+        The budgets.
+    """
+
+    __slots__ = ("_chosen", "_token")
+
+    def __init__(self, chosen: Budgets) -> None:
+        self._chosen = chosen
+
+    def __enter__(self) -> None:
+        self._token = _HELD.set(self._chosen)
+
+    def __exit__(self, *_: object) -> None:
+        _HELD.reset(self._token)
 
 
 @cache

@@ -71,6 +71,12 @@ def readers() -> Mapping[str, Reader]:
     return {point.name: point.load() for point in found}
 
 
+def load() -> None:
+    """Import the code of all readers, which otherwise happens when a file is shown to one."""
+    for reader in readers().values():
+        getattr(reader, "whole", reader)
+
+
 def formats() -> tuple[Format, ...]:
     """Return every known format and whether its package is installed."""
     return tuple(

@@ -35,7 +35,7 @@ class Turns:
         if self.is_concurrent:
             self._lock.acquire()
         self._reading -= 1
-        if not self._reading:
+        if self.is_over and not self._reading:
             self._nobody_reads.notify_all()
         self._lock.release()
 

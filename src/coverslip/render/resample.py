@@ -76,27 +76,34 @@ class Shrinker:
         return np.clip(mean, *self._range, out=mean) if self._range[0] <= self._range[1] else mean
 
     def _add_block(self, block: NDArray[Any]) -> None:
-        """Add what these rows contribute to the means; columns are averaged first (the average is separable)."""
+        """Add what these rows contribute to the means; rows and columns are averaged apart, which is the same."""
         height, columns = self._target
         values = block.astype(working_type(block.dtype), copy=False)
         if self._mean is None:
             self._mean = np.zeros((height, columns, *block.shape[2:]), values.dtype)
         gaps = np.isnan(values) if block.dtype.kind == "f" else np.zeros(0, bool)
-        known = values[~gaps] if gaps.any() else values
+        known = values[~gaps] if gaps.any() else block
         if known.size:
             self._range = min(self._range[0], float(known.min())), max(self._range[1], float(known.max()))
         if gaps.any():
             values = np.where(gaps, values.dtype.type(0), values)
             if self._missing is None:
                 self._missing = np.zeros_like(self._mean)
-            self._add_rows(_across(gaps.astype(values.dtype), columns), self._missing)
-        self._add_rows(_across(values, columns), self._mean)
+            self._add_rows(gaps.astype(values.dtype), self._missing)
+        self._add_rows(values, self._mean)
         self._row += len(block)
 
     def _add_rows(self, block: NDArray[Any], mean: NDArray[Any]) -> None:
-        """Add rows of the right width to the output rows they touch."""
-        first, sums = row_sums(block, self._row, self._source[0], len(mean))
-        mean[first : first + len(sums)] += sums * (len(mean) / self._source[0])
+        """Add source rows to the output rows they touch."""
+        height, columns = self._target
+        each, rest = divmod(self._source[0], height)
+        if rest == 0 and self._row % each == 0 and len(block) % each == 0:
+            # whole rows of the output: three times as fast, and there are fewer rows left to be made narrower
+            first = self._row // each
+            sums = _across(block.reshape(-1, each, *block.shape[1:]).sum(axis=1), columns)
+        else:
+            first, sums = row_sums(_across(block, columns), self._row, self._source[0], height)
+        mean[first : first + len(sums)] += sums * (height / self._source[0])
 
 
 def working_type(dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:

@@ -2,11 +2,15 @@
 
 import re
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from coverslip.errors import RefusedAddressError, SettingsError
-from coverslip.settings import Settings
+
+if TYPE_CHECKING:
+    from coverslip.settings import Settings
 
 BUCKETS = ("s3", "gs", "az")
 WEB = ("https", "http")
@@ -44,7 +48,7 @@ class RemoteRules:
     """How much they may take."""
 
     @classmethod
-    def of(cls, settings: Settings) -> "RemoteRules":
+    def of(cls, settings: "Settings") -> Self:
         """Return the rules that settings state.
 
         Raises
@@ -58,6 +62,17 @@ class RemoteRules:
         except RefusedAddressError as error:
             raise SettingsError(f"remote_allowed (COVERSLIP_REMOTE_ALLOWED): {error}") from error
         return cls(allowed, settings.copies_folder, settings.remote_cache_bytes)
+
+    @classmethod
+    def here(cls) -> Self:
+        """Return the rules that the environment states. Who opens no remote file does not wait for the settings.
+
+        Raises
+        ------
+        SettingsError
+            A setting is wrong.
+        """
+        return cls.of(import_module("coverslip.settings").Settings.load())
 
     def check(self, address: Address) -> bool:
         """Return whether an address is listed by name, which also lifts the bar on private hosts and plain HTTP.

@@ -10,7 +10,6 @@ from pathlib import Path, PosixPath
 from typing import Any, NoReturn
 
 from coverslip.errors import RefusedAddressError
-from coverslip.settings import Settings
 from coverslip.sources.address import Address, RemoteRules, is_remote, parse_address
 from coverslip.sources.bucket import Bucket
 from coverslip.sources.copies import LocalCopies, LocalCopy
@@ -224,7 +223,7 @@ def locate(text: str | os.PathLike[str], rules: RemoteRules | None = None) -> Pa
     if not is_remote(text):
         return Path(text)
     address = parse_address(text)
-    rules = rules or RemoteRules.of(Settings.load())
+    rules = rules or RemoteRules.here()
     rules.check(address)
     if address.is_web and not address.key:
         raise RefusedAddressError(f"{address}: a web server does not list its files. Name each of them")

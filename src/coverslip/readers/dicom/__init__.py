@@ -1,5 +1,14 @@
 """DICOM: single and multi-frame images."""
 
-from coverslip.readers.dicom.reader import reader
+from coverslip.readers.declared import Declared
 
 __all__ = ["reader"]
+
+reader = Declared(
+    name="dicom",
+    title="DICOM",
+    extensions=(".dicom", ".dcm"),
+    package="pydicom",
+    module="pydicom",
+    code="coverslip.readers.dicom.reading:reader",
+)

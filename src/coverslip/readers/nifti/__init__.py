@@ -1,5 +1,14 @@
 """NIfTI-1 and NIfTI-2 in one file: ``.nii``, ``.nii.gz``."""
 
-from coverslip.readers.nifti.reader import reader
+from coverslip.readers.declared import Declared
 
 __all__ = ["reader"]
+
+reader = Declared(
+    name="nifti",
+    title="NIfTI",
+    extensions=(".nii.gz", ".nii"),
+    package="numpy",
+    module="numpy",
+    code="coverslip.readers.nifti.reading:reader",
+)

@@ -11,7 +11,7 @@ import struct
 from typing import IO
 
 from coverslip.model import Probe
-from coverslip.readers.tiff.reader import Tiff
+from coverslip.readers.tiff.reading import Tiff
 
 MAGIC = {b"II+\x00\x08\x00\x00\x00": "<", b"MM\x00+\x00\x08\x00\x00": ">"}
 METADATA_TAG = 65001
@@ -23,11 +23,6 @@ MAX_TAGS = 4096
 
 class _Eer(Tiff):
     """Reader of EER."""
-
-    name = "eer"
-    title = "EER (Thermo Fisher electron events)"
-    extensions = (".eer",)
-    experimental = True
 
     def recognises(self, probe: Probe) -> bool:
         """Return whether the file is a BigTIFF whose first page has the camera's metadata."""

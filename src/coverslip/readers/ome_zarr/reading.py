@@ -13,7 +13,7 @@ from coverslip.model import Probe
 from coverslip.readers.ome_zarr.documents import is_zarr
 from coverslip.readers.ome_zarr.images import images
 from coverslip.readers.ome_zarr.layout import find, is_only_a_shelf
-from coverslip.readers.ome_zarr.stores import ENDINGS, is_zipped_zarr, open_store
+from coverslip.readers.ome_zarr.stores import is_zipped_zarr, open_store
 
 ZIP_MAGIC = b"PK\x03\x04"
 
@@ -45,12 +45,6 @@ class _ZarrFile:
 
 class _ZarrReader:
     """Opens OME-Zarr."""
-
-    name = "ome-zarr"
-    title = "OME-Zarr"
-    extensions = (".ome.zarr", ".zarr", ".ngff", *ENDINGS)
-    package = "zarr"
-    module = "zarr"
 
     def recognises(self, probe: Probe) -> bool:
         """Return whether it is a Zarr group or array, or a zip of one; not a plain group around folders of images."""

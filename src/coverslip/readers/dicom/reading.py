@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 class _Reader:
     """Opens DICOM files."""
 
-    name = "dicom"
-    title = "DICOM"
-    extensions = (".dicom", ".dcm")
-    package = "pydicom"
-    module = "pydicom"
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether the file has DICOM's mark behind its preamble, or begins with data elements at once."""
         return is_dicom(probe.head)

@@ -21,12 +21,6 @@ MAX_EXTENDED = 16 << 20
 class _Reader:
     """Opens DeltaVision files."""
 
-    name = "deltavision"
-    title = "DeltaVision"
-    extensions = (".dv", ".r3d", ".d3d")
-    package = "numpy"
-    module = "numpy"
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether the file begins with a DeltaVision header, in either byte order."""
         return byte_order(probe.head) is not None

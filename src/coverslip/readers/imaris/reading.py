@@ -37,13 +37,6 @@ UNITS: dict[str, Unit] = {"um": "um", "µm": "um", "nm": "nm", "mm": "mm", "m": 
 class _Reader:
     """Opens Imaris files."""
 
-    name = "imaris"
-    title = "Imaris"
-    extensions = (".ims",)
-    package = "h5py"
-    module = "h5py"
-    experimental = True
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether this is HDF5 with the groups of Imaris."""
         if not probe.head.startswith(MAGIC):

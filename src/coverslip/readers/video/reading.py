@@ -36,12 +36,6 @@ CHECKS = {"err_detect": "crccheck+bitstream+buffer+explode"}
 class _Reader:
     """Opens videos."""
 
-    name = "video"
-    title = "AVI, MP4 and MOV"
-    extensions = (".avi", ".mp4", ".m4v", ".mov")
-    package = "av"
-    module = "av"
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether the file begins like an AVI, a QuickTime movie or an MP4."""
         return container_of(probe.head) is not None

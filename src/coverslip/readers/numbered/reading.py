@@ -10,7 +10,7 @@ import numpy as np
 from coverslip.errors import ReadError
 from coverslip.model import ChannelInfo, ImageMetadata, Probe, Region
 from coverslip.readers.members import Members
-from coverslip.readers.numbered.sets import ENDINGS, NumberedSet, set_of
+from coverslip.readers.numbered.sets import NumberedSet, set_of
 from coverslip.readers.opened import Opened
 from coverslip.readers.planes import MAX_CHANNELS
 from coverslip.readers.registry import open_image
@@ -26,13 +26,6 @@ DESCRIBED = 16
 
 class _Reader:
     """Opens any file of a numbered set as the set."""
-
-    name = "numbered"
-    title = "Numbered TIFF files"
-    extensions = ENDINGS
-    package = "tifffile"
-    module = "tifffile"
-    reads_sets = True
 
     def recognises(self, probe: Probe) -> bool:
         """Return whether this is a TIFF whose name and neighbours make it one of a set, see ``sets.set_of``."""

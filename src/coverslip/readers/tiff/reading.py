@@ -7,6 +7,7 @@ samples of a pixel stay samples. Palette images are read as indices; nothing is 
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,8 @@ class _Level:
         if not self._is_direct:
             return self._read_all()[region.slices]
         samples = self.layout.size("S")
-        out: Array = np.empty((*region.shape, samples) if samples > 1 else region.shape, self.planes.dtype)
+        shape = region.shape
+        out: Array = np.empty((*shape, samples) if samples > 1 else shape, self.planes.dtype)
         self._fill(out, region)
         return out
 
@@ -72,14 +74,14 @@ class _Level:
         samples = self.layout.size("S")
         apart = 1 if self.layout.has_inner_samples else samples
         out = out if samples > 1 else out[..., None]
-        for t, c, z, s in np.ndindex(t1 - t0, c1 - c0, z1 - z0, apart):
+        for t, c, z, s in product(range(t0, t1), range(c0, c1), range(z0, z1), range(apart)):
             try:
-                number = self.layout.plane_number(t0 + t, c0 + c, z0 + z, s)
-                self.planes.read(number, y, x, out[t, c, z, :, :, s : s + self.planes.samples])
+                number = self.layout.plane_number(t, c, z, s)
+                self.planes.read(number, y, x, out[t - t0, c - c0, z - z0, :, :, s : s + self.planes.samples])
             except BudgetError as error:
-                raise error.about(f"plane t={t0 + t}, c={c0 + c}, z={z0 + z}") from error
+                raise error.about(f"plane t={t}, c={c}, z={z}") from error
             except ReadError as error:
-                raise ReadError(f"plane t={t0 + t}, c={c0 + c}, z={z0 + z}: {error}") from error
+                raise ReadError(f"plane t={t}, c={c}, z={z}: {error}") from error
 
     def _read_all(self) -> "Array":
         """Layouts that do not consist of Y, X planes (line scans, x-z scans) are rare and small: read at once."""
@@ -171,15 +173,6 @@ class OpenTiff:
 
 class Tiff:
     """Reader of the TIFF family."""
-
-    name = "tiff"
-    title = "TIFF"
-    extensions: tuple[str, ...] = (
-        *(".ome.tiff", ".qptiff", ".ome.tif", ".ome.tf2", ".ome.tf8", ".ome.btf"),
-        *(".tiff", ".ndpi", ".tif", ".tf2", ".tf8", ".btf", ".lsm", ".stk", ".svs", ".scn", ".bif"),
-    )
-    package = "tifffile"
-    module = "tifffile"
 
     def recognises(self, probe: Probe) -> bool:
         """Return whether the file starts as a TIFF or BigTIFF of either byte order.

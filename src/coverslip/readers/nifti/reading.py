@@ -30,12 +30,6 @@ BLOCK = 1 << 20
 class _Reader:
     """Opens NIfTI files."""
 
-    name = "nifti"
-    title = "NIfTI"
-    extensions = (".nii.gz", ".nii")
-    package = "numpy"
-    module = "numpy"
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether the content, unpacked if need be, begins with a NIfTI header."""
         return header_order(_start(probe.head)) is not None

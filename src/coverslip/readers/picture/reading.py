@@ -27,12 +27,6 @@ KEEP_BYTES = 256 << 20
 class _Reader:
     """Opens PNG and JPEG files."""
 
-    name = "picture"
-    title = "PNG and JPEG"
-    extensions = (".jpeg", ".jfif", ".png", ".jpg", ".jpe")
-    package = "imagecodecs"
-    module = "imagecodecs"
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether the file begins like a PNG or a JPEG."""
         return probe.head.startswith((png.MAGIC, jpeg.MAGIC))

@@ -115,14 +115,6 @@ class _MrcImage:
 class _MrcReader:
     """Opens MRC files."""
 
-    name = "mrc"
-    title = "MRC"
-    extensions = (
-        *sorted((f"{ending}{packed}" for packed in ("", *PACKED_ENDINGS) for ending in ENDINGS), key=len, reverse=True),
-    )
-    package = "mrcfile"
-    module = "mrcfile"
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether the content, unpacked if need be, begins with an MRC header."""
         if probe.is_folder:

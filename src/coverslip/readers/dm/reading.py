@@ -29,12 +29,6 @@ COLORS = (2, 1, 0)
 class _Reader:
     """Opens DM3 and DM4 files."""
 
-    name = "dm"
-    title = "Gatan DigitalMicrograph"
-    extensions = (".dm3", ".dm4")
-    package = "numpy"
-    module = "numpy"
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether the file begins like a DM3 or DM4."""
         return version_of(probe.head) is not None

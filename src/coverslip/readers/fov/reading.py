@@ -36,13 +36,6 @@ if TYPE_CHECKING:
 class _Reader:
     """Opens folders of one field of view each."""
 
-    name = "fov"
-    title = "FOV folder (one TIFF per channel)"
-    extensions: tuple[str, ...] = ()
-    package = "tifffile"
-    module = "tifffile"
-    reads_sets = True
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether the TIFFs of a folder are the channels of one field of view, see ``folders.is_field``."""
         return probe.is_folder and is_field(probe.path, is_named=probe.is_named)

@@ -30,12 +30,6 @@ MAGIC = b"ZISRAWFILE"
 
 
 class _Czi:
-    name = "czi"
-    title = "Zeiss CZI"
-    extensions = (".czi",)
-    package = "czifile"
-    module = "czifile"
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether the file starts as a ZISRAW container."""
         return probe.head.startswith(MAGIC)

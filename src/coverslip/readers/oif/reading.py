@@ -44,12 +44,6 @@ SECTOR_SHIFT_AT = 30
 class _Reader:
     """Opens OIB and OIF files."""
 
-    name = "oif"
-    title = "Olympus OIB and OIF"
-    extensions = (".oib", ".oif")
-    package = "oiffile"
-    module = "oiffile"
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether this is Olympus' compound file or its settings. The planes on their own are plain TIFFs."""
         if probe.is_folder:

@@ -45,12 +45,6 @@ HEADER_BYTES = 13
 
 
 class _Lif:
-    name = "lif"
-    title = "Leica LIF"
-    extensions = (".lif",)
-    package = "liffile"
-    module = "liffile"
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether the file starts with a text block that holds XML."""
         head = probe.head

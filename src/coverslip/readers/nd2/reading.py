@@ -47,12 +47,6 @@ DOCUMENT_CHUNKS = ("ImageAttributes", "ImageMetadata", "ImageMetadataSeq", "Imag
 
 
 class _Nd2:
-    name = "nd2"
-    title = "Nikon ND2"
-    extensions = (".nd2",)
-    package = "nd2"
-    module = "nd2"
-
     def recognises(self, probe: Probe) -> bool:
         """Return whether the file starts as an ND2; the first generation starts as a JPEG 2000 and ends as an ND2."""
         if probe.head.startswith(MAGIC):
