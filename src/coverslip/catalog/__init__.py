@@ -1,4 +1,4 @@
-"""The only place that knows SQL: files, images, artifacts and events. Rows become frozen records at its border.
+"""The only place that knows SQL. Rows of files, images, annotations and artifacts become frozen records at its border.
 
 ``Catalog`` is the front door; ``docs/catalog.md`` explains the tables.
 """
@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from coverslip.catalog.address import parse_address
+from coverslip.catalog.annotations import Annotations
 from coverslip.catalog.artifacts import Artifacts, add_missing_artifacts, missing_artifacts
 from coverslip.catalog.assets import Assets
 from coverslip.catalog.database import Database, utc_now
@@ -21,7 +22,7 @@ from coverslip.catalog.sync import Sync
 __all__ = ["Catalog"]
 
 
-class Catalog(Assets, Sync, Images, Artifacts, Events, Health):
+class Catalog(Assets, Sync, Images, Annotations, Artifacts, Events, Health):
     """An open catalog. Safe to use from many threads; every method is one short transaction.
 
     A context manager. Methods raise ``CatalogError`` when the database refuses or cannot be reached.
