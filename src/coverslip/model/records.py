@@ -186,7 +186,7 @@ class Event:
     seq: int
     type: str
     """``image.added``, ``image.changed``, ``image.missing``, ``image.found``, ``image.deleted``, ``image.restored``,
-    ``artifact.built`` or ``artifact.failed``."""
+    ``annotation.saved``, ``annotation.deleted``, ``artifact.built`` or ``artifact.failed``."""
     image_id: str
     data: dict[str, Any]
 
