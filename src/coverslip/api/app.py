@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from coverslip.api import errors, events, health, images, uploads, views, zarr
+from coverslip.api import errors, events, health, images, neuroglancer, uploads, views, zarr
 from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
 from coverslip.api.guard import Guard
@@ -63,8 +63,9 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
     errors.install(app)
     app.add_middleware(Sharing, origins=settings.zarr_origins)
     app.add_middleware(Guard, host=settings.host)
-    for router in (uploads.router, images.router, views.router, zarr.router, events.router, health.router):
-        app.include_router(router)
+    parts = (uploads, images, views, zarr, neuroglancer, events, health)
+    for part in parts:
+        app.include_router(part.router)
     app.router.default = Page(page_folder)
     return app
 
