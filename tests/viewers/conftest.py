@@ -1,6 +1,6 @@
 """A running server whose images a page of another site may read, with one file of each format in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,13 +58,13 @@ def _sample(name: str) -> Path:
     return SAMPLES / name
 
 
-def open_library(folder: Path, settings: Mapping[str, str]) -> Iterator[Library]:
+def open_library(folder: Path, zarr_origins: str = "") -> Iterator[Library]:
     """Give a server with an empty library for as long as the iterator lasts."""
-    with running(folder / "home", **settings) as service:
+    with running(folder / "home", zarr_origins=zarr_origins) as service:
         yield Library(service, folder, {})
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     """A server for the tests of a module."""
-    yield from open_library(tmp_path_factory.mktemp("shown"), {})
+    yield from open_library(tmp_path_factory.mktemp("shown"))

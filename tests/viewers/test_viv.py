@@ -31,7 +31,7 @@ def site() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def open_to_site(site: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     """A server whose images the site may read."""
-    yield from open_library(tmp_path_factory.mktemp("open"), {"zarr_origins": site})
+    yield from open_library(tmp_path_factory.mktemp("open"), site)
 
 
 @pytest.mark.parametrize("word", ["zarr", "zarr04"])

@@ -49,8 +49,8 @@ def built_page() -> Path:
             for path in sources:
                 shutil.copy(path, work)
             for words in (["ci", "--no-audit", "--no-fund", "--loglevel=error"], ["run", "--silent", "build"]):
-                path = f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-                subprocess.run([NODE, NPM, *words], cwd=work, env={**os.environ, "PATH": str(path)}, check=True)
+                programs = f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+                subprocess.run([NODE, NPM, *words], cwd=work, env={**os.environ, "PATH": programs}, check=True)
             if not page.exists():  # another test process may have been quicker
                 (work / "dist").rename(page)
     return page
