@@ -231,7 +231,8 @@ def lock(arguments: argparse.Namespace, rest: list[str]) -> int:
     python = ensure(arguments, "dev")
     compile_ = [python, "-m", "uv", "pip", "compile", "-q", "--universal", "--generate-hashes", "--no-header"]
     compile_ += ["--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.12", "pyproject.toml", *rest]
-    extras = [word for name in ("cluster", "dask", "formats", "postgres", "queue", "s3") for word in ("--extra", name)] + ["--group", "web"]
+    names = ("cluster", "dask", "formats", "neuroglancer", "postgres", "queue", "s3")
+    extras = [word for name in names for word in ("--extra", name)] + ["--group", "web"]
     for name, more in (("dev", ["--group", "lint", "--group", "test"]), ("run", ["-c", LOCKS["dev"]])):
         code = hand_over([*compile_, *extras, *more, "-o", LOCKS[name]])
         if code:

@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     """SQLAlchemy address of the catalog; empty is ``catalog.sqlite`` in ``home``."""
     storage_url: str = ""
     """Where artifacts live: a folder or ``s3://bucket/prefix``; empty is ``artifacts`` in ``home``."""
+    storage_limit_bytes: Annotated[int, Field(ge=0)] = 0
+    """Most bytes of artifacts that are kept; those not used for longest go first. 0 is no limit."""
+    gc_grace_seconds: Annotated[float, Field(ge=0)] = 24 * 3600.0
+    """How long an artifact is left alone after it was made, superseded or used."""
     host: str = "127.0.0.1"
     """Address the server listens on. Anything but loopback shows the library to the network, without a password."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000

@@ -20,7 +20,7 @@ from coverslip.api.open_files import Identity, OpenFiles
 from coverslip.api.patience import LOOK_SECONDS
 from coverslip.api.pictures import AT_ONCE, Picture, Pictures
 from coverslip.catalog import Catalog
-from coverslip.derive import Builder, open_catalog
+from coverslip.derive import Builder, Uses, open_catalog
 from coverslip.errors import BuildError
 from coverslip.ingest import add
 from coverslip.model import RenderSpec
@@ -262,7 +262,7 @@ def pictures_of(
         add([write_stack(folder / "a.ome.tif")], catalog=catalog, workers=1)
         made = builder(catalog, FolderStorage(folder / "artifacts"), lease_seconds=30)
         with closing(CountedFiles()) as files:
-            pictures = Pictures(catalog, made, files, build_seconds=build_seconds)
+            pictures = Pictures(catalog, made, files, Uses(catalog), build_seconds=build_seconds)
             yield pictures, catalog.list_images().images[0].id, files
 
 

@@ -1,16 +1,10 @@
 """Every image as OME-Zarr over HTTP, read by a real client from a real server."""
 
 import json
-import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import czifile
 import httpx
-import liffile
-import mrcfile
-import nd2
 import numpy as np
 import pytest
 import tifffile
@@ -26,7 +20,8 @@ from coverslip.ingest import add
 from tests.api.checks import check_problem
 from tests.api.conftest import Service, running
 from tests.api.tiffs import stack_pixels
-from tests.ngff.images import Array, array_of, channels_of, slow_mean, some
+from tests.ngff.images import array_of, channels_of, slow_mean, some
+from tests.viewers.references import read_czi, read_lif, read_mrc, read_nd2
 
 FORMATS = [("zarr", 3), ("zarr04", 2)]
 
@@ -90,43 +85,14 @@ def _levels(group: zarr.Group) -> int:
     return len(attributes.get("ome", attributes)["multiscales"][0]["datasets"])
 
 
-def _czi(path: Path) -> Sequence[Array]:
-    with czifile.CziFile(path) as file:
-        return [_canonical(scene.asarray(), "".join(scene.dims)) for scene in file.scenes.values()]
-
-
-def _nd2(path: Path) -> Sequence[Array]:
-    with nd2.ND2File(path) as file:
-        return [_canonical(file.asarray(), "".join(file.sizes))]
-
-
-def _lif(path: Path) -> Sequence[Array]:
-    with liffile.LifFile(path) as file:
-        return [_canonical(image.asarray(), "".join(image.dims)) for image in file.images]
-
-
-def _mrc(path: Path) -> Sequence[Array]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # mrcfile sets the type of arrays, which numpy deprecates
-        return [_canonical(np.array(mrcfile.read(path)), "ZYX")]
-
-
-def _canonical(pixels: Array, axes: str) -> Array:
-    """Return pixels as T, C, Z, Y, X."""
-    axes = axes[-pixels.ndim :]
-    assert set(axes) <= set("TCZYX")
-    lengths = [pixels.shape[axes.index(axis)] if axis in axes else 1 for axis in "TCZYX"]
-    return pixels.transpose([axes.index(axis) for axis in "TCZYX" if axis in axes]).reshape(lengths)
-
-
 REAL = [
-    ("czi/CD_s_1_t_3_c_2_z_5.czi", _czi),
-    ("czi/DAPI_GFP.czi", _czi),
-    ("nd2/example-pbmc.nd2", _nd2),
-    ("nd2/example-timelapse.nd2", _nd2),
-    ("lif/xz-example.lif", _lif),
-    ("mrc/julian-test.mrc", _mrc),
-    ("mrc/5MRC.mrc", _mrc),
+    ("czi/CD_s_1_t_3_c_2_z_5.czi", read_czi),
+    ("czi/DAPI_GFP.czi", read_czi),
+    ("nd2/example-pbmc.nd2", read_nd2),
+    ("nd2/example-timelapse.nd2", read_nd2),
+    ("lif/xz-example.lif", read_lif),
+    ("mrc/julian-test.mrc", read_mrc),
+    ("mrc/5MRC.mrc", read_mrc),
 ]
 
 
@@ -271,7 +237,7 @@ def test_dask_computes_over_http(service: Service, samples: Path) -> None:
 
     (image_id,) = uploaded(service, samples / "czi" / "CD_s_1_t_3_c_2_z_5.czi")
     lazy = da.from_zarr(array_of(opened(service, image_id), "0"))  # type: ignore[no-untyped-call]  # dask has no types
-    (expected,) = _czi(samples / "czi" / "CD_s_1_t_3_c_2_z_5.czi")
+    (expected,) = read_czi(samples / "czi" / "CD_s_1_t_3_c_2_z_5.czi")
     np.testing.assert_array_equal(lazy.max(axis=2).compute(scheduler="threads"), expected.max(axis=2))
 
 

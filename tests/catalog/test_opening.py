@@ -104,9 +104,11 @@ def _statements(engine: Engine) -> set[str]:
     """Return every line of the definitions, each with its table."""
     with engine.connect() as connection:
         made = connection.execute(text("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
+    # a column that was added later has no line of its own
+    apart = [(table, re.sub(r", (?=\w+ [A-Z]+[ ,]*$)", ",\n", sql, flags=re.MULTILINE)) for table, sql in made]
     return {
         line.strip(" \t,(") if line.startswith("CREATE") else f"{table}: {line.strip(' \t,)')}"
-        for table, sql in made
+        for table, sql in apart
         for line in sql.splitlines()
         if line.strip(" \t,()")
     }

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from coverslip.catalog import Catalog
-from coverslip.cleanup import plan_purge, plan_sweep, purge, sweep_artifacts, sweep_uploads
-from coverslip.cleanup.purge import GRACE_SECONDS, MOST_FAILURES
+from coverslip.cleanup import collect, plan_gc, plan_purge, purge, sweep_uploads
+from coverslip.cleanup.removing import MOST_FAILURES
 from coverslip.derive import Builder, open_catalog
 from coverslip.errors import StorageError
 from coverslip.ingest import add, add_upload
 from coverslip.storage import FolderStorage, put_content
 from tests.files import write_tiff
+
+GRACE_SECONDS = 24 * 3600.0
 
 
 class Refusing(FolderStorage):
@@ -111,8 +113,8 @@ def test_one_that_refuses_does_not_keep_the_others(library: Library) -> None:
     assert library.left == []
     assert library.keys == {min(keys)}
     library.storage.refused = set()
-    plan = plan_sweep(library.catalog, library.storage, older_than_seconds=0)
-    assert sweep_artifacts(library.storage, plan).files == 1
+    plan = plan_gc(library.catalog, library.storage, grace_seconds=0)
+    assert collect(library.catalog, library.storage, plan).files == 1
     assert library.keys == set()
 
 
@@ -175,16 +177,22 @@ def test_artifacts_of_earlier_contents_are_swept_when_they_are_old_enough(librar
     foreign = library.storage.root / "notes" / "mine.txt"
     foreign.parent.mkdir()
     foreign.write_text("of somebody else")
-    assert plan_sweep(library.catalog, library.storage) == [], "younger than the grace period"
+    assert planned(library) == [], "younger than the grace period"
     long_ago = time.time() - GRACE_SECONDS - 60
     for item in (old, new, "notes/mine.txt"):
         os.utime(library.storage.root / item, (long_ago, long_ago))
     put_content(library.storage, "thumbnail", b"being published", ".png")
-    plan = plan_sweep(library.catalog, library.storage)
-    assert [item.key for item in plan] == [old]
-    assert sweep_artifacts(library.storage, plan).files == 1
+    assert planned(library) == [old]
+    plan = plan_gc(library.catalog, library.storage, grace_seconds=GRACE_SECONDS)
+    assert collect(library.catalog, library.storage, plan).files == 1
     assert foreign.exists()
     assert library.storage.exists(new)
+
+
+def planned(library: Library) -> list[str]:
+    plan = plan_gc(library.catalog, library.storage, grace_seconds=GRACE_SECONDS)
+    assert plan.unused == ()
+    return [item.key for item in plan.superseded]
 
 
 KILLED = """
@@ -215,7 +223,7 @@ def test_a_purge_killed_after_its_commit_is_finished_by_the_next(library: Librar
     assert library.keys == keys
     assert sweep_uploads(library.catalog, library.uploads) == 3
     assert library.left == []
-    unused = plan_sweep(library.catalog, library.storage, older_than_seconds=0)
+    unused = plan_gc(library.catalog, library.storage, grace_seconds=0).superseded
     assert {item.key for item in unused} == keys
 
 

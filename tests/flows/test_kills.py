@@ -58,7 +58,8 @@ def check_whole(home: Path) -> None:
 
 def check_artifacts(home: Path) -> None:
     """Fail when a published artifact is not what its name says."""
-    published = [path for path in (home / "artifacts").rglob("*") if path.is_file() and not path.name.startswith(".")]
+    found = [path for path in (home / "artifacts").rglob("*") if path.is_file() and not path.name.startswith(".")]
+    published = [path for path in found if path.parent.name != "catalogs"]
     assert published
     for path in published:
         assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem, f"{path} is torn"
@@ -143,6 +144,48 @@ def test_worker_killed_at_random_instants(home: Path, tmp_path: Path, request: p
     assert (counts.artifacts_fresh, counts.artifacts_failed) == (count, 0)
     check_whole(home)
     check_artifacts(home)
+
+
+def test_gc_killed_at_random_instants(home: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    count = 60
+    for number in range(count):
+        write_tiff(tmp_path / "images" / f"{number}.tif", number, (1, 64, 64))
+    assert wait_for(start(home, "add", tmp_path / "images")) == 0
+    with open_catalog(f"sqlite:///{home / 'catalog.sqlite'}") as catalog, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COVERSLIP_GC_GRACE_SECONDS", "0")
+        for _ in range(rounds(request) // 2):
+            assert wait_for(start(home, "worker", "--until-done")) == 0
+            before = sum(item.stat().st_size for item in published_in(home))
+            process = start(home, "gc", "--limit", before // 2)
+            wait_for_a_removal(home, process)
+            kill(process)
+            check_whole(home)
+            check_artifacts(home)
+            for image in catalog.list_images(limit=1000).images:  # as if somebody had looked at each
+                key = catalog.artifact("thumbnail", image.id).key
+                if key is not None and not (home / "artifacts" / key).exists():
+                    catalog.mark("thumbnail", [image.id])
+        assert wait_for(start(home, "worker", "--until-done")) == 0
+        assert catalog.counts(VERSIONS).artifacts_fresh == count
+        whole = sum(item.stat().st_size for item in published_in(home))
+        assert wait_for(start(home, "gc", "--limit", whole // 2)) == 0
+        assert sum(item.stat().st_size for item in published_in(home)) <= whole // 2
+    with server(home) as (_, address), httpx.Client(base_url=address, timeout=60) as client:
+        for image in client.get("/api/images/", params={"limit": 1000}).json()["images"]:
+            assert client.get(f"/api/images/{image['id']}/thumbnail").status_code == 200
+    check_artifacts(home)
+    assert len(published_in(home)) == count
+
+
+def published_in(home: Path) -> list[Path]:
+    return [path for path in (home / "artifacts" / "thumbnail").rglob("*.png") if path.is_file()]
+
+
+def wait_for_a_removal(home: Path, process: subprocess.Popen[str]) -> None:
+    """Return when the process has removed something, or has ended."""
+    before = len(published_in(home))
+    while process.poll() is None and len(published_in(home)) == before:
+        time.sleep(0.001)
 
 
 @contextmanager

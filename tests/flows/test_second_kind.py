@@ -12,21 +12,22 @@ import pytest
 import coverslip
 from tests.files import write_folder
 
-FIRST = "(Thumbnail(),)"
-BOTH = '(Thumbnail(), Thumbnail(name="stamp", spec=THUMBNAIL.model_copy(update={"width": 16})))'
+FIRST = '(Drawn("thumbnail", THUMBNAIL),)'
+BOTH = '(Drawn("thumbnail", THUMBNAIL), Drawn("stamp", THUMBNAIL.model_copy(update={"width": 16})))'
 
 SERVE_ONCE = """
 import asyncio, sys
 from coverslip.api import create_app
 from coverslip.settings import Settings
-from coverslip.derive import KINDS, open_catalog
+from coverslip.derive import open_catalog
+from coverslip.derive.kinds import ALWAYS
 
 async def start_and_stop():
     app = create_app(Settings.load(), build_in_background=False)
     async with app.router.lifespan_context(app):
         catalog = app.state.rooms.catalog
         for image in catalog.list_images().images:
-            print(*(catalog.artifact(kind, image.id).kind for kind in KINDS))
+            print(*(catalog.artifact(kind.name, image.id).kind for kind in ALWAYS))
 
 asyncio.run(start_and_stop())
 """
@@ -74,7 +75,7 @@ def test_files_that_are_added_get_both(program: Program, tmp_path: Path) -> None
     assert program.artifacts() == (0, 6)
     assert "6 artifacts built" in program("worker", "--until-done")
     assert program.artifacts() == (6, 0)
-    assert {path.name for path in (tmp_path / "home" / "artifacts").iterdir()} == {"thumbnail", "stamp"}
+    assert {path.name for path in (tmp_path / "home" / "artifacts").iterdir()} == {"thumbnail", "stamp", "catalogs"}
     assert program.python("-c", SERVE_ONCE) == "thumbnail stamp\n" * 3
 
 

@@ -198,6 +198,9 @@ export const UPLOAD_URL = "/api/images/upload";
 
 export const downloadUrl = (id: string): string => `${imagePath(id)}/download`;
 
+/** Leads to Neuroglancer with all channels of the image. */
+export const neuroglancerUrl = (id: string): string => `${imagePath(id)}/neuroglancer`;
+
 /** Address of the ready-made thumbnail; the etag in it makes a new thumbnail a new address. */
 export const thumbnailUrl = (image: ImageStack): string =>
   `${imagePath(image.id)}/thumbnail?v=${encodeURIComponent(image.metadata.thumbnail.etag ?? "")}`;

@@ -1,6 +1,7 @@
 """The application: opens the rooms, serves the routes, closes the rooms."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from coverslip.api import annotations, errors, events, health, images, uploads, views, zarr
+from coverslip.api import annotations, errors, events, health, images, neuroglancer, uploads, views, zarr
 from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
 from coverslip.api.guard import Guard
@@ -22,11 +23,16 @@ from coverslip.api.rooms import Rooms
 from coverslip.api.sharing import Sharing
 from coverslip.api.stores import Stores
 from coverslip.catalog import Catalog
-from coverslip.cleanup import sweep_uploads
-from coverslip.derive import Builder, open_catalog
+from coverslip.cleanup import announce, keep_tending, sweep_uploads
+from coverslip.derive import Builder, Uses, open_catalog
+from coverslip.errors import CatalogError, StorageError
 from coverslip.settings import Settings
-from coverslip.storage import open_storage
+from coverslip.storage import Storage, open_storage
 
+log = logging.getLogger(__name__)
+
+USES_SECONDS = 60.0
+"""How often the catalog hears which artifacts were shown."""
 IDLE_SECONDS = 60.0
 """Image files nobody has looked at for so long are closed."""
 SWEEP_SECONDS = 600.0
@@ -63,16 +69,9 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
     errors.install(app)
     app.add_middleware(Sharing, origins=settings.zarr_origins)
     app.add_middleware(Guard, host=settings.host)
-    for router in (
-        uploads.router,
-        images.router,
-        views.router,
-        zarr.router,
-        annotations.router,
-        events.router,
-        health.router,
-    ):
-        app.include_router(router)
+    parts = (uploads, images, views, zarr, annotations, neuroglancer, events, health)
+    for part in parts:
+        app.include_router(part.router)
     app.router.default = Page(page_folder)
     return app
 
@@ -82,16 +81,21 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     catalog = await run_in_threadpool(open_catalog, settings.catalog_url)
     stack.push_async_callback(run_in_threadpool, catalog.close)
     storage = await run_in_threadpool(open_storage, settings.artifacts_url)
+    await run_in_threadpool(_announce, catalog, storage)
     await run_in_threadpool(sweep_uploads, catalog, settings.uploads_folder)
     builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds)
     files = OpenFiles()
     stack.push_async_callback(run_in_threadpool, files.close)
-    pictures = Pictures(catalog, builder, files, build_seconds=settings.build_seconds)
+    uses = Uses(catalog)
+    stack.push_async_callback(run_in_threadpool, _write, uses)
+    pictures = Pictures(catalog, builder, files, uses, build_seconds=settings.build_seconds)
     feed = EventFeed(catalog)
     wake = threading.Event()
     if build_in_background:
         stack.enter_context(_building(builder, settings.workers, wake))
-    await stack.enter_async_context(_running(feed, _close_idle(files), _sweep(catalog, settings.uploads_folder)))
+        stack.enter_context(_tending(catalog, storage, settings))
+    loops = (_close_idle(files), _sweep(catalog, settings.uploads_folder), _write_often(uses))
+    await stack.enter_async_context(_running(feed, *loops))
     checks = Checks(catalog, storage)
     return Rooms(settings, catalog, storage, files, pictures, Stores(catalog, files), feed, wake, checks)
 
@@ -107,6 +111,20 @@ def _building(builder: Builder, threads: int, wake: threading.Event) -> Iterator
     finally:
         should_stop.set()
         wake.set()
+        thread.join()
+
+
+@contextmanager
+def _tending(catalog: Catalog, storage: Storage, settings: Settings) -> Iterator[None]:
+    """Clear up the storage now and then for the time of a ``with`` statement."""
+    should_stop = threading.Event()
+    words = (catalog, storage, settings, should_stop)
+    thread = threading.Thread(target=keep_tending, args=words, name="gc", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        should_stop.set()
         thread.join()
 
 
@@ -127,6 +145,26 @@ async def _close_idle(files: OpenFiles) -> None:
     while True:
         await asyncio.sleep(IDLE_SECONDS / 2)
         await run_in_threadpool(files.close_idle, IDLE_SECONDS)
+
+
+async def _write_often(uses: Uses) -> None:
+    while True:
+        await asyncio.sleep(USES_SECONDS)
+        await run_in_threadpool(_write, uses)
+
+
+def _announce(catalog: Catalog, storage: Storage) -> None:
+    try:
+        announce(catalog, storage)
+    except (CatalogError, StorageError) as error:  # what there is can still be looked at, and health says it too
+        log.warning("%s", error)
+
+
+def _write(uses: Uses) -> None:
+    try:
+        uses.write()
+    except CatalogError as error:
+        log.warning("which artifacts were used is not written down now: %s", error)
 
 
 async def _sweep(catalog: Catalog, uploads_folder: Path) -> None:

@@ -41,10 +41,10 @@ class Page:
         await response(scope, receive, send)
 
     def _find(self, path: str) -> Response:
-        file = _file(self._folder, path)
+        file = file_below(self._folder, path)
         if file is not None:
             kept = FOREVER if path.startswith("assets/") else "no-cache"
-            return FileResponse(file, media_type=_media_type(file), headers={"cache-control": kept})
+            return FileResponse(file, media_type=media_type_of(file), headers={"cache-control": kept})
         if "." in path.rsplit("/", 1)[-1] or path.startswith("assets/"):
             raise HTTPException(404, "the page has no such file")
         return _index(self._folder)
@@ -57,15 +57,17 @@ def _index(folder: Path) -> Response:
     return FileResponse(index, media_type="text/html", headers={"cache-control": "no-cache"})
 
 
-def _file(folder: Path, path: str) -> Path | None:
-    """Return the file of the page under this address, never one outside its folder."""
+def file_below(folder: Path, path: str) -> Path | None:
+    """Return the file under this address, never one outside its folder; ``None`` where there is none."""
     if not path or "\0" in path:
         return None
     file = (folder / path).resolve()
     return file if file.is_relative_to(folder.resolve()) and file.is_file() else None
 
 
-def _media_type(file: Path) -> str:
+def media_type_of(file: Path) -> str:
+    """Return the media type that a browser needs to use a file."""
     # the table of the operating system may call scripts text/plain, which browsers refuse to run
     known = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+    known |= {".wasm": "application/wasm", ".map": "application/json"}
     return known.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"

@@ -21,7 +21,7 @@ from coverslip import render
 from coverslip.api.open_files import Identity, OpenFiles
 from coverslip.api.patience import HasGone, Patience, stays, turn, watching
 from coverslip.catalog import Catalog
-from coverslip.derive import VERSIONS, Builder, GivenUp, InterruptibleImage
+from coverslip.derive import BY_CHOICE, VERSIONS, Builder, GivenUp, InterruptibleImage, Uses
 from coverslip.errors import BuildError, ReadError, StorageError
 from coverslip.model import CanRead, RenderSpec
 from coverslip.model.records import ArtifactRecord, ImageRecord
@@ -31,6 +31,8 @@ THUMBNAIL = "thumbnail"
 DRAWING_VERSION = 1
 """Raise it when ``render`` draws the same choice differently."""
 KEPT_BYTES = 64 << 20
+STORED_FROM_BYTES = 64 << 20
+"""Pixels of a time point from which a projection is worth an artifact: smaller ones are drawn as quickly as fetched."""
 AT_ONCE = 4
 """Thumbnails fetched or built at the same time, and as many other pictures drawn. They have threads of their own: a
 page that asks for a hundred thumbnails must not keep the list or an upload waiting, nor large pictures the thumbnails.
@@ -79,14 +81,18 @@ class Pictures:
     Parameters
     ----------
     catalog, builder
-        Where images and their thumbnails come from.
+        Where images and their artifacts come from.
     files
-        Opens the others.
+        Opens images for what is no artifact.
+    uses
+        Told which artifacts are shown.
     build_seconds
         How long a request may take, be it that a thumbnail has to be built or another picture to be drawn.
     """
 
-    def __init__(self, catalog: Catalog, builder: Builder, files: OpenFiles, *, build_seconds: float) -> None:
+    def __init__(
+        self, catalog: Catalog, builder: Builder, files: OpenFiles, uses: Uses, *, build_seconds: float
+    ) -> None:
         self._catalog = catalog
         self._builder = builder
         self._build_seconds = build_seconds
@@ -95,6 +101,7 @@ class Pictures:
         self._fetching = anyio.CapacityLimiter(AT_ONCE)
         self._at_work = anyio.CapacityLimiter(AT_ONCE)
         self._files = files
+        self._uses = uses
 
     async def get(
         self,
@@ -112,7 +119,8 @@ class Pictures:
         image_id
             Which image.
         spec
-            What to show of it. The default one is the stored thumbnail.
+            What to show of it. The default one is the stored thumbnail; what is another kind of artifact is one
+            where the image is large.
         media_type
             How to encode it.
         known
@@ -131,8 +139,9 @@ class Pictures:
         BuildError
             The picture could not be built or drawn, or not in time.
         """
-        if spec == RenderSpec():
-            return await self._thumbnail(image_id, media_type, known)
+        stored = BY_CHOICE.get(spec.digest)
+        if stored == THUMBNAIL or (stored is not None and await run_sync(self._is_large, image_id)):
+            return await self._stored(stored, image_id, media_type, known)
         kind = media_type.removeprefix("image/")
 
         def draw(image: CanRead) -> bytes:
@@ -203,22 +212,30 @@ class Pictures:
             ) from error
         return Picture(etag, media_type, data)
 
-    async def _thumbnail(self, image_id: str, media_type: MediaType, known: str | None) -> Picture:
+    async def _stored(self, kind: str, image_id: str, media_type: MediaType, known: str | None) -> Picture:
         patience = Patience(time.monotonic() + self._build_seconds)
-        artifact = await run_sync(self._catalog.artifact, THUMBNAIL, image_id)
-        if artifact.is_fresh(VERSIONS[THUMBNAIL]):
-            etag = _thumbnail_tag(artifact, media_type)
+        artifact = await run_sync(self._builder.wanted, kind, image_id)
+        if artifact.is_fresh(VERSIONS[kind]):
+            etag = _stored_tag(artifact, media_type)
             data = self._cache.get(etag)
             if data is not None or is_known(etag, known):
+                self._uses.note(artifact.id)
                 return Picture(etag, media_type, None if is_known(etag, known) else data)
         async with turn(self._fetching, patience):
-            artifact, made = await _in_thread(partial(self._built, image_id, media_type, patience))
-        etag = _thumbnail_tag(artifact, media_type)
+            artifact, made = await _in_thread(partial(self._built, kind, image_id, media_type, patience))
+        self._uses.note(artifact.id)
+        etag = _stored_tag(artifact, media_type)
         self._cache.put(etag, made)
         return Picture(etag, media_type, made)
 
-    def _built(self, image_id: str, media_type: MediaType, patience: Patience) -> tuple[ArtifactRecord, bytes]:
-        artifact, data = self._builder.read_artifact(THUMBNAIL, image_id, patience.seconds_left)
+    def _is_large(self, image_id: str) -> bool:
+        meta = self._catalog.get_image(image_id).metadata
+        return meta.get_memory_size_mb() * (1 << 20) / meta.size_t >= STORED_FROM_BYTES
+
+    def _built(
+        self, kind: str, image_id: str, media_type: MediaType, patience: Patience
+    ) -> tuple[ArtifactRecord, bytes]:
+        artifact, data = self._builder.read_artifact(kind, image_id, patience.seconds_left)
         if artifact.media_type != media_type:
             data = render.encode(_decode(data), media_type)
         return artifact, data
@@ -269,14 +286,14 @@ def is_known(etag: str, known: str | None) -> bool:
     return known.strip() == "*" or etag in re.findall(r'"[^"]*"', known)
 
 
-def _thumbnail_tag(artifact: ArtifactRecord, media_type: MediaType) -> str:
+def _stored_tag(artifact: ArtifactRecord, media_type: MediaType) -> str:
     suffix = "" if artifact.media_type == media_type else "-" + media_type.removeprefix("image/")
     return f'"{artifact.etag}{suffix}"'
 
 
 def _decode(data: bytes) -> NDArray[np.uint8]:
-    """Return a stored thumbnail as uint8, shape Y, X, 3: red, green, blue."""
+    """Return a stored picture as uint8, shape Y, X, 3: red, green, blue."""
     bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if bgr is None:
-        raise StorageError("a stored thumbnail is not a picture; the storage is damaged")
+        raise StorageError("a stored picture is none; the storage is damaged")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -1,8 +1,11 @@
 """What is under a key of an image served as OME-Zarr, and the ETag it is served with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 from anyio.to_thread import run_sync
@@ -11,8 +14,9 @@ from coverslip.api.open_files import Identity, OpenFiles
 from coverslip.api.pictures import WHEN_CHANGED, ByteCache, is_known
 from coverslip.catalog import Catalog
 from coverslip.errors import NotFoundError, ReadError
+from coverslip.model import CanRead
 from coverslip.model.records import ImagePlace
-from coverslip.ngff import Version, VirtualStore
+from coverslip.ngff import Version, VirtualStore, neuroglancer_state
 from coverslip.render import channel_colors
 
 SERVED_VERSION = 1
@@ -76,14 +80,37 @@ class Stores:
         """
         return await run_sync(partial(self._get, image_id, version, key, known, size_only), limiter=self._at_work)
 
+    async def neuroglancer_state(self, image_id: str, source: str) -> dict[str, Any]:
+        """Return the state of Neuroglancer that shows an image, which it reads at the address ``source``.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such image.
+        ReadError
+            The file cannot be read.
+        BuildError
+            Neuroglancer has no such type of pixels.
+        """
+        return await run_sync(partial(self._state, image_id, source), limiter=self._at_work)
+
+    def _state(self, image_id: str, source: str) -> dict[str, Any]:
+        place = self._catalog.place_of(image_id)
+        with self._borrow(place, Identity.of(place.path, place.revision)) as image:
+            return neuroglancer_state(image, source, colors=channel_colors(image.metadata))
+
+    @contextmanager
+    def _borrow(self, place: ImagePlace, identity: Identity) -> Iterator[CanRead]:
+        with self._files.borrow(identity) as file:
+            if place.index >= len(file.images):
+                raise ReadError(f"{place.path}: image {place.index + 1} of the file is gone; {WHEN_CHANGED}")
+            yield file.images[place.index]
+
     def _get(self, image_id: str, version: Version, key: str, known: str | None, size_only: bool) -> Stored:
         place = self._catalog.place_of(image_id)
         identity = Identity.of(place.path, place.revision)
         etag = f'"{identity.tag}-{place.index}-{SERVED_VERSION}-{version}-{key}"'
-        with self._files.borrow(identity) as file:
-            if place.index >= len(file.images):
-                raise ReadError(f"{place.path}: image {place.index + 1} of the file is gone; {WHEN_CHANGED}")
-            image = file.images[place.index]
+        with self._borrow(place, identity) as image:
             store = VirtualStore(image, version, colors=channel_colors(image.metadata))
             if key not in store:
                 name = Path(place.path).name

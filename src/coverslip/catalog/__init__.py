@@ -16,13 +16,14 @@ from coverslip.catalog.database import Database, utc_now
 from coverslip.catalog.events import Events
 from coverslip.catalog.health import Health
 from coverslip.catalog.images import Images
+from coverslip.catalog.keeping import Keeping
 from coverslip.catalog.opening import prepare
 from coverslip.catalog.sync import Sync
 
 __all__ = ["Catalog"]
 
 
-class Catalog(Assets, Sync, Images, Annotations, Artifacts, Events, Health):
+class Catalog(Assets, Sync, Images, Annotations, Artifacts, Keeping, Events, Health):
     """An open catalog. Safe to use from many threads; every method is one short transaction.
 
     A context manager. Methods raise ``CatalogError`` when the database refuses or cannot be reached.

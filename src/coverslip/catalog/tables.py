@@ -1,4 +1,4 @@
-"""The five tables. ``docs/catalog.md`` explains every column; a test holds the two together."""
+"""The six tables. ``docs/catalog.md`` explains every column; a test holds the two together."""
 
 import unicodedata
 from datetime import UTC, datetime
@@ -275,6 +275,20 @@ class Artifact(Base):
     error: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     token: Mapped[str | None]
+    used_at: Mapped[datetime | None]
+
+
+class Chore(Base):
+    """Something that is done now and then, by one process at a time."""
+
+    __tablename__ = "chore"
+    __table_args__ = (CheckConstraint("(lease_until IS NULL) = (token IS NULL)", name="lease"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    token: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
 
 
 class Event(Base):

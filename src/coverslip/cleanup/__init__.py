@@ -1,6 +1,20 @@
 """Removal of records and of bytes that are ours. Plan first, then apply."""
 
-from coverslip.cleanup.purge import Removed, plan_purge, plan_sweep, purge, sweep_artifacts
+from coverslip.cleanup.gc import GcPlan, announce, collect, keep_tending, plan_gc, tend
+from coverslip.cleanup.purge import plan_purge, purge
+from coverslip.cleanup.removing import Removed
 from coverslip.cleanup.uploads import Original, sweep_uploads
 
-__all__ = ["Original", "Removed", "plan_purge", "plan_sweep", "purge", "sweep_artifacts", "sweep_uploads"]
+__all__ = [
+    "GcPlan",
+    "Original",
+    "Removed",
+    "announce",
+    "collect",
+    "keep_tending",
+    "plan_gc",
+    "plan_purge",
+    "purge",
+    "sweep_uploads",
+    "tend",
+]

@@ -19,6 +19,7 @@ COMMANDS = {
     "delete": "Hide images; restore undoes it.",
     "demo": "Make a demo library, or take your own folder, and show it in the browser.",
     "doctor": "Say what is installed, which readers work and what can be written.",
+    "gc": "Remove artifacts that are superseded or, over a limit, not used for longest.",
     "info": "Show what is known about an image file without reading its pixels.",
     "purge": "Remove for good what was deleted some time ago.",
     "restore": "Bring deleted images back.",

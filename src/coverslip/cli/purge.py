@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from coverslip.catalog import Catalog
-from coverslip.cleanup import Removed, plan_purge, plan_sweep, purge, sweep_artifacts, sweep_uploads
+from coverslip.cleanup import GcPlan, Removed, collect, plan_gc, plan_purge, purge, sweep_uploads
 from coverslip.cli.output import EXIT_CODES, amount, console, one_line, size_text
 from coverslip.derive import open_catalog
 from coverslip.errors import StorageError
 from coverslip.model.records import ImageRecord
 from coverslip.settings import Settings
-from coverslip.storage import Storage, StoredObject, open_storage
+from coverslip.storage import Storage, open_storage
 
 
 def run(
@@ -32,29 +32,30 @@ def run(
             kept = "" if image.origin == "uploaded" else "; its file was added in place and stays"
             out.print(f"  {image.id}  {one_line(image.filename)} ({size_text(image.size_bytes)}){kept}")
         if not yes:
-            out.print(
-                f"{_amounts(plan, plan_sweep(catalog, storage))} would be purged. Nothing was removed; --yes removes."
-            )
+            unused = plan_gc(catalog, storage, grace_seconds=settings.gc_grace_seconds)
+            out.print(f"{_amounts(plan, unused)} would be purged. Nothing was removed; --yes removes.")
             return
         removed = purge(catalog, storage, settings.uploads_folder, plan)
         removed += Removed(sweep_uploads(catalog, settings.uploads_folder))
-        unused, swept = _sweep(catalog, storage)
-    removed += swept
-    out.print(f"{_amounts(plan, unused)} purged, {amount(removed.files, 'file')} removed.")
+        swept, problems = _sweep(catalog, storage, settings.gc_grace_seconds)
+    removed += problems
+    out.print(f"{_amounts(plan, swept)} purged, {amount(removed.files, 'file')} removed.")
     if removed.problems:
         for problem in removed.problems:
             console(stderr=True).print(f"coverslip: {one_line(problem)}")
         raise typer.Exit(EXIT_CODES[StorageError])
 
 
-def _sweep(catalog: Catalog, storage: Storage) -> tuple[Sequence[StoredObject], Removed]:
+def _sweep(catalog: Catalog, storage: Storage, grace_seconds: float) -> tuple[GcPlan | None, Removed]:
     try:
-        unused = plan_sweep(catalog, storage)
+        unused = plan_gc(catalog, storage, grace_seconds=grace_seconds)
     except StorageError as error:
-        return (), Removed(0, (str(error),))
-    return unused, sweep_artifacts(storage, unused)
+        return None, Removed(0, (str(error),))
+    return unused, collect(catalog, storage, unused)
 
 
-def _amounts(images: Sequence[ImageRecord], unused: Sequence[StoredObject]) -> str:
-    artifacts = f" and {amount(len(unused), 'unused artifact')} ({size_text(sum(item.size for item in unused))})"
-    return amount(len(images), "image") + (artifacts if unused else "")
+def _amounts(images: Sequence[ImageRecord], unused: GcPlan | None) -> str:
+    if unused is None or not unused.superseded:
+        return amount(len(images), "image")
+    artifacts = f"{amount(len(unused.superseded), 'unused artifact')} ({size_text(unused.removed_bytes)})"
+    return f"{amount(len(images), 'image')} and {artifacts}"

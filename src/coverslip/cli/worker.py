@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from coverslip.cleanup import announce, keep_tending
 from coverslip.cli.output import amount, console
 from coverslip.derive import Builder, open_catalog
 from coverslip.settings import Settings
@@ -19,7 +20,9 @@ def run(
     """Build artifacts that are out of date, until Ctrl-C. Any number of workers may run."""
     settings = Settings.load()
     with open_catalog(settings.catalog_url) as catalog:
-        builder = Builder(catalog, open_storage(settings.artifacts_url), lease_seconds=settings.lease_seconds)
+        storage = open_storage(settings.artifacts_url)
+        announce(catalog, storage)
+        builder = Builder(catalog, storage, lease_seconds=settings.lease_seconds)
         if until_done:
             count = _drain(builder)
             console().print(f"{amount(count, 'artifact')} built or tried; nothing is left that can be tried now.")
@@ -33,6 +36,8 @@ def run(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop_soon)
         console().print("Coverslip worker: waiting for artifacts to build (Ctrl-C stops it)")
+        tending = threading.Thread(target=keep_tending, args=(catalog, storage, settings, stop), name="gc", daemon=True)
+        tending.start()
         builder.run(threads=threads or settings.workers, should_stop=stop, wake=wake)
 
 

@@ -20,8 +20,7 @@ from coverslip.storage import Storage, put_content
 
 log = logging.getLogger(__name__)
 
-FIRST_RETRY_SECONDS = 5.0
-LONGEST_RETRY_SECONDS = 3600.0
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 3600.0
 EXPLICIT_RETRY_SECONDS = 2.0
 """A person who asks for a picture does not wait for the back-off, but a damaged file is not opened more often."""
 
@@ -109,6 +108,22 @@ class Builder:
         claims = self._catalog.claim(self._versions, lease_seconds=self._lease, image_id=image_id)
         return self._build(claims[0], should_stop) if claims else None
 
+    def wanted(self, kind: str, image_id: str) -> ArtifactRecord:
+        """Return how an artifact stands; one that the image does not have yet is wanted from now on.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such image or kind.
+        """
+        if kind not in self._kinds:
+            raise NotFoundError(f"{kind!r}: there is no such kind of artifact; there are {', '.join(self._kinds)}")
+        try:
+            return self._catalog.artifact(kind, image_id)
+        except NotFoundError:
+            self._catalog.want(kind, image_id)
+            return self._catalog.artifact(kind, image_id)
+
     def ensure(self, kind: str, image_id: str, seconds: float) -> ArtifactRecord:
         """Return an artifact that has seen every change, built in this thread if nobody else is building it.
 
@@ -131,9 +146,8 @@ class Builder:
         CatalogError
             The catalog does not answer.
         """
-        self._check_kind(kind)
         deadline = time.monotonic() + seconds
-        record = self._catalog.artifact(kind, image_id)
+        record = self.wanted(kind, image_id)
         if self._is_fresh(record):
             return record
         with self._asked.hold((kind, image_id), seconds) as held:
@@ -153,8 +167,8 @@ class Builder:
         CatalogError, StorageError
             The catalog or the storage does not answer.
         """
-        self._check_kind(kind)
         deadline = time.monotonic() + seconds
+        self.wanted(kind, image_id)
         while True:
             record, data = current(self._catalog, self._storage, kind, image_id, versions=self._versions)
             if data is not None:
@@ -262,10 +276,6 @@ class Builder:
 
     def _is_fresh(self, record: ArtifactRecord) -> bool:
         return record.is_fresh(self._versions[record.kind])
-
-    def _check_kind(self, kind: str) -> None:
-        if kind not in self._kinds:
-            raise NotFoundError(f"{kind!r}: there is no such kind of artifact; there are {', '.join(self._kinds)}")
 
     def _refuse_so_soon(self, record: ArtifactRecord) -> None:
         """Answer with the reason of a failure that happened just now instead of trying again."""

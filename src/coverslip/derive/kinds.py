@@ -1,4 +1,4 @@
-"""The kinds of artifact there are. A new one is a class and a line in ``KINDS``; a changed recipe is a new version."""
+"""The kinds of artifact there are. A new one is a line in ``ALWAYS`` or ``ON_DEMAND``, a new recipe a new version."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -13,6 +13,11 @@ from coverslip.render import draw, encode
 
 THUMBNAIL = RenderSpec(width=256, height=256, low=1.0, high=99.0)
 """Spelled out, because new defaults would change the recipe without changing its version."""
+
+MIP = RenderSpec(width=512, height=512, low=1.0, high=99.0, projection="max")
+"""The maximum projection as ``/mip`` shows it; along Y and X there is one each."""
+MULTIVIEW = RenderSpec(width=768, height=256, low=1.0, high=99.0, layout="multiview")
+"""The views along Z, Y and X as ``/multiview`` shows them."""
 
 OpenSource = Callable[[], AbstractContextManager[CanRead]]
 """Opens the image an artifact is made from; raises a ``CoverslipError`` when that is impossible. Between two reads
@@ -61,14 +66,15 @@ class Kind(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Thumbnail:
-    """The picture in lists: middle time point, projected over z, in channel colours, 1st to 99th percentile."""
+class Drawn:
+    """A picture of one image."""
 
-    name: str = "thumbnail"
+    name: str
+    spec: RenderSpec
+    """What it shows; a request for just this is answered with the artifact."""
     version: int = 1
     media_type: str = "image/png"
     suffix: str = ".png"
-    spec: RenderSpec = THUMBNAIL
 
     def build(self, record: ImageRecord, open_source: OpenSource) -> bytes:
         """Return the picture as PNG."""
@@ -76,19 +82,33 @@ class Thumbnail:
             return encode(draw(image, self.spec), self.media_type)
 
 
-KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (Thumbnail(),)})
+ALWAYS: tuple[Drawn, ...] = (Drawn("thumbnail", THUMBNAIL),)
+"""What every image has: the picture in lists (middle time point, projected, in channel colours)."""
+
+ON_DEMAND: tuple[Drawn, ...] = (
+    Drawn("mip", MIP),
+    Drawn("mip-y", MIP.model_copy(update={"axis": 1})),
+    Drawn("mip-x", MIP.model_copy(update={"axis": 2})),
+    Drawn("multiview", MULTIVIEW),
+)
+"""What an image has once somebody has asked for it, kept fresh from then on."""
+
+KINDS: Mapping[str, Drawn] = MappingProxyType({kind.name: kind for kind in (*ALWAYS, *ON_DEMAND)})
 """All kinds by name."""
 
 VERSIONS: Mapping[str, int] = MappingProxyType({kind.name: kind.version for kind in KINDS.values()})
 """The present recipe version of every kind."""
 
+BY_CHOICE: Mapping[str, str] = MappingProxyType({kind.spec.digest: kind.name for kind in KINDS.values()})
+"""The kind that is just what a request asks for, by the digest of its choice."""
+
 
 def open_catalog(url: str) -> Catalog:
-    """Return the catalog at an address, whose images have the artifacts of all kinds.
+    """Return the catalog at an address, whose images have the artifacts of all kinds that every image has.
 
     Raises
     ------
     CatalogError
         It cannot be reached or written, is of another program, or was written by a newer Coverslip.
     """
-    return Catalog.open(url, versions=VERSIONS)
+    return Catalog.open(url, versions={kind.name: kind.version for kind in ALWAYS})

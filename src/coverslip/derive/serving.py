@@ -37,7 +37,7 @@ def current(
             return record, data
         before, record = record, catalog.artifact(kind, image_id)
         if record.key == before.key:
-            log.warning("%s of image %s is gone from %s; it is built again", kind, image_id, storage.url)
+            log.info("%s of image %s is not in %s any more; it is built again", kind, image_id, storage.url)
             catalog.mark(kind, [image_id])
             record = catalog.artifact(kind, image_id)
     return record, None

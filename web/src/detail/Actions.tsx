@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-import { downloadUrl, type ImageStack, type Summary } from "../api.ts";
+import { downloadUrl, type ImageStack, neuroglancerUrl, type Summary } from "../api.ts";
 import { useApp } from "../app.ts";
 import { bytes, titles } from "../format.ts";
 import { Icon } from "../parts/Icon.tsx";
@@ -20,6 +20,7 @@ export function Actions({ image }: { image: ImageStack }) {
     <div className="actions">
       <Download image={image} />
       <CopyLink />
+      <OpenInNeuroglancer image={image} />
       <button type="button" className="button danger" onClick={() => setAsking(true)}>
         <Icon name="trash" /> Delete
       </button>
@@ -50,6 +51,31 @@ function Download({ image }: { image: ImageStack }) {
 function noDownload({ file_format, missing_since }: Summary): string | null {
   if (missing_since !== null) return "The file is no longer where it was.";
   return file_format === "OME-Zarr" ? "An OME-Zarr image is a folder: copy it from where it lies (its path is below)." : null;
+}
+
+/** Neuroglancer shows the image from all sides, out of this server too. */
+function OpenInNeuroglancer({ image }: { image: ImageStack }) {
+  const { dtype, missing_since } = image.metadata;
+  const reason = missing_since !== null ? "The file is no longer where it was." : noNeuroglancer(dtype);
+  if (reason !== null) {
+    return (
+      <button type="button" className="button" disabled title={reason}>
+        <Icon name="cube" /> Open in Neuroglancer
+        <span className="hidden-text">: {reason}</span>
+      </button>
+    );
+  }
+  return (
+    <a className="button" href={neuroglancerUrl(image.id)} target="_blank" rel="noreferrer" title="All channels, from all sides, in a new tab">
+      <Icon name="cube" /> Open in Neuroglancer
+    </a>
+  );
+}
+
+const NEUROGLANCER_TYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "float32"];
+
+function noNeuroglancer(dtype: string): string | null {
+  return NEUROGLANCER_TYPES.includes(dtype) ? null : `Neuroglancer shows no pixels of type ${dtype}.`;
 }
 
 /** The address bar spells the view, so the link opens what is being looked at. */

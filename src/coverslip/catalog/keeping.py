@@ -1,0 +1,108 @@
+"""What the storage holds for the catalog: which artifacts are wanted, when they were last used, who clears up."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, or_, select, update
+
+from coverslip.catalog.artifacts import new_artifacts
+from coverslip.catalog.part import Part, chunks, execute_many, known_form, new_id, no_such_image, upsert
+from coverslip.catalog.tables import Artifact, Chore, Image
+from coverslip.errors import CatalogError
+
+USE_SECONDS = 3600.0
+"""A use is written down when the last one was longer ago: who serves a thousand pictures an hour writes each once."""
+
+
+class Keeping(Part):
+    """Artifacts that are made when asked for, uses, and chores that one process at a time does."""
+
+    def want(self, kind: str, image_id: str) -> None:
+        """Give an image an artifact that not every image has; from now on it is kept fresh like the others.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such image, or it is deleted.
+        """
+        with self._database.writing() as connection:
+            found = select(Image.id).where(Image.id == known_form(image_id), Image.deleted_at.is_(None))
+            if connection.execute(found).first() is None:
+                raise no_such_image(image_id)
+            rows = new_artifacts([image_id], [kind], self._clock())
+            execute_many(connection, upsert(connection, Artifact).on_conflict_do_nothing(), rows)
+
+    def note_uses(self, artifact_ids: Iterable[str]) -> None:
+        """Note that these artifacts were used just now; at most one write an hour for each."""
+        now = self._clock()
+        is_old = or_(Artifact.used_at.is_(None), Artifact.used_at < now - timedelta(seconds=USE_SECONDS))
+        for some in chunks(artifact_ids):
+            due = select(Artifact.id).where(Artifact.id.in_(some), is_old)
+            with self._database.reading() as connection:
+                ids = connection.scalars(due).all()
+            if ids:
+                with self._database.writing() as connection:
+                    connection.execute(update(Artifact).where(Artifact.id.in_(ids)).values(used_at=now))
+
+    def artifact_uses(self) -> Mapping[str, datetime | None]:
+        """Return the storage name of everything that is published, with its last use; ``None`` where none is known."""
+        wanted = select(Artifact.key, func.max(Artifact.used_at).label("used_at"))
+        with self._database.reading() as connection:
+            rows = connection.execute(wanted.where(Artifact.key.is_not(None)).group_by(Artifact.key))
+            return {row.key: row.used_at for row in rows if row.key is not None}
+
+    def let_go(self, keys: Iterable[str]) -> None:
+        """Want artifacts of these storage names no more, where not every image has one of their kind.
+
+        The others keep their row: their bytes are made again when somebody asks for them, not before.
+        """
+        for some in chunks(keys):
+            is_idle = or_(Artifact.lease_until.is_(None), Artifact.lease_until <= self._clock())
+            extra = delete(Artifact).where(Artifact.key.in_(some), Artifact.kind.not_in(self._kinds), is_idle)
+            with self._database.writing() as connection:
+                connection.execute(extra)
+
+    def chore_id(self, name: str) -> str:
+        """Return the identifier of a chore; that of ``gc`` names this catalog where several share a storage."""
+        wanted = select(Chore.id).where(Chore.name == name)
+        with self._database.reading() as connection:
+            found = connection.scalar(wanted)
+        if found is None:
+            with self._database.writing() as connection:
+                row = {"id": new_id(), "name": name}
+                execute_many(connection, upsert(connection, Chore).on_conflict_do_nothing(), [row])
+                found = connection.scalar(wanted)
+        if found is None:
+            raise CatalogError(f"the catalog has no chore {name!r}")
+        return found
+
+    def claim_chore(self, name: str, *, every_seconds: float, lease_seconds: float) -> str | None:
+        """Return the right to do a chore that was not done for so long; ``None`` when it is not its time.
+
+        Parameters
+        ----------
+        name
+            Of the chore.
+        every_seconds
+            How often it is done, by whichever process.
+        lease_seconds
+            When somebody else may do it, should this process be killed.
+        """
+        now = self._clock()
+        token = new_id()
+        is_ours = Chore.id == self.chore_id(name)
+        is_free = or_(Chore.lease_until.is_(None), Chore.lease_until <= now)
+        is_due = or_(Chore.done_at.is_(None), Chore.done_at <= now - timedelta(seconds=every_seconds))
+        with self._database.reading() as connection:
+            if connection.execute(select(Chore.id).where(is_ours, is_free, is_due)).first() is None:
+                return None
+        lease = {"token": token, "lease_until": now + timedelta(seconds=lease_seconds)}
+        with self._database.writing() as connection:
+            claimed = connection.execute(update(Chore).where(is_ours, is_free, is_due).values(lease))
+        return token if claimed.rowcount == 1 else None
+
+    def finish_chore(self, name: str, token: str) -> None:
+        """Note that a chore is done, unless the claim was lost."""
+        done = {"token": None, "lease_until": None, "done_at": self._clock()}
+        with self._database.writing() as connection:
+            connection.execute(update(Chore).where(Chore.name == name, Chore.token == token).values(done))
