@@ -35,6 +35,7 @@ class Catalog(Assets, Sync, Images, Annotations, Artifacts, Keeping, Events, Hea
         url: str,
         *,
         versions: Mapping[str, int],
+        annotation_versions: Mapping[str, int] | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> Self:
         """Return the catalog at an address, created or brought up to date first.
@@ -46,6 +47,8 @@ class Catalog(Assets, Sync, Images, Annotations, Artifacts, Keeping, Events, Hea
         versions
             Present recipe version of each kind of artifact that every image has. No default: who opens a catalog
             without a kind would add images without that kind's rows. ``derive.open_catalog`` knows them all.
+        annotation_versions
+            The same for the kinds that every annotation has.
         clock
             Tells the time, aware. Machines that share a catalog need clocks that agree within a lease.
 
@@ -57,7 +60,7 @@ class Catalog(Assets, Sync, Images, Annotations, Artifacts, Keeping, Events, Hea
         database = Database(parse_address(url), clock)
         try:
             prepare(database)
-            catalog = cls(database, versions)
+            catalog = cls(database, versions, annotation_versions)
             catalog._complete()
         except BaseException:
             database.close()

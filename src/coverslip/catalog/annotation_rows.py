@@ -9,8 +9,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from coverslip.catalog.annotation_tables import Annotation as Row
 from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
+from coverslip.catalog.artifacts import mark_annotations_stale, new_artifact
 from coverslip.catalog.events import News, write_events
-from coverslip.catalog.part import known_form, new_id, no_such_image
+from coverslip.catalog.part import execute_many, known_form, new_id, no_such_image
+from coverslip.catalog.tables import Artifact
 from coverslip.catalog.tables import Image as ImageRow
 from coverslip.errors import InvalidRequestError, NotFoundError
 from coverslip.model.annotations import Action, Annotation, AnnotationContent, Frames, Saved
@@ -140,6 +142,8 @@ class Draft:
     """With the revision it is to have; its times are filled in when it is written."""
     action: Action
     is_deleted: bool = False
+    moves_pixels: bool = True
+    """Whether other pixels belong to it than before; what it says of them changes no picture."""
 
     @classmethod
     def new(cls, annotation_id: str, image_id: str, content: AnnotationContent, action: Action) -> Self:
@@ -149,7 +153,9 @@ class Draft:
     @classmethod
     def of(cls, current: Annotation, content: AnnotationContent, action: Action, *, is_deleted: bool = False) -> Self:
         """Return the next revision of an annotation."""
-        return cls(_stamped(content, current.id, current.image_id, current.revision + 1), action, is_deleted)
+        after = _stamped(content, current.id, current.image_id, current.revision + 1)
+        moves_pixels = (content.frames, content.box) != (current.frames, current.box)
+        return cls(after, action, is_deleted, moves_pixels)
 
     @classmethod
     def moved(cls, current: Annotation, span: Span) -> Self:
@@ -162,22 +168,27 @@ class Draft:
         return cls.new(annotation_id, whole.image_id, _with_span(whole.content, span), "split")
 
 
-def write_change(
-    connection: Connection,
-    drafts: Sequence[Draft],
-    action: Action,
-    author: str,
-    save_id: str | None,
-    now: datetime,
-) -> Saved:
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who saves, when, under which name of theirs, and what every new annotation gets."""
+
+    name: str
+    at: datetime
+    save_id: str | None
+    kinds: Sequence[str]
+    """Kinds of artifact that every annotation has."""
+
+
+def write_change(connection: Connection, drafts: Sequence[Draft], action: Action, by: Author) -> Saved:
     """Write one change with everything that follows from it. The first draft is what was asked for."""
     asked = drafts[0].annotation
     change_id = new_id()
     for draft in drafts:
-        _write_annotation(connection, draft, author, now)
+        _write_annotation(connection, draft, by)
+        _mark(connection, draft, by)
     connection.execute(
         insert(AnnotationChange).values(
-            id=change_id, annotation_id=asked.id, action=action, author=author, at=now, save_id=save_id
+            id=change_id, annotation_id=asked.id, action=action, author=by.name, at=by.at, save_id=by.save_id
         )
     )
     connection.execute(
@@ -199,7 +210,22 @@ def write_change(
     return Saved(annotation=first, neighbours=tuple(others), change_id=change_id)
 
 
-def _write_annotation(connection: Connection, draft: Draft, author: str, now: datetime) -> None:
+def _mark(connection: Connection, draft: Draft, by: Author) -> None:
+    """Make stale what is derived from an annotation, in the transaction that changes what it is derived from."""
+    annotation = draft.annotation
+    if annotation.revision == 1:
+        rows = [
+            new_artifact(kind, annotation.image_id, by.at, f"annotated by {by.name or 'somebody'}", annotation.id)
+            for kind in by.kinds
+        ]
+        execute_many(connection, insert(Artifact), rows)
+    elif draft.moves_pixels:
+        frames = annotation.frames
+        words = f"{draft.action} by {by.name or 'somebody'}: frames {frames.first} to {frames.last} along {frames.axis}"
+        mark_annotations_stale(connection, [annotation.id], by.at, words)
+
+
+def _write_annotation(connection: Connection, draft: Draft, by: Author) -> None:
     annotation = draft.annotation
     values = {
         "axis": annotation.frames.axis,
@@ -208,12 +234,14 @@ def _write_annotation(connection: Connection, draft: Draft, author: str, now: da
         "last": annotation.frames.last,
         "content": annotation.content.model_dump(mode="json"),
         "revision": annotation.revision,
-        "author": author,
-        "updated_at": now,
-        "deleted_at": now if draft.is_deleted else None,
+        "author": by.name,
+        "updated_at": by.at,
+        "deleted_at": by.at if draft.is_deleted else None,
     }
     if annotation.revision == 1:
-        connection.execute(insert(Row).values(id=annotation.id, image_id=annotation.image_id, created_at=now, **values))
+        connection.execute(
+            insert(Row).values(id=annotation.id, image_id=annotation.image_id, created_at=by.at, **values)
+        )
     else:
         connection.execute(update(Row).where(Row.id == annotation.id).values(values))
 

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from coverslip.catalog.tables import Base, CodePointText
+from coverslip.catalog.tables import Base
+from coverslip.catalog.types import CodePointText
 
 
 class Annotation(Base):

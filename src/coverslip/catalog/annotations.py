@@ -15,6 +15,7 @@ from coverslip.catalog.annotation_moves import (
 )
 from coverslip.catalog.annotation_rows import (
     ANNOTATION,
+    Author,
     Draft,
     Extent,
     check_content,
@@ -95,7 +96,7 @@ class Annotations(Part):
             check_content(content, extent)
             draft = Draft.new(new_id(), image_id, content, "create")
             drafts = [draft, *(neighbours_of(connection, draft) if tiled else [])]
-            return write_change(connection, drafts, "create", author, save_id, self._clock())
+            return write_change(connection, drafts, "create", self._by(author, save_id))
 
     def save_annotation(
         self,
@@ -143,7 +144,7 @@ class Annotations(Part):
                 drafts += neighbours_of(connection, draft)
                 if place_on_track(current) != place_on_track(draft.annotation):
                     drafts += closing_up(connection, current)
-            return write_change(connection, drafts, "save", author, save_id, self._clock())
+            return write_change(connection, drafts, "save", self._by(author, save_id))
 
     def delete_annotation(
         self, annotation_id: str, *, revision: int, author: str = "", save_id: str | None = None, tiled: bool
@@ -167,7 +168,7 @@ class Annotations(Part):
             _, current = _locked(connection, annotation_id, revision)
             drafts = [Draft.of(current, current.content, "delete", is_deleted=True)]
             drafts += closing_up(connection, current) if tiled else []
-            return write_change(connection, drafts, "delete", author, save_id, self._clock())
+            return write_change(connection, drafts, "delete", self._by(author, save_id))
 
     def undo_annotation(self, annotation_id: str, *, author: str = "", save_id: str | None = None) -> Saved:
         """Take back the latest change of an annotation that is not taken back yet, with all that followed from it.
@@ -188,10 +189,13 @@ class Annotations(Part):
             if change_id is None:
                 raise ConflictError(f"annotation {annotation_id}: there is nothing to undo")
             drafts = taken_back(connection, change_id, annotation_id)
-            saved = write_change(connection, drafts, "undo", author, save_id, self._clock())
+            saved = write_change(connection, drafts, "undo", self._by(author, save_id))
             undone = update(AnnotationChange).where(AnnotationChange.id == change_id)
             connection.execute(undone.values(undone_by=saved.change_id))
             return saved
+
+    def _by(self, author: str, save_id: str | None) -> Author:
+        return Author(author, self._clock(), save_id, self._annotation_kinds)
 
     def annotation_history(self, annotation_id: str) -> tuple[Revision, ...]:
         """Return every revision of an annotation, the newest first.

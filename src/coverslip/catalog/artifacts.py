@@ -1,6 +1,6 @@
 """Derived artifacts: which are stale, who builds them, what came of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from itertools import product
@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, literal, or_, select, update
 
+from coverslip.catalog.annotation_tables import Annotation
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.part import Part, chunks, execute_many, known_form, new_id, upsert
-from coverslip.catalog.tables import Artifact, Asset, Image, UtcTime
+from coverslip.catalog.tables import Artifact, Asset, Image
+from coverslip.catalog.types import UtcTime
 from coverslip.errors import NotFoundError
 from coverslip.model.records import ArtifactRecord, Built, Claim
 
@@ -21,25 +23,42 @@ _ARTIFACT = tuple(getattr(Artifact, field.name) for field in fields(ArtifactReco
 class Artifacts(Part):
     """Marks, claims and their ends."""
 
-    def artifact(self, kind: str, image_id: str) -> ArtifactRecord:
-        """Return how one artifact of one image stands.
+    def artifact(self, kind: str, image_id: str, annotation_id: str | None = None) -> ArtifactRecord:
+        """Return how one artifact of one image, or of one annotation of it, stands.
 
         Raises
         ------
         NotFoundError
-            There is no such image, it is deleted, or images have no artifacts of this kind.
+            There is no such image or annotation, it is deleted, or it has no artifact of this kind.
         """
-        wanted = select(*_ARTIFACT).join(Image).where(Artifact.image_id == known_form(image_id), Artifact.kind == kind)
+        of = Artifact.annotation_id.is_(None) if annotation_id is None else Artifact.annotation_id == annotation_id
+        wanted = _select_shown(*_ARTIFACT).where(Artifact.image_id == known_form(image_id), Artifact.kind == kind, of)
         with self._database.reading() as connection:
-            row = connection.execute(wanted.where(Image.deleted_at.is_(None))).one_or_none()
+            row = connection.execute(wanted).one_or_none()
         if row is None:
-            raise NotFoundError(f"there is no {kind} of image {image_id!r}")
+            whole = f"image {image_id!r}" if annotation_id is None else f"annotation {annotation_id!r}"
+            raise NotFoundError(f"there is no {kind} of {whole}")
         return ArtifactRecord(**row._mapping)
 
-    def mark(self, kind: str, image_ids: Iterable[str]) -> int:
-        """Note that the sources of these artifacts changed; return how many artifacts that made or left stale."""
+    def mark(
+        self, kind: str, image_ids: Iterable[str], *, annotation_id: str | None = None, cause: str = "asked for"
+    ) -> int:
+        """Note that the sources of these artifacts changed; return how many artifacts that made or left stale.
+
+        Parameters
+        ----------
+        kind
+            Of the artifacts.
+        image_ids
+            Their images.
+        annotation_id
+            The annotation they are of; ``None`` is the image itself.
+        cause
+            What changed, in words.
+        """
+        of = Artifact.annotation_id.is_(None) if annotation_id is None else Artifact.annotation_id == annotation_id
         with self._database.writing() as connection:
-            return mark_stale(connection, image_ids, self._clock(), Artifact.kind == kind)
+            return mark_stale(connection, image_ids, self._clock(), Artifact.kind == kind, of, cause=cause)
 
     def claim(
         self,
@@ -48,6 +67,7 @@ class Artifacts(Part):
         lease_seconds: float,
         limit: int = 1,
         image_id: str | None = None,
+        artifact_ids: Sequence[str] | None = None,
         ignore_backoff: bool = False,
     ) -> list[Claim]:
         """Return the right to build stale artifacts, those that have been stale for longest first.
@@ -65,15 +85,19 @@ class Artifacts(Part):
             How many to claim at most.
         image_id
             Only artifacts of this image.
+        artifact_ids
+            Only these, a few.
         ignore_backoff
-            Also those whose last attempt failed a short time ago.
+            Also those whose last attempt failed a short time ago, or whose failure somebody chose to ignore.
         """
         now = self._clock()
         free = [_is_past(Artifact.lease_until, now)]
         if not ignore_backoff:
-            free.append(_is_past(Artifact.next_try_at, now))
+            free += [_is_past(Artifact.next_try_at, now), Artifact.ignored_at.is_(None)]
         if image_id is not None:
             free.append(Artifact.image_id == image_id)
+        if artifact_ids is not None:
+            free.append(Artifact.id.in_(artifact_ids))
         ways = [
             _select_claimable().where(way, *free) for way in (_is_behind(versions), *_are_of_older_recipes(versions))
         ]
@@ -91,7 +115,9 @@ class Artifacts(Part):
             lease = {"lease_until": now + timedelta(seconds=lease_seconds), "token": token}
             for ids in chunks(row.id for row in picked):
                 connection.execute(update(Artifact).where(Artifact.id.in_(ids)).values(lease))
-        return [Claim(row.id, row.kind, row.image_id, row.wanted, token, row.attempts) for row in picked]
+        return [
+            Claim(row.id, row.kind, row.image_id, row.wanted, token, row.attempts, row.annotation_id) for row in picked
+        ]
 
     def heartbeat(self, claim: Claim, lease_seconds: float) -> bool:
         """Return whether the claim still holds, and make it hold for longer."""
@@ -111,13 +137,13 @@ class Artifacts(Part):
             "attempts": 0,
             "next_try_at": None,
             "error": None,
+            "ignored_at": None,
             **_NO_LEASE,
         }
         with self._database.writing() as connection:
             is_ours = _update_claimed(connection, claim, values)
             if is_ours:
-                news = News("artifact.built", claim.image_id, {"kind": claim.kind, "etag": built.etag})
-                write_events(connection, [news])
+                write_events(connection, [_news("artifact.built", claim, etag=built.etag)])
         return is_ours
 
     def fail(self, claim: Claim, error: str, retry_in_seconds: float) -> bool:
@@ -134,8 +160,7 @@ class Artifacts(Part):
                 return True
             is_ours = _update_claimed(connection, claim, values)
             if is_ours:
-                news = News("artifact.failed", claim.image_id, {"kind": claim.kind, "error": error})
-                write_events(connection, [news])
+                write_events(connection, [_news("artifact.failed", claim, error=error)])
         return is_ours
 
     def release(self, claim: Claim) -> None:
@@ -159,10 +184,16 @@ def is_stale(versions: Mapping[str, int]) -> ColumnElement[bool]:
 
 def new_artifacts(image_ids: Iterable[str], kinds: Iterable[str], now: datetime) -> list[dict[str, Any]]:
     """Return the rows of artifacts that have never been built."""
-    blank = {"wanted": 1, "built": 0, "version": 0, "attempts": 0, "marked_at": now}
-    return [
-        {"id": new_id(), "kind": kind, "image_id": image_id, **blank} for image_id, kind in product(image_ids, kinds)
-    ]
+    return [new_artifact(kind, image_id, now, "never built before") for image_id, kind in product(image_ids, kinds)]
+
+
+def new_artifact(
+    kind: str, image_id: str, now: datetime, cause: str, annotation_id: str | None = None
+) -> dict[str, Any]:
+    """Return the row of an artifact that has never been built."""
+    counters = {"wanted": 1, "built": 0, "version": 0, "attempts": 0}
+    of = {"kind": kind, "image_id": image_id, "annotation_id": annotation_id}
+    return {"id": new_id(), **of, **counters, "marked_at": now, "cause": cause}
 
 
 def missing_artifacts(
@@ -171,7 +202,8 @@ def missing_artifacts(
     """Return the rows that images lack: of a kind that came with a newer version, or after a purge was undone."""
     rows: list[dict[str, Any]] = []
     for kind in kinds:
-        has_row = select(Artifact.id).where(Artifact.image_id == Image.id, Artifact.kind == kind).exists()
+        is_it = and_(Artifact.image_id == Image.id, Artifact.kind == kind, Artifact.annotation_id.is_(None))
+        has_row = select(Artifact.id).where(is_it).exists()
         images = connection.scalars(select(Image.id).where(Image.purged_at.is_(None), ~has_row, *conditions))
         rows += new_artifacts(images, [kind], now)
     return rows
@@ -186,28 +218,46 @@ def add_missing_artifacts(
 
 
 def mark_stale(
-    connection: Connection, image_ids: Iterable[str], now: datetime, *conditions: ColumnElement[bool]
+    connection: Connection, image_ids: Iterable[str], now: datetime, *conditions: ColumnElement[bool], cause: str
 ) -> int:
-    """Count one more change of the sources; a failure of the old ones no longer counts. Returns how many rows.
+    """Count one more change of the images' artifacts, those of their annotations too. Returns how many rows."""
+    return sum(
+        _count_change(connection, now, cause, Artifact.image_id.in_(some), *conditions) for some in chunks(image_ids)
+    )
+
+
+def mark_annotations_stale(connection: Connection, annotation_ids: Iterable[str], now: datetime, cause: str) -> int:
+    """Count one more change of the artifacts of annotations. Returns how many rows."""
+    return sum(
+        _count_change(connection, now, cause, Artifact.annotation_id.in_(some)) for some in chunks(annotation_ids)
+    )
+
+
+def _count_change(connection: Connection, now: datetime, cause: str, *conditions: ColumnElement[bool]) -> int:
+    """Count one more change of the sources; a failure of the old ones no longer counts.
 
     ``marked_at`` stays for what is stale already: an image that keeps changing must not fall behind for ever.
     """
-    marked = 0
-    for some in chunks(image_ids):
-        wanted = select(Artifact.id).where(Artifact.image_id.in_(some), *conditions)
-        ids = connection.scalars(wanted.order_by(Artifact.image_id, Artifact.kind).with_for_update()).all()
-        is_behind = Artifact.built < Artifact.wanted
-        values = {
-            "wanted": Artifact.wanted + 1,
-            "marked_at": case((is_behind, Artifact.marked_at), else_=literal(now, UtcTime())),
-            "attempts": 0,
-            "next_try_at": None,
-            "error": None,
-        }
-        for portion in chunks(ids):
-            connection.execute(update(Artifact).where(Artifact.id.in_(portion)).values(values))
-        marked += len(ids)
-    return marked
+    wanted = select(Artifact.id).where(*conditions).order_by(Artifact.image_id, Artifact.kind, Artifact.id)
+    ids = connection.scalars(wanted.with_for_update()).all()
+    is_behind = Artifact.built < Artifact.wanted
+    values = {
+        "wanted": Artifact.wanted + 1,
+        "marked_at": case((is_behind, Artifact.marked_at), else_=literal(now, UtcTime())),
+        "cause": cause,
+        "attempts": 0,
+        "next_try_at": None,
+        "error": None,
+        "ignored_at": None,
+    }
+    for portion in chunks(ids):
+        connection.execute(update(Artifact).where(Artifact.id.in_(portion)).values(values))
+    return len(ids)
+
+
+def _news(what: str, claim: Claim, **data: str) -> News:
+    of = {"annotation_id": claim.annotation_id} if claim.annotation_id else {}
+    return News(what, claim.image_id, {"kind": claim.kind, **of, **data})
 
 
 def _is_past(column: Any, now: datetime) -> ColumnElement[bool]:
@@ -230,13 +280,24 @@ def _are_of_older_recipes(versions: Mapping[str, int]) -> list[ColumnElement[boo
     ]
 
 
-def _select_claimable() -> Select[str, str, str, int, int]:
-    """Return the query for artifacts of images that can be read, longest stale first."""
+def _select_shown(*columns: Any) -> Select[*tuple[Any, ...]]:
+    """Return the query for artifacts of images and annotations that are not deleted."""
     return (
-        select(Artifact.id, Artifact.kind, Artifact.image_id, Artifact.wanted, Artifact.attempts)
+        select(*columns)
+        .select_from(Artifact)
         .join(Image, Image.id == Artifact.image_id)
+        .outerjoin(Annotation, Annotation.id == Artifact.annotation_id)
+        .where(Image.deleted_at.is_(None), Annotation.deleted_at.is_(None))
+    )
+
+
+def _select_claimable() -> Select[*tuple[Any, ...]]:
+    """Return the query for artifacts of images that can be read, longest stale first."""
+    columns = (Artifact.id, Artifact.kind, Artifact.image_id, Artifact.annotation_id, Artifact.wanted)
+    return (
+        _select_shown(*columns, Artifact.attempts)
         .join(Asset, Asset.id == Image.asset_id)
-        .where(Image.deleted_at.is_(None), Image.missing_since.is_(None), Asset.missing_since.is_(None))
+        .where(Image.missing_since.is_(None), Asset.missing_since.is_(None))
         .order_by(Artifact.marked_at, Image.place.desc(), Artifact.id)
     )
 

@@ -38,7 +38,7 @@ def current(
         before, record = record, catalog.artifact(kind, image_id)
         if record.key == before.key:
             log.info("%s of image %s is not in %s any more; it is built again", kind, image_id, storage.url)
-            catalog.mark(kind, [image_id])
+            catalog.mark(kind, [image_id], cause="its bytes were gone from the storage")
             record = catalog.artifact(kind, image_id)
     return record, None
 

@@ -132,6 +132,8 @@ class ArtifactRecord:
     id: str
     kind: str
     image_id: str
+    annotation_id: str | None
+    """The annotation it is of; ``None`` where it is of the whole image."""
     wanted: int
     """How many changes its sources have had."""
     built: int
@@ -148,6 +150,12 @@ class ArtifactRecord:
     next_try_at: datetime | None
     error: str | None
     lease_until: datetime | None
+    marked_at: datetime
+    """Since when it has been stale; of a fresh one, since when it was before."""
+    cause: str
+    """The latest change of its sources, in words."""
+    ignored_at: datetime | None
+    """When somebody said that its failure does not matter; forgotten with the next change."""
 
     def is_fresh(self, version: int) -> bool:
         """Return whether the published artifact may be shown as current."""
@@ -166,6 +174,7 @@ class Claim:
     token: str
     """Distinguishes this claim from a later one of the same artifact."""
     attempts: int
+    annotation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
