@@ -11,9 +11,9 @@ from sqlalchemy import insert, inspect, text
 
 from coverslip.catalog import Catalog
 from coverslip.catalog.address import parse_address
-from coverslip.catalog.artifacts import new_artifacts
 from coverslip.catalog.database import Database
 from coverslip.catalog.documents import to_documents
+from coverslip.catalog.marks import new_artifacts
 from coverslip.catalog.opening import MIGRATIONS
 from coverslip.catalog.part import new_id
 from coverslip.catalog.tables import Artifact, Asset, Image

@@ -119,6 +119,7 @@ def test_every_foreign_key_has_an_index(engine: Engine) -> None:
     for table in Base.metadata.tables:
         leading = {index["column_names"][0] for index in found.get_indexes(table)}
         leading |= {unique["column_names"][0] for unique in found.get_unique_constraints(table)}
+        leading.add(found.get_pk_constraint(table)["constrained_columns"][0])
         for key in found.get_foreign_keys(table):
             assert key["constrained_columns"][0] in leading, f"{table}.{key['constrained_columns']}"
 

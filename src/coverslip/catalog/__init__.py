@@ -10,20 +10,22 @@ from typing import Self
 
 from coverslip.catalog.address import parse_address
 from coverslip.catalog.annotations import Annotations
-from coverslip.catalog.artifacts import Artifacts, add_missing_artifacts, missing_artifacts
+from coverslip.catalog.artifacts import Artifacts
 from coverslip.catalog.assets import Assets
 from coverslip.catalog.database import Database, utc_now
 from coverslip.catalog.events import Events
 from coverslip.catalog.health import Health
 from coverslip.catalog.images import Images
 from coverslip.catalog.keeping import Keeping
+from coverslip.catalog.marks import Kinds, add_missing_artifacts, missing_artifacts
 from coverslip.catalog.opening import prepare
 from coverslip.catalog.sync import Sync
+from coverslip.catalog.waiting import Waiting
 
 __all__ = ["Catalog"]
 
 
-class Catalog(Assets, Sync, Images, Annotations, Artifacts, Keeping, Events, Health):
+class Catalog(Assets, Sync, Images, Annotations, Artifacts, Waiting, Keeping, Events, Health):
     """An open catalog. Safe to use from many threads; every method is one short transaction.
 
     A context manager. Methods raise ``CatalogError`` when the database refuses or cannot be reached.
@@ -89,9 +91,10 @@ class Catalog(Assets, Sync, Images, Annotations, Artifacts, Keeping, Events, Hea
         self.close()
 
     def _complete(self) -> None:
-        """Give images the artifacts of kinds that came with this version."""
+        """Give images and annotations the artifacts of kinds that came with this version."""
+        kinds = Kinds(self._kinds, self._annotation_kinds)
         with self._database.reading() as connection:
-            is_complete = not missing_artifacts(connection, self._kinds, self._clock())
+            is_complete = not missing_artifacts(connection, kinds, self._clock())
         if not is_complete:
             with self._database.writing() as connection:
-                add_missing_artifacts(connection, self._kinds, self._clock())
+                add_missing_artifacts(connection, kinds, self._clock())

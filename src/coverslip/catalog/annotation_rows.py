@@ -9,8 +9,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from coverslip.catalog.annotation_tables import Annotation as Row
 from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
-from coverslip.catalog.artifacts import mark_annotations_stale, new_artifact
 from coverslip.catalog.events import News, write_events
+from coverslip.catalog.marks import mark_annotations_stale, new_artifact
 from coverslip.catalog.part import execute_many, known_form, new_id, no_such_image
 from coverslip.catalog.tables import Artifact
 from coverslip.catalog.tables import Image as ImageRow

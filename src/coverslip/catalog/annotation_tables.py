@@ -42,10 +42,11 @@ class AnnotationChange(Base):
     __table_args__ = (
         UniqueConstraint("save_id"),
         CheckConstraint("action IN ('create', 'save', 'delete', 'undo')", name="action"),
+        Index("ix_annotation_change_annotation_id", "annotation_id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    annotation_id: Mapped[str] = mapped_column(ForeignKey("annotation.id", ondelete="CASCADE"), index=True)
+    annotation_id: Mapped[str] = mapped_column(ForeignKey("annotation.id", ondelete="CASCADE"))
     action: Mapped[str]
     author: Mapped[str]
     at: Mapped[datetime]
@@ -59,11 +60,12 @@ class AnnotationRevision(Base):
     __tablename__ = "annotation_revision"
     __table_args__ = (
         CheckConstraint("action IN ('create', 'save', 'neighbour', 'split', 'delete', 'undo')", name="action"),
+        Index("ix_annotation_revision_change_id", "change_id"),
     )
 
     annotation_id: Mapped[str] = mapped_column(ForeignKey("annotation.id", ondelete="CASCADE"), primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    change_id: Mapped[str] = mapped_column(ForeignKey("annotation_change.id", ondelete="CASCADE"), index=True)
+    change_id: Mapped[str] = mapped_column(ForeignKey("annotation_change.id", ondelete="CASCADE"))
     action: Mapped[str]
     content: Mapped[dict[str, Any]]
     is_deleted: Mapped[bool]

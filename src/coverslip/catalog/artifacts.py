@@ -1,23 +1,26 @@
 """Derived artifacts: which are stale, who builds them, what came of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
-from datetime import datetime, timedelta
-from itertools import product
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, select, update
 
-from coverslip.catalog.annotation_tables import Annotation
 from coverslip.catalog.events import News, write_events
-from coverslip.catalog.part import Part, chunks, execute_many, known_form, new_id, upsert
+from coverslip.catalog.marks import (
+    ARTIFACT,
+    are_of_older_recipes,
+    count_change,
+    is_behind,
+    is_past,
+    mark_stale,
+    select_shown,
+)
+from coverslip.catalog.part import Part, chunks, known_form, new_id
 from coverslip.catalog.tables import Artifact, Asset, Image
-from coverslip.catalog.types import UtcTime
 from coverslip.errors import NotFoundError
 from coverslip.model.records import ArtifactRecord, Built, Claim
-
-_ARTIFACT = tuple(getattr(Artifact, field.name) for field in fields(ArtifactRecord))
-"""The columns of a record."""
 
 
 class Artifacts(Part):
@@ -32,7 +35,7 @@ class Artifacts(Part):
             There is no such image or annotation, it is deleted, or it has no artifact of this kind.
         """
         of = Artifact.annotation_id.is_(None) if annotation_id is None else Artifact.annotation_id == annotation_id
-        wanted = _select_shown(*_ARTIFACT).where(Artifact.image_id == known_form(image_id), Artifact.kind == kind, of)
+        wanted = select_shown(*ARTIFACT).where(Artifact.image_id == known_form(image_id), Artifact.kind == kind, of)
         with self._database.reading() as connection:
             row = connection.execute(wanted).one_or_none()
         if row is None:
@@ -91,16 +94,14 @@ class Artifacts(Part):
             Also those whose last attempt failed a short time ago, or whose failure somebody chose to ignore.
         """
         now = self._clock()
-        free = [_is_past(Artifact.lease_until, now)]
+        free = [is_past(Artifact.lease_until, now)]
         if not ignore_backoff:
-            free += [_is_past(Artifact.next_try_at, now), Artifact.ignored_at.is_(None)]
+            free += [is_past(Artifact.next_try_at, now), Artifact.ignored_at.is_(None)]
         if image_id is not None:
             free.append(Artifact.image_id == image_id)
         if artifact_ids is not None:
             free.append(Artifact.id.in_(artifact_ids))
-        ways = [
-            _select_claimable().where(way, *free) for way in (_is_behind(versions), *_are_of_older_recipes(versions))
-        ]
+        ways = [_select_claimable().where(way, *free) for way in (is_behind(versions), *are_of_older_recipes(versions))]
         with self._database.reading() as connection:
             # idle builders ask all the time, and SQLite has one writer
             if not any(connection.execute(way.limit(1)).first() for way in ways):
@@ -125,8 +126,26 @@ class Artifacts(Part):
         with self._database.writing() as connection:
             return _update_claimed(connection, claim, {"lease_until": until})
 
-    def finish(self, claim: Claim, built: Built) -> bool:
-        """Note what was published; return False, and note nothing, when the claim was lost."""
+    def look_again(self, claim: Claim) -> Claim | None:
+        """Return the claim as if it were made now, before any source is read; ``None`` when it was lost."""
+        wanted = select(Artifact.wanted).where(Artifact.id == claim.artifact_id, Artifact.token == claim.token)
+        with self._database.reading() as connection:
+            seen = connection.execute(wanted).scalar_one_or_none()
+        return None if seen is None else replace(claim, seen=seen)
+
+    def finish(self, claim: Claim, built: Built, dependents: Collection[str] = ()) -> bool:
+        """Note what was published; return False, and note nothing, when the claim was lost.
+
+        Parameters
+        ----------
+        claim
+            The right to it.
+        built
+            What was published.
+        dependents
+            Kinds that are made from this one. Other bytes than before make theirs stale in the same transaction;
+            equal ones change nothing.
+        """
         values = {
             "built": claim.seen,
             "version": built.version,
@@ -141,10 +160,20 @@ class Artifacts(Part):
             **_NO_LEASE,
         }
         with self._database.writing() as connection:
+            before = select(Artifact.etag).where(Artifact.id == claim.artifact_id)
+            etag = connection.execute(before).scalar_one_or_none() if dependents else None
             is_ours = _update_claimed(connection, claim, values)
+            if is_ours and dependents and etag != built.etag:
+                self._mark_dependents(connection, claim, dependents)
             if is_ours:
                 write_events(connection, [_news("artifact.built", claim, etag=built.etag)])
         return is_ours
+
+    def _mark_dependents(self, connection: Connection, claim: Claim, dependents: Collection[str]) -> None:
+        of = [Artifact.annotation_id == claim.annotation_id] if claim.annotation_id else []
+        cause = f"its {claim.kind} has changed"
+        whose = (Artifact.image_id == claim.image_id, Artifact.kind.in_(dependents), *of)
+        count_change(connection, self._clock(), cause, *whose)
 
     def fail(self, claim: Claim, error: str, retry_in_seconds: float) -> bool:
         """Note a failed attempt and when to try again; return False, and note nothing, when the claim was lost.
@@ -177,125 +206,16 @@ class Artifacts(Part):
 _NO_LEASE: Mapping[str, None] = {"lease_until": None, "token": None}
 
 
-def is_stale(versions: Mapping[str, int]) -> ColumnElement[bool]:
-    """Return the condition for what may not be shown as current: changed since, or built by an older recipe."""
-    return or_(Artifact.built < Artifact.wanted, *_are_of_older_recipes(versions))
-
-
-def new_artifacts(image_ids: Iterable[str], kinds: Iterable[str], now: datetime) -> list[dict[str, Any]]:
-    """Return the rows of artifacts that have never been built."""
-    return [new_artifact(kind, image_id, now, "never built before") for image_id, kind in product(image_ids, kinds)]
-
-
-def new_artifact(
-    kind: str, image_id: str, now: datetime, cause: str, annotation_id: str | None = None
-) -> dict[str, Any]:
-    """Return the row of an artifact that has never been built."""
-    counters = {"wanted": 1, "built": 0, "version": 0, "attempts": 0}
-    of = {"kind": kind, "image_id": image_id, "annotation_id": annotation_id}
-    return {"id": new_id(), **of, **counters, "marked_at": now, "cause": cause}
-
-
-def missing_artifacts(
-    connection: Connection, kinds: Iterable[str], now: datetime, *conditions: ColumnElement[bool]
-) -> list[dict[str, Any]]:
-    """Return the rows that images lack: of a kind that came with a newer version, or after a purge was undone."""
-    rows: list[dict[str, Any]] = []
-    for kind in kinds:
-        is_it = and_(Artifact.image_id == Image.id, Artifact.kind == kind, Artifact.annotation_id.is_(None))
-        has_row = select(Artifact.id).where(is_it).exists()
-        images = connection.scalars(select(Image.id).where(Image.purged_at.is_(None), ~has_row, *conditions))
-        rows += new_artifacts(images, [kind], now)
-    return rows
-
-
-def add_missing_artifacts(
-    connection: Connection, kinds: Iterable[str], now: datetime, *conditions: ColumnElement[bool]
-) -> None:
-    """Add the rows that images lack. Somebody else may add them at the same time."""
-    rows = missing_artifacts(connection, kinds, now, *conditions)
-    execute_many(connection, upsert(connection, Artifact).on_conflict_do_nothing(), rows)
-
-
-def mark_stale(
-    connection: Connection, image_ids: Iterable[str], now: datetime, *conditions: ColumnElement[bool], cause: str
-) -> int:
-    """Count one more change of the images' artifacts, those of their annotations too. Returns how many rows."""
-    return sum(
-        _count_change(connection, now, cause, Artifact.image_id.in_(some), *conditions) for some in chunks(image_ids)
-    )
-
-
-def mark_annotations_stale(connection: Connection, annotation_ids: Iterable[str], now: datetime, cause: str) -> int:
-    """Count one more change of the artifacts of annotations. Returns how many rows."""
-    return sum(
-        _count_change(connection, now, cause, Artifact.annotation_id.in_(some)) for some in chunks(annotation_ids)
-    )
-
-
-def _count_change(connection: Connection, now: datetime, cause: str, *conditions: ColumnElement[bool]) -> int:
-    """Count one more change of the sources; a failure of the old ones no longer counts.
-
-    ``marked_at`` stays for what is stale already: an image that keeps changing must not fall behind for ever.
-    """
-    wanted = select(Artifact.id).where(*conditions).order_by(Artifact.image_id, Artifact.kind, Artifact.id)
-    ids = connection.scalars(wanted.with_for_update()).all()
-    is_behind = Artifact.built < Artifact.wanted
-    values = {
-        "wanted": Artifact.wanted + 1,
-        "marked_at": case((is_behind, Artifact.marked_at), else_=literal(now, UtcTime())),
-        "cause": cause,
-        "attempts": 0,
-        "next_try_at": None,
-        "error": None,
-        "ignored_at": None,
-    }
-    for portion in chunks(ids):
-        connection.execute(update(Artifact).where(Artifact.id.in_(portion)).values(values))
-    return len(ids)
-
-
 def _news(what: str, claim: Claim, **data: str) -> News:
     of = {"annotation_id": claim.annotation_id} if claim.annotation_id else {}
     return News(what, claim.image_id, {"kind": claim.kind, **of, **data})
-
-
-def _is_past(column: Any, now: datetime) -> ColumnElement[bool]:
-    return or_(column.is_(None), column <= now)
-
-
-def _is_behind(versions: Mapping[str, int]) -> ColumnElement[bool]:
-    return and_(Artifact.built < Artifact.wanted, Artifact.kind.in_(list(versions)))
-
-
-def _are_of_older_recipes(versions: Mapping[str, int]) -> list[ColumnElement[bool]]:
-    """Return the conditions for what has seen every change, but was built by an older recipe.
-
-    What a newer one built is fresh: while two versions of Coverslip run, they would build each other's artifacts
-    for ever. One range of an index each: no database answers all of them together by looking into an index.
-    """
-    return [
-        and_(Artifact.built >= Artifact.wanted, Artifact.kind == kind, Artifact.version < version)
-        for kind, version in versions.items()
-    ]
-
-
-def _select_shown(*columns: Any) -> Select[*tuple[Any, ...]]:
-    """Return the query for artifacts of images and annotations that are not deleted."""
-    return (
-        select(*columns)
-        .select_from(Artifact)
-        .join(Image, Image.id == Artifact.image_id)
-        .outerjoin(Annotation, Annotation.id == Artifact.annotation_id)
-        .where(Image.deleted_at.is_(None), Annotation.deleted_at.is_(None))
-    )
 
 
 def _select_claimable() -> Select[*tuple[Any, ...]]:
     """Return the query for artifacts of images that can be read, longest stale first."""
     columns = (Artifact.id, Artifact.kind, Artifact.image_id, Artifact.annotation_id, Artifact.wanted)
     return (
-        _select_shown(*columns, Artifact.attempts)
+        select_shown(*columns, Artifact.attempts)
         .join(Asset, Asset.id == Image.asset_id)
         .where(Image.missing_since.is_(None), Asset.missing_since.is_(None))
         .order_by(Artifact.marked_at, Image.place.desc(), Artifact.id)

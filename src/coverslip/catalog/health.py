@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, and_, func, or_, select, update
 
 from coverslip.catalog.annotation_tables import Annotation
-from coverslip.catalog.artifacts import is_stale
+from coverslip.catalog.marks import is_stale
 from coverslip.catalog.part import Part
 from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import CatalogError

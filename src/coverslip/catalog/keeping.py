@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, or_, select, update
 
 from coverslip.catalog.annotation_rows import one_annotation
-from coverslip.catalog.artifacts import new_artifact
+from coverslip.catalog.marks import new_artifact
 from coverslip.catalog.part import Part, chunks, execute_many, known_form, new_id, no_such_image, upsert
 from coverslip.catalog.tables import Artifact, Chore, Image
 from coverslip.errors import CatalogError, NotFoundError

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, literal_column, null, select, update
 
-from coverslip.catalog.artifacts import mark_stale, new_artifacts
 from coverslip.catalog.assets import kept_time
 from coverslip.catalog.documents import to_documents
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.facts import facts_of
+from coverslip.catalog.marks import mark_stale, new_artifacts
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
 from coverslip.catalog.tables import Artifact, Asset, Facts, Image
 from coverslip.catalog.types import folded, kept_path

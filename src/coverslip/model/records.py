@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from coverslip.model.annotations import Annotation
 from coverslip.model.metadata import ImageMetadata
 
 AssetState = Literal["ok", "broken", "unknown", "part"]
@@ -12,6 +13,10 @@ AssetState = Literal["ok", "broken", "unknown", "part"]
 
 Origin = Literal["added", "uploaded"]
 """``added``: lies where its owner put it and is never touched. ``uploaded``: ours, removed when purged."""
+
+ArtifactState = Literal["fresh", "stale", "building", "failed", "ignored"]
+"""How an artifact stands. All but ``fresh`` are stale: somebody builds it, its last attempt failed, somebody said that
+this does not matter, or (``stale``) it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,51 @@ class ArtifactRecord:
     def is_fresh(self, version: int) -> bool:
         """Return whether the published artifact may be shown as current."""
         return self.key is not None and self.built >= self.wanted and self.version >= version
+
+    def state(self, version: int, now: datetime) -> ArtifactState:
+        """Return how it stands.
+
+        Parameters
+        ----------
+        version
+            Present recipe version of its kind.
+        now
+            The time leases are compared with, aware.
+        """
+        if self.is_fresh(version):
+            return "fresh"
+        if self.lease_until is not None and self.lease_until > now:
+            return "building"
+        if self.ignored_at is not None:
+            return "ignored"
+        return "stale" if self.error is None else "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingArtifact:
+    """A stale artifact that can be built now."""
+
+    artifact: ArtifactRecord
+    annotation: Annotation | None
+    """What it is of; ``None`` where it is of the whole image."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCount:
+    """An image of which many artifacts are stale."""
+
+    image_id: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactPage:
+    """A page of a list of artifacts."""
+
+    artifacts: tuple[ArtifactRecord, ...]
+    total: int
+    next_cursor: str | None
+    """``None`` when this is the last page."""
 
 
 @dataclass(frozen=True, slots=True)
