@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from coverslip.catalog import Catalog
-from coverslip.derive import Builder, OpenSource
+from coverslip.derive import Builder, Inputs, OpenSource, Subject
+from coverslip.derive.kind import Of
 from coverslip.model import ImageMetadata
 from coverslip.model.records import ArtifactRecord, ImageRecord, SeenFile, SyncItem
 from coverslip.storage import Storage, open_storage
@@ -30,13 +31,19 @@ class Recipe:
     name: str = KIND
     media_type: str = "image/png"
     suffix: str = ".png"
+    of: Of = "image"
+    needs: tuple[str, ...] = ()
+    allows_stale: bool = False
     builds: int = 0
     guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def build(self, record: ImageRecord, open_source: OpenSource) -> bytes:
+    def cost(self, subject: Subject) -> int:
+        return subject.image.metadata.size_z
+
+    def build(self, subject: Subject, inputs: Inputs) -> bytes:
         with self.guard:
             self.builds += 1
-        return self.work(record, open_source)
+        return self.work(subject.image, inputs.open_source)
 
 
 class Clock:

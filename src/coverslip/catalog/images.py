@@ -166,9 +166,8 @@ class Images(Part):
             if row.deleted_at is None:
                 raise ConflictError(f"image {image_id} is not deleted")
             connection.execute(update(Image).where(Image.id == image_id).values(deleted_at=None, purged_at=None))
-            add_missing_artifacts(
-                connection, Kinds(self._kinds, self._annotation_kinds), self._clock(), Image.id == image_id
-            )
+            kinds = Kinds(self._kinds, self._annotation_kinds)
+            add_missing_artifacts(connection, kinds, self._clock(), Image.id == image_id)
             write_events(connection, [News("image.restored", image_id, {})])
 
     def purgeable(self, before: datetime) -> list[ImageRecord]:

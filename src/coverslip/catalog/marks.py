@@ -109,10 +109,12 @@ def count_change(connection: Connection, now: datetime, cause: str, *conditions:
 
 
 def is_past(column: Any, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a time is over, or none is set."""
     return or_(column.is_(None), column <= now)
 
 
 def is_behind(versions: Mapping[str, int]) -> ColumnElement[bool]:
+    """Return the condition for what has not seen every change of its sources."""
     return and_(Artifact.built < Artifact.wanted, Artifact.kind.in_(list(versions)))
 
 

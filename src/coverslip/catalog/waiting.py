@@ -1,10 +1,9 @@
 """What waits to be built, why, and what a person decides about it."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 
 from coverslip.catalog.annotation_rows import ANNOTATION, to_annotation
 from coverslip.catalog.annotation_tables import Annotation
@@ -13,6 +12,7 @@ from coverslip.catalog.part import Part, known_form
 from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError
 from coverslip.model.records import ArtifactPage, ArtifactRecord, ArtifactState, PendingArtifact, PendingCount
+from coverslip.model.search import to_utc
 
 _CAN_BE_READ = and_(Image.missing_since.is_(None), Asset.missing_since.is_(None))
 
@@ -74,7 +74,7 @@ class Waiting(Part):
         """
         self._must_be_shown(image_id)
         with self._database.reading() as connection:
-            return connection.execute(self._buildable(image_id, versions, func.count())).scalar_one()
+            return int(connection.execute(self._buildable(image_id, versions, func.count())).scalar_one())
 
     def most_pending(self, versions: Mapping[str, int], *, over: int, limit: int = 10) -> tuple[PendingCount, ...]:
         """Return the images with more stale artifacts than ``over``, those with most first.
@@ -133,7 +133,7 @@ class Waiting(Part):
             conditions.append(Artifact.image_id == known_form(image_id))
         counted = select_shown(func.count()).where(*conditions)
         if cursor is not None:
-            conditions.append(tuple_(Artifact.marked_at, Artifact.id) > _place(cursor))
+            conditions.append(_is_after(cursor))
         page = select_shown(*ARTIFACT).where(*conditions).order_by(Artifact.marked_at, Artifact.id).limit(limit + 1)
         with self._database.reading() as connection:
             total = connection.execute(counted).scalar_one()
@@ -233,12 +233,12 @@ def _is_waiting(versions: Mapping[str, int]) -> ColumnElement[bool]:
     return and_(is_known, is_stale(versions), Artifact.ignored_at.is_(None))
 
 
-def _place(cursor: str) -> Any:
-    when, _, artifact_id = cursor.partition("~")
-    try:
-        return tuple_(datetime.fromisoformat(when), artifact_id)
-    except ValueError as error:
-        raise InvalidRequestError(f"cursor: {cursor[:64]!r} is none that this list has given") from error
+def _is_after(cursor: str) -> ColumnElement[bool]:
+    text, _, artifact_id = cursor.partition("~")
+    when = to_utc(text)
+    if when is None:
+        raise InvalidRequestError(f"cursor: {cursor[:64]!r} is none that this list has given")
+    return or_(Artifact.marked_at > when, and_(Artifact.marked_at == when, Artifact.id > artifact_id))
 
 
 def _no_such_artifact(artifact_id: str) -> NotFoundError:
