@@ -12,7 +12,19 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from coverslip.api import annotations, errors, events, health, images, neuroglancer, uploads, views, zarr
+from coverslip.api import (
+    annotations,
+    artifacts,
+    combined,
+    errors,
+    events,
+    health,
+    images,
+    neuroglancer,
+    uploads,
+    views,
+    zarr,
+)
 from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
 from coverslip.api.guard import Guard
@@ -69,7 +81,7 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
     errors.install(app)
     app.add_middleware(Sharing, origins=settings.zarr_origins)
     app.add_middleware(Guard, host=settings.host)
-    parts = (uploads, images, views, zarr, annotations, neuroglancer, events, health)
+    parts = (uploads, images, views, zarr, annotations, combined, artifacts, neuroglancer, events, health)
     for part in parts:
         app.include_router(part.router)
     app.router.default = Page(page_folder)
@@ -97,7 +109,7 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     loops = (_close_idle(files), _sweep(catalog, settings.uploads_folder), _write_often(uses))
     await stack.enter_async_context(_running(feed, *loops))
     checks = Checks(catalog, storage)
-    return Rooms(settings, catalog, storage, files, pictures, Stores(catalog, files), feed, wake, checks)
+    return Rooms(settings, catalog, storage, builder, files, pictures, Stores(catalog, files), feed, wake, checks)
 
 
 @contextmanager

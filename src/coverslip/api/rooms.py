@@ -12,6 +12,7 @@ from coverslip.api.open_files import OpenFiles
 from coverslip.api.pictures import Pictures
 from coverslip.api.stores import Stores
 from coverslip.catalog import Catalog
+from coverslip.derive import Builder
 from coverslip.settings import Settings
 from coverslip.storage import Storage
 
@@ -23,6 +24,7 @@ class Rooms:
     settings: Settings
     catalog: Catalog
     storage: Storage
+    builder: Builder
     files: OpenFiles
     pictures: Pictures
     stores: Stores

@@ -10,8 +10,9 @@ from typing import Any
 import anyio
 from anyio.to_thread import run_sync
 
+from coverslip.api.kept import ByteCache, is_known
 from coverslip.api.open_files import Identity, OpenFiles
-from coverslip.api.pictures import WHEN_CHANGED, ByteCache, is_known
+from coverslip.api.pictures import WHEN_CHANGED
 from coverslip.catalog import Catalog
 from coverslip.errors import NotFoundError, ReadError
 from coverslip.model import CanRead

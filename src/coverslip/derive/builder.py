@@ -9,6 +9,7 @@ from functools import partial
 from coverslip.catalog import Catalog
 from coverslip.derive.kind import Inputs, Kind, Subject, by_name, dependents_of
 from coverslip.derive.kinds import KINDS
+from coverslip.derive.needed import gather
 from coverslip.derive.outcome import (
     LASTING,
     Outcome,
@@ -49,11 +50,6 @@ class Builder:
         How long a claim outlives its builder.
     kinds
         The recipes.
-
-    Raises
-    ------
-    ValueError
-        The kinds cannot all be built: one needs another that is not there, or itself by way of others.
     """
 
     def __init__(
@@ -67,7 +63,7 @@ class Builder:
         self.catalog = catalog
         self.kinds: Mapping[str, Kind] = by_name(kinds.values())
         self.versions: Mapping[str, int] = {name: kind.version for name, kind in kinds.items()}
-        self._storage = storage
+        self.storage = storage
         self._lease = lease_seconds
         self._dependents = dependents_of(kinds)
         self._asked = KeyedLocks()
@@ -82,7 +78,7 @@ class Builder:
         image_id
             Only artifacts of this image and its annotations.
         should_stop
-            Asked between two reads; when true the claim is given back.
+            As for ``build_artifact``.
 
         Raises
         ------
@@ -162,7 +158,7 @@ class Builder:
             return record
         with self._asked.hold((kind, image_id, annotation_id), seconds) as held:
             if held:
-                return self._build_until(record, lambda: time.monotonic() >= deadline)
+                return self.build_until(record, lambda: time.monotonic() >= deadline)
         raise not_in_time(record)
 
     def read_artifact(
@@ -172,17 +168,15 @@ class Builder:
 
         Raises
         ------
-        NotFoundError
-            There is no such image, annotation or kind.
-        BuildError
-            The time is up, or the build failed.
+        NotFoundError, BuildError
+            As for ``ensure``.
         CatalogError, StorageError
             The catalog or the storage does not answer.
         """
         deadline = time.monotonic() + seconds
         self.wanted(kind, image_id, annotation_id)
         while True:
-            record, data = current(self.catalog, self._storage, kind, image_id, annotation_id, versions=self.versions)
+            record, data = current(self.catalog, self.storage, kind, image_id, annotation_id, versions=self.versions)
             if data is not None:
                 return record, data
             self.ensure(kind, image_id, deadline - time.monotonic(), annotation_id)
@@ -200,7 +194,7 @@ class Builder:
             Set by whoever has made something stale.
         """
         # a thread of its own that nobody waits for: a sweep lists everything, which takes minutes in a large bucket
-        words = (self._storage, should_stop)
+        words = (self.storage, should_stop)
         threading.Thread(target=sweep_daily, args=words, name="storage sweep", daemon=True).start()
         run_workers(
             lambda: self.build_next(should_stop=should_stop.is_set) is not None,
@@ -218,12 +212,7 @@ class Builder:
         claim
             From ``Catalog.claim``; used up by this call.
         should_stop
-            Asked between two reads; when true the claim is given back.
-
-        Raises
-        ------
-        CatalogError
-            The catalog does not answer; the lease runs out by itself.
+            As for ``build_artifact``.
         """
         beat = partial(self.catalog.heartbeat, claim, self._lease)
         heartbeat = Heartbeat(claim.artifact_id, beat, self._lease / 3)
@@ -246,7 +235,7 @@ class Builder:
     def _make(self, claim: Claim, must_stop: Callable[[], bool]) -> tuple[Claim, Built]:
         """Return what was published, and the claim with what it has seen, noted before anything is read."""
         kind = self.kinds[claim.kind]
-        claim, needed = self._needed(claim, kind, must_stop)
+        claim, needed = gather(self, claim, kind.needs, must_stop)
         try:
             image = self.catalog.get_image(claim.image_id)
             annotation = None if claim.annotation_id is None else self.catalog.annotation(claim.annotation_id)
@@ -255,40 +244,19 @@ class Builder:
         data = kind.build(Subject(image, annotation), Inputs(lambda: open_source(image, must_stop), needed))
         if must_stop():
             raise GivenUp
-        key, etag = put_content(self._storage, kind.name, data, kind.suffix)
+        key, etag = put_content(self.storage, kind.name, data, kind.suffix)
         return claim, Built(key=key, etag=etag, media_type=kind.media_type, size=len(data), version=kind.version)
 
-    def _needed(self, claim: Claim, kind: Kind, must_stop: Callable[[], bool]) -> tuple[Claim, Mapping[str, bytes]]:
-        """Return the artifacts that a kind is built from, all fresh since the claim says what it has seen."""
-        if not kind.needs:
-            return claim, {}
-        needs = {name: claim.annotation_id if self.kinds[name].of == "annotation" else None for name in kind.needs}
-        while True:
-            for name, annotation_id in needs.items():
-                self._build_needed(name, claim.image_id, annotation_id, must_stop)
-            looked = self.catalog.look_again(claim)
-            if looked is None or must_stop():
-                raise GivenUp
-            found = {
-                name: current(self.catalog, self._storage, name, claim.image_id, of, versions=self.versions)[1]
-                for name, of in needs.items()
-            }
-            there = {name: data for name, data in found.items() if data is not None}
-            if len(there) == len(needs):
-                return looked, there
+    def build_until(self, record: ArtifactRecord, is_over: Callable[[], bool]) -> ArtifactRecord:
+        """Build an artifact, or wait for whoever builds it; ``ensure`` is what to call from outside.
 
-    def _build_needed(self, kind: str, image_id: str, annotation_id: str | None, must_stop: Callable[[], bool]) -> None:
-        try:
-            self._build_until(self.wanted(kind, image_id, annotation_id), must_stop)
-        except NotFoundError as error:
-            raise GivenUp from error
-        except BuildError as error:
-            if must_stop():
-                raise GivenUp from error
-            raise
-
-    def _build_until(self, record: ArtifactRecord, is_over: Callable[[], bool]) -> ArtifactRecord:
-        """Build an artifact, or wait for whoever builds it."""
+        Raises
+        ------
+        NotFoundError
+            It is deleted by now.
+        BuildError
+            It is over, or the build failed.
+        """
         pause, longest = POLL_SECONDS
         while True:
             record = self.catalog.artifact(record.kind, record.image_id, record.annotation_id)

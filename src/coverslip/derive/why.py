@@ -1,5 +1,6 @@
 """Why an artifact is as it is: which change made it stale, when, and what happens next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,6 +8,9 @@ from coverslip.catalog import Catalog
 from coverslip.derive.builder import Builder
 from coverslip.model.annotations import Annotation
 from coverslip.model.records import ArtifactRecord, ArtifactState, ImageRecord
+
+MANY_PENDING = 50
+"""More stale artifacts of one image than this are worth a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,20 @@ def why(builder: Builder, artifact_id: str) -> Why:
     )
 
 
+def pending_warnings(catalog: Catalog, versions: Mapping[str, int]) -> list[str]:
+    """Return a sentence about each image with more stale artifacts than anybody should wait for; ten at most.
+
+    Raises
+    ------
+    CatalogError
+        The catalog does not answer.
+    """
+    return [
+        f"image {one.image_id} has {one.count} stale artifacts: are enough workers running?"
+        for one in catalog.most_pending(versions, over=MANY_PENDING)
+    ]
+
+
 def _next(catalog: Catalog, record: ArtifactRecord, image: ImageRecord, state: ArtifactState) -> str:
     if state == "fresh":
         return "nothing, until its sources change"
@@ -66,7 +84,8 @@ def _next(catalog: Catalog, record: ArtifactRecord, image: ImageRecord, state: A
     if state == "ignored":
         return f"ignored since {_time(record.ignored_at)}; built when its sources change or somebody asks for it"
     if record.next_try_at is not None and record.next_try_at > catalog.now():
-        return f"tried again after {_time(record.next_try_at)}, or when somebody asks for it: attempt {record.attempts + 1}"
+        again = _time(record.next_try_at)
+        return f"attempt {record.attempts + 1} after {again}, or when somebody asks for it: {record.error}"
     return "built by the next worker that is free, or when somebody asks for it"
 
 
