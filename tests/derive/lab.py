@@ -1,13 +1,13 @@
 """A small laboratory for derive tests: a real catalog and storage, images without pixels, recipes that count."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from coverslip.catalog import Catalog
-from coverslip.derive import Builder, Inputs, OpenSource, Subject
+from coverslip.derive import Builder, Inputs, Kind, OpenSource, Subject
 from coverslip.derive.kind import Of
 from coverslip.model import ImageMetadata
 from coverslip.model.records import ArtifactRecord, ImageRecord, SeenFile, SyncItem
@@ -80,7 +80,9 @@ class Lab:
         return Path(self.storage.url) / str(self.artifact(image_id).key)
 
     def builder(self, recipe: Recipe | None = None, lease_seconds: float = LEASE) -> Builder:
-        kinds = {KIND: recipe or Recipe()}
+        return self.builder_of({KIND: recipe or Recipe()}, lease_seconds)
+
+    def builder_of(self, kinds: Mapping[str, Kind], lease_seconds: float = LEASE) -> Builder:
         return Builder(self.catalog, self.storage, lease_seconds=lease_seconds, kinds=kinds)
 
     def add(self, name: str = "cells.tif", mtime_ns: int = 1) -> str:
