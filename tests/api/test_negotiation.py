@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coverslip.api.pictures import ByteCache, is_known, negotiate
+from coverslip.api.kept import ByteCache, is_known
+from coverslip.api.pictures import negotiate
 from coverslip.render import MEDIA_TYPES
 
 

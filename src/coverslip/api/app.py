@@ -14,7 +14,19 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from coverslip.api import errors, events, health, images, neuroglancer, uploads, views, zarr
+from coverslip.api import (
+    annotations,
+    artifacts,
+    combined,
+    errors,
+    events,
+    health,
+    images,
+    neuroglancer,
+    uploads,
+    views,
+    zarr,
+)
 from coverslip.api.at_once import AtOnce
 from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
@@ -97,7 +109,7 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
         redoc_url=None,
     )
     errors.install(app)
-    parts = (uploads, images, views, zarr, neuroglancer, events, health)
+    parts = (uploads, images, views, zarr, annotations, combined, artifacts, neuroglancer, events, health)
     for part in parts:
         app.include_router(part.router)
     app.router.default = Page(page_folder)
@@ -132,7 +144,9 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     if places is not None:
         stack.callback(places.close)
     stores, hand_over = Stores(catalog, files), HandOver(settings.accelerated_folders)
-    return Rooms(settings, catalog, storage, opener, files, pictures, stores, feed, wake, checks, hand_over, places)
+    return Rooms(
+        settings, catalog, storage, opener, builder, files, pictures, stores, feed, wake, checks, hand_over, places
+    )
 
 
 @contextmanager

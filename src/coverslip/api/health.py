@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from coverslip.api.rooms import InRooms
-from coverslip.derive import VERSIONS
+from coverslip.derive import VERSIONS, pending_warnings
 from coverslip.errors import CatalogError, StorageError
 from coverslip.model.records import CatalogCounts
 
@@ -26,9 +26,11 @@ class Health(BaseModel):
     images: int | None
     """Images in the library; null when the catalog does not answer."""
     stale: int | None
-    """Thumbnails waiting to be built."""
+    """Artifacts waiting to be built."""
     failed: int | None
-    """Thumbnails whose last attempt failed; counted among the stale ones too."""
+    """Artifacts whose last attempt failed; counted among the stale ones too."""
+    warnings: list[str]
+    """What somebody should look at although the server is well: images with more than 50 stale artifacts."""
 
 
 @router.head("/api/health", include_in_schema=False)
@@ -37,9 +39,11 @@ def health(rooms: InRooms, response: Response) -> Health:
     """Check the catalog and the storage by writing to them, at most every ten seconds while all is well."""
     catalog = storage = "ok"
     counts: CatalogCounts | None = None
+    warnings: list[str] = []
     try:
         rooms.checks.catalog()
         counts = rooms.catalog.counts(VERSIONS)
+        warnings = pending_warnings(rooms.catalog, VERSIONS)
     except CatalogError as error:
         catalog = str(error)
     try:
@@ -56,4 +60,5 @@ def health(rooms: InRooms, response: Response) -> Health:
         images=None if counts is None else counts.images,
         stale=None if counts is None else counts.artifacts_stale,
         failed=None if counts is None else counts.artifacts_failed,
+        warnings=warnings,
     )

@@ -15,6 +15,7 @@ from coverslip.api.stores import Stores
 from coverslip.catalog import Catalog
 from coverslip.catalog.places import Places
 from coverslip.confined import Opener
+from coverslip.derive import Builder
 from coverslip.settings import Settings
 from coverslip.storage import Storage
 
@@ -27,6 +28,7 @@ class Rooms:
     catalog: Catalog
     storage: Storage
     opener: Opener
+    builder: Builder
     files: OpenFiles
     pictures: Pictures
     stores: Stores

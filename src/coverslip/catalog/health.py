@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, and_, func, or_, select, update
 
-from coverslip.catalog.artifacts import is_stale
+from coverslip.catalog.annotation_tables import Annotation
+from coverslip.catalog.marks import is_stale
 from coverslip.catalog.part import Part
 from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import CatalogError
@@ -59,7 +60,8 @@ class Health(Part):
             .select_from(Artifact)
             .join(Image, Image.id == Artifact.image_id)
             .join(Asset, Asset.id == Image.asset_id)
-            .where(_IS_SHOWN, ~_IS_MISSING)
+            .outerjoin(Annotation, Annotation.id == Artifact.annotation_id)
+            .where(_IS_SHOWN, ~_IS_MISSING, Annotation.deleted_at.is_(None))
         )
         return dict(connection.execute(wanted).one()._mapping)
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "gc": "Remove artifacts that are superseded or, over a limit, not used for longest.",
     "info": "Show what is known about an image file without reading its pixels.",
     "purge": "Remove for good what was deleted some time ago.",
+    "rebuild": "Make artifacts stale, so that they are built anew.",
     "restore": "Bring deleted images back.",
     "serve": "Serve the web page and the HTTP API.",
     "status": "Show what the catalog holds and what waits to be built.",
