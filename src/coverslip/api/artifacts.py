@@ -176,9 +176,9 @@ def get_artifact(rooms: InRooms, artifact_id: str) -> ArtifactWhy:
 @router.post("/artifacts/{artifact_id}/rebuild", response_model=ArtifactWhy, responses=responses(404, 503))
 def rebuild_artifact(rooms: InRooms, artifact_id: str) -> ArtifactWhy:
     """Make an artifact stale, as a change of its sources does."""
-    rooms.catalog.artifact_by_id(artifact_id)
+    image_id = rooms.catalog.artifact_by_id(artifact_id).image_id
     rooms.catalog.rebuild(artifact_id=artifact_id)
-    rooms.wake.set()
+    rooms.hurry(image_id)
     return get_artifact(rooms, artifact_id)
 
 
@@ -186,7 +186,7 @@ def rebuild_artifact(rooms: InRooms, artifact_id: str) -> ArtifactWhy:
 def retry_artifact(rooms: InRooms, artifact_id: str) -> ArtifactWhy:
     """Build an artifact soon although it failed a short time ago, or its failure was to be ignored."""
     rooms.catalog.retry(artifact_id)
-    rooms.wake.set()
+    rooms.hurry(rooms.catalog.artifact_by_id(artifact_id).image_id)
     return get_artifact(rooms, artifact_id)
 
 

@@ -29,6 +29,10 @@ class Health(BaseModel):
     """Artifacts waiting to be built."""
     failed: int | None
     """Artifacts whose last attempt failed; counted among the stale ones too."""
+    queue: str | None
+    """``ok``, or that it does not answer, which loses nothing; null where there is none."""
+    queue_depth: int | None
+    """Messages that wait in the queue."""
     warnings: list[str]
     """What somebody should look at although the server is well: images with more than 50 stale artifacts."""
 
@@ -50,6 +54,8 @@ def health(rooms: InRooms, response: Response) -> Health:
         rooms.checks.storage()
     except StorageError as error:
         storage = str(error)
+    depth = None if rooms.queue is None else rooms.queue.depth()
+    queue = None if rooms.queue is None else "ok" if depth is not None else "does not answer"
     is_well = catalog == storage == "ok"
     response.status_code = 200 if is_well else 503
     return Health(
@@ -60,5 +66,7 @@ def health(rooms: InRooms, response: Response) -> Health:
         images=None if counts is None else counts.images,
         stale=None if counts is None else counts.artifacts_stale,
         failed=None if counts is None else counts.artifacts_failed,
+        queue=queue,
+        queue_depth=depth,
         warnings=warnings,
     )

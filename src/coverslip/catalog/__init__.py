@@ -79,6 +79,13 @@ class Catalog(Assets, Sync, Images, Annotations, Artifacts, Waiting, Keeping, Ev
         """Return the time that leases, back-off and tombstones are compared with; aware."""
         return self._clock()
 
+    def when_marked(self, tell: Callable[[frozenset[str]], None] | None) -> None:
+        """Have somebody told, after each transaction that made something stale, of which images; ``""`` is any.
+
+        Told in the thread that made the change, so it must return at once and raise nothing.
+        """
+        self._database.on_marked = tell
+
     def close(self) -> None:
         """Close every connection. Safe to call twice."""
         self._database.close()

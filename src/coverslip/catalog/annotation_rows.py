@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from coverslip.catalog.annotation_tables import Annotation as Row
 from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
 from coverslip.catalog.events import News, write_events
-from coverslip.catalog.marks import mark_annotations_stale, new_artifact
+from coverslip.catalog.marks import mark_annotations_stale, new_artifact, note_marked
 from coverslip.catalog.part import execute_many, known_form, new_id, no_such_image
 from coverslip.catalog.tables import Artifact
 from coverslip.catalog.tables import Image as ImageRow
@@ -213,6 +213,7 @@ def write_change(connection: Connection, drafts: Sequence[Draft], action: Action
 def _mark(connection: Connection, draft: Draft, by: Author) -> None:
     """Make stale what is derived from an annotation, in the transaction that changes what it is derived from."""
     annotation = draft.annotation
+    note_marked(connection, [annotation.image_id])
     if annotation.revision == 1:
         rows = [
             new_artifact(kind, annotation.image_id, by.at, f"annotated by {by.name or 'somebody'}", annotation.id)

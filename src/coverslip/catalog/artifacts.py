@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, select, update
+from sqlalchemy import ColumnElement, Connection, Select, case, select, update
 
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.marks import (
@@ -15,6 +15,7 @@ from coverslip.catalog.marks import (
     is_behind,
     is_past,
     mark_stale,
+    note_marked,
     select_shown,
 )
 from coverslip.catalog.part import Part, chunks, known_form, new_id
@@ -71,6 +72,7 @@ class Artifacts(Part):
         limit: int = 1,
         image_id: str | None = None,
         artifact_ids: Sequence[str] | None = None,
+        except_images: Collection[str] = (),
         ignore_backoff: bool = False,
     ) -> list[Claim]:
         """Return the right to build stale artifacts, those that have been stale for longest first.
@@ -90,6 +92,8 @@ class Artifacts(Part):
             Only artifacts of this image.
         artifact_ids
             Only these, a few.
+        except_images
+            None of these images, a few.
         ignore_backoff
             Also those whose last attempt failed a short time ago, or whose failure somebody chose to ignore.
         """
@@ -99,6 +103,8 @@ class Artifacts(Part):
             free += [is_past(Artifact.next_try_at, now), Artifact.ignored_at.is_(None)]
         if image_id is not None:
             free.append(Artifact.image_id == image_id)
+        if except_images:
+            free.append(Artifact.image_id.not_in(sorted(except_images)))
         if artifact_ids is not None:
             free.append(Artifact.id.in_(artifact_ids))
         ways = [_select_claimable().where(way, *free) for way in (is_behind(versions), *are_of_older_recipes(versions))]
@@ -117,7 +123,8 @@ class Artifacts(Part):
             for ids in chunks(row.id for row in picked):
                 connection.execute(update(Artifact).where(Artifact.id.in_(ids)).values(lease))
         return [
-            Claim(row.id, row.kind, row.image_id, row.wanted, token, row.attempts, row.annotation_id) for row in picked
+            Claim(row.id, row.kind, row.image_id, row.wanted, token, row.attempts, row.annotation_id, row.stale_since)
+            for row in picked
         ]
 
     def heartbeat(self, claim: Claim, lease_seconds: float) -> bool:
@@ -173,6 +180,7 @@ class Artifacts(Part):
         of = [Artifact.annotation_id == claim.annotation_id] if claim.annotation_id else []
         cause = f"its {claim.kind} has changed"
         whose = (Artifact.image_id == claim.image_id, Artifact.kind.in_(dependents), *of)
+        note_marked(connection, [claim.image_id])
         count_change(connection, self._clock(), cause, *whose)
 
     def fail(self, claim: Claim, error: str, retry_in_seconds: float) -> bool:
@@ -203,6 +211,7 @@ class Artifacts(Part):
             return set(connection.scalars(select(Artifact.key).where(Artifact.key.is_not(None)).distinct()))
 
 
+_STALE_SINCE = case((Artifact.built < Artifact.wanted, Artifact.marked_at)).label("stale_since")
 _NO_LEASE: Mapping[str, None] = {"lease_until": None, "token": None}
 
 
@@ -215,7 +224,7 @@ def _select_claimable() -> Select[*tuple[Any, ...]]:
     """Return the query for artifacts of images that can be read, longest stale first."""
     columns = (Artifact.id, Artifact.kind, Artifact.image_id, Artifact.annotation_id, Artifact.wanted)
     return (
-        select_shown(*columns, Artifact.attempts)
+        select_shown(*columns, Artifact.attempts, _STALE_SINCE)
         .join(Asset, Asset.id == Image.asset_id)
         .where(Image.missing_since.is_(None), Asset.missing_since.is_(None))
         .order_by(Artifact.marked_at, Image.place.desc(), Artifact.id)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, or_, select, update
 
 from coverslip.catalog.annotation_rows import one_annotation
-from coverslip.catalog.marks import new_artifact
+from coverslip.catalog.marks import new_artifact, note_marked
 from coverslip.catalog.part import Part, chunks, execute_many, known_form, new_id, no_such_image, upsert
 from coverslip.catalog.tables import Artifact, Chore, Image
 from coverslip.errors import CatalogError, NotFoundError
@@ -34,6 +34,7 @@ class Keeping(Part):
                 raise NotFoundError(f"annotation {annotation_id} is deleted")
             row = new_artifact(kind, image_id, self._clock(), "asked for the first time", annotation_id)
             execute_many(connection, upsert(connection, Artifact).on_conflict_do_nothing(), [row])
+            note_marked(connection, [image_id])
 
     def note_uses(self, artifact_ids: Iterable[str]) -> None:
         """Note that these artifacts were used just now; at most one write an hour for each."""

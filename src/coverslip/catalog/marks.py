@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, literal, or_, select, update
 
 from coverslip.catalog.annotation_tables import Annotation
+from coverslip.catalog.database import MARKED
 from coverslip.catalog.part import chunks, execute_many, new_id, upsert
 from coverslip.catalog.tables import Artifact, Image
 from coverslip.catalog.types import UtcTime
@@ -23,6 +24,11 @@ class Kinds(NamedTuple):
 
     of_images: tuple[str, ...]
     of_annotations: tuple[str, ...]
+
+
+def note_marked(connection: Connection, image_ids: Iterable[str]) -> None:
+    """Note of which images something is stale once this transaction is done; an empty text is any image."""
+    connection.info.setdefault(MARKED, set()).update(image_ids)
 
 
 def is_stale(versions: Mapping[str, int]) -> ColumnElement[bool]:
@@ -74,9 +80,9 @@ def mark_stale(
     connection: Connection, image_ids: Iterable[str], now: datetime, *conditions: ColumnElement[bool], cause: str
 ) -> int:
     """Count one more change of the images' artifacts, those of their annotations too. Returns how many rows."""
-    return sum(
-        count_change(connection, now, cause, Artifact.image_id.in_(some), *conditions) for some in chunks(image_ids)
-    )
+    ids = sorted(set(image_ids))
+    note_marked(connection, ids)
+    return sum(count_change(connection, now, cause, Artifact.image_id.in_(some), *conditions) for some in chunks(ids))
 
 
 def mark_annotations_stale(connection: Connection, annotation_ids: Iterable[str], now: datetime, cause: str) -> int:

@@ -13,7 +13,7 @@ from coverslip.catalog.assets import kept_time
 from coverslip.catalog.documents import to_documents
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.facts import facts_of
-from coverslip.catalog.marks import mark_stale, new_artifacts
+from coverslip.catalog.marks import mark_stale, new_artifacts, note_marked
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
 from coverslip.catalog.tables import Artifact, Asset, Facts, Image
 from coverslip.catalog.types import folded, kept_path
@@ -122,6 +122,7 @@ class _Work:
         execute_many(connection, statement, self.images)
         execute_many(connection, _put_facts(connection), self.facts)
         execute_many(connection, insert(Artifact), new_artifacts(self.added, self.kinds, self.now))
+        note_marked(connection, self.added)
         mark_stale(connection, self.changed, self.now, cause="the file has changed")
         for ids in chunks(self.missing):
             connection.execute(update(Image).where(Image.id.in_(ids)).values(missing_since=self.now))

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 
 from coverslip.catalog.annotation_rows import ANNOTATION, to_annotation
 from coverslip.catalog.annotation_tables import Annotation
-from coverslip.catalog.marks import ARTIFACT, count_change, is_past, is_stale, select_shown
+from coverslip.catalog.marks import ARTIFACT, count_change, is_past, is_stale, note_marked, select_shown
 from coverslip.catalog.part import Part, known_form
 from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -187,6 +187,8 @@ class Waiting(Part):
         chosen = {Artifact.id: artifact_id, Artifact.kind: kind, Artifact.image_id: image_id}
         conditions = [column == value for column, value in chosen.items() if value is not None]
         with self._database.writing() as connection:
+            if artifact_id is None:
+                note_marked(connection, ["" if image_id is None else image_id])
             return count_change(connection, self._clock(), cause, *conditions)
 
     def _decide(self, artifact_id: str, values: Mapping[str, Any]) -> None:

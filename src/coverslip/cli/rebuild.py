@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from coverslip.cli.output import amount, console
-from coverslip.derive import KINDS, open_catalog
+from coverslip.derive import KINDS, open_catalog, ringing
 from coverslip.errors import InvalidRequestError
 from coverslip.settings import Settings
 
@@ -27,7 +27,7 @@ def run(
     if kind is not None and kind not in KINDS:
         raise InvalidRequestError(f"there is no kind {kind!r}; there are {', '.join(KINDS)}")
     settings = Settings.load()
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url) as catalog, ringing(catalog, settings.queue_url):
         if image is not None:
             catalog.get_image(image)
         count = catalog.rebuild(kind=kind, image_id=image)

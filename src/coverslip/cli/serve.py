@@ -7,7 +7,7 @@ import typer
 import uvicorn
 
 from coverslip.api import create_app
-from coverslip.cli.output import console
+from coverslip.cli.output import console, speak_of_builds
 from coverslip.derive import open_catalog
 from coverslip.errors import SettingsError
 from coverslip.settings import Settings
@@ -17,7 +17,7 @@ from coverslip.storage import open_storage
 def run(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = None,
-    build: Annotated[bool, typer.Option(help="Build artifacts in the background, as `coverslip worker` does.")] = True,
+    build: Annotated[bool, typer.Option(help="Build artifacts in the background.")] = True,
 ) -> None:
     """Serve the web page and the HTTP API until Ctrl-C."""
     overrides = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
@@ -36,6 +36,7 @@ def serve(settings: Settings, *, build: bool = True) -> None:
     """
     with open_catalog(settings.catalog_url):  # says what is wrong in a sentence, before there is an address
         open_storage(settings.artifacts_url)
+    speak_of_builds()
     listener = _listen(settings)
     app = create_app(settings, build_in_background=build)
     # the access log is below the level that is shown, and a third of the work of a chunk
@@ -45,6 +46,8 @@ def serve(settings: Settings, *, build: bool = True) -> None:
     address, port = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     console().print(f"Coverslip is at http://{shown}:{port}/ (Ctrl-C stops it)")
+    if build and settings.queue_url:
+        console().print("Artifacts are built in the pauses of annotators, and by `coverslip queue-worker`")
     with listener:
         uvicorn.Server(config).run(sockets=[listener])
 

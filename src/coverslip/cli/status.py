@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from coverslip.catalog import Catalog
-from coverslip.cli.output import console, one_line
-from coverslip.derive import VERSIONS, Builder, open_catalog, pending_warnings
+from coverslip.cli.output import amount, console, one_line
+from coverslip.derive import VERSIONS, Builder, open_catalog, pending_warnings, ringing
 from coverslip.derive import why as explained
 from coverslip.settings import Settings
 from coverslip.storage import Storage, open_storage
@@ -28,10 +28,14 @@ def run(
         problems = catalog.problems(broken)
         warnings = pending_warnings(catalog, VERSIONS)
         place = catalog.url
+        with ringing(catalog, settings.queue_url) as queue:
+            depth = None if queue is None else queue.depth()
     out = console()
     if as_json:
         files = [{"path": asset.path, "reason": asset.reason} for asset in problems]
-        out.print_json(data={"catalog": place, **asdict(counts), "problems": files, "warnings": warnings})
+        out.print_json(
+            data={"catalog": place, **asdict(counts), "queue_depth": depth, "problems": files, "warnings": warnings}
+        )
         return
     out.print(f"catalog    {place}")
     out.print(f"images     {counts.images:,} ({counts.images_missing:,} missing, {counts.images_deleted:,} deleted)")
@@ -40,6 +44,9 @@ def run(
         f"artifacts  {counts.artifacts_fresh:,} fresh, {counts.artifacts_stale:,} stale "
         f"({counts.artifacts_building:,} being built, {counts.artifacts_failed:,} failed and waiting to be tried again)"
     )
+    if settings.queue_url:
+        waiting = "does not answer; nothing is lost" if depth is None else f"{amount(depth, 'message')} waiting"
+        out.print(f"queue      {waiting}")
     for warning in warnings:
         out.print(f"warning    {warning}")
     for asset in problems:

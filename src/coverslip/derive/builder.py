@@ -1,15 +1,16 @@
 """Builds artifacts: each change once, whoever asks, and never loses one."""
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from coverslip.catalog import Catalog
 from coverslip.derive.kind import Inputs, Kind, Subject, by_name, dependents_of
 from coverslip.derive.kinds import KINDS
+from coverslip.derive.metrics import BuildMetrics
 from coverslip.derive.needed import gather
 from coverslip.derive.outcome import (
     LASTING,
@@ -23,18 +24,14 @@ from coverslip.derive.outcome import (
 )
 from coverslip.derive.serving import current
 from coverslip.derive.sources import GivenUp, open_source
-from coverslip.derive.sweeping import sweep_daily
 from coverslip.errors import BuildError, CatalogError, CoverslipError, NotFoundError
-from coverslip.jobs import Heartbeat, KeyedLocks, run_workers
+from coverslip.jobs import Heartbeat, KeyedLocks
 from coverslip.model.records import ArtifactRecord, Built, Claim
 from coverslip.readers import ImageFile, open_image
 from coverslip.sources import locate
 from coverslip.storage import Storage, put_content
 
 log = logging.getLogger(__name__)
-
-IDLE_SECONDS = 2.0
-"""How often a worker that hears of nothing looks for changes made by other processes."""
 
 POLL_SECONDS = (0.05, 0.25)
 """First and longest pause between two looks at an artifact that another process builds."""
@@ -78,9 +75,14 @@ class Builder:
         self._locate = locate
         self._dependents = dependents_of(kinds)
         self._asked = KeyedLocks()
+        self.metrics = BuildMetrics()
 
     def build_next(
-        self, image_id: str | None = None, *, should_stop: Callable[[], bool] = lambda: False
+        self,
+        image_id: str | None = None,
+        *,
+        except_images: Collection[str] = (),
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> Outcome | None:
         """Build the artifact that has been stale for longest; ``None`` when there is none to build now.
 
@@ -88,6 +90,8 @@ class Builder:
         ----------
         image_id
             Only artifacts of this image and its annotations.
+        except_images
+            None of these, a few.
         should_stop
             As for ``build_artifact``.
 
@@ -96,7 +100,9 @@ class Builder:
         CatalogError
             The catalog does not answer.
         """
-        claims = self.catalog.claim(self.versions, lease_seconds=self._lease, image_id=image_id)
+        claims = self.catalog.claim(
+            self.versions, lease_seconds=self._lease, image_id=image_id, except_images=except_images
+        )
         return self.build_claimed(claims[0], should_stop) if claims else None
 
     def build_artifact(
@@ -192,29 +198,6 @@ class Builder:
                 return record, data
             self.ensure(kind, image_id, deadline - time.monotonic(), annotation_id)
 
-    def run(self, threads: int, should_stop: threading.Event, wake: threading.Event | None = None) -> None:
-        """Build what becomes stale until ``should_stop`` is set; then claims are given back within one read.
-
-        Parameters
-        ----------
-        threads
-            Artifacts built at the same time.
-        should_stop
-            Ends it.
-        wake
-            Set by whoever has made something stale.
-        """
-        # a thread of its own that nobody waits for: a sweep lists everything, which takes minutes in a large bucket
-        words = (self.storage, should_stop)
-        threading.Thread(target=sweep_daily, args=words, name="storage sweep", daemon=True).start()
-        run_workers(
-            lambda: self.build_next(should_stop=should_stop.is_set) is not None,
-            threads=threads,
-            should_stop=should_stop,
-            idle_seconds=IDLE_SECONDS,
-            wake=wake,
-        )
-
     def build_claimed(self, claim: Claim, should_stop: Callable[[], bool] = lambda: False) -> Outcome:
         """Build what was claimed. The one place where any exception at all becomes a row in the catalog.
 
@@ -225,6 +208,14 @@ class Builder:
         should_stop
             As for ``build_artifact``.
         """
+        started = time.monotonic()
+        outcome = self._build_claimed(claim, should_stop)
+        lag = None if claim.stale_since is None else (self.catalog.now() - claim.stale_since).total_seconds()
+        outcome = replace(outcome, seconds=time.monotonic() - started, lag=lag)
+        self.metrics.record(outcome)
+        return outcome
+
+    def _build_claimed(self, claim: Claim, should_stop: Callable[[], bool]) -> Outcome:
         beat = partial(self.catalog.heartbeat, claim, self._lease)
         heartbeat = Heartbeat(claim.artifact_id, beat, self._lease / 3)
         try:

@@ -24,6 +24,10 @@ class Outcome:
     """``lost``: somebody else holds the claim now. ``released``: given back unfinished, not counted as a failure."""
     error: str | None = None
     cause: Exception | None = None
+    seconds: float = 0.0
+    """How long the build took."""
+    lag: float | None = None
+    """Seconds from the first change it had not seen to its end; ``None`` where only the recipe is newer."""
 
 
 def retry_delay(attempts: int) -> float:

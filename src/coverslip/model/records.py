@@ -1,6 +1,6 @@
 """What the catalog knows, as frozen values: files, images, artifacts, events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -225,6 +225,8 @@ class Claim:
     """Distinguishes this claim from a later one of the same artifact."""
     attempts: int
     annotation_id: str | None = None
+    stale_since: datetime | None = field(default=None, compare=False)
+    """``None`` where a newer recipe alone made it stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +272,15 @@ class PurgedBytes:
     """The uploaded original, once none of its images is left; ``None`` for files added in place: never touched."""
     artifact_keys: tuple[str, ...]
     """Names in the storage that no other artifact shares."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleCount:
+    """What is stale of one kind."""
+
+    count: int
+    oldest: datetime | None
+    """Since when the oldest is; ``None`` for none, and where newer recipes alone made them stale."""
 
 
 @dataclass(frozen=True, slots=True)
