@@ -9,7 +9,7 @@ import pytest
 from coverslip.catalog import Catalog
 from coverslip.derive import Builder, Opportunistic, Subject
 from coverslip.derive.batch import Pending
-from coverslip.derive.kind import Inputs
+from coverslip.derive.kind import Inputs, Of
 from coverslip.derive.opportunistic import affordable
 from coverslip.model import ImageMetadata
 from coverslip.model.annotations import AnnotationContent, Frames
@@ -22,8 +22,13 @@ KIND = "combined"
 class Frame:
     """A kind of annotations that remembers the first frame of each."""
 
-    name, version, of, needs = KIND, 1, "annotation", ()
-    allows_stale, media_type, suffix = True, "image/png", ".png"
+    name = KIND
+    version = 1
+    of: Of = "annotation"
+    needs: tuple[str, ...] = ()
+    allows_stale = True
+    media_type = "image/png"
+    suffix = ".png"
 
     def __init__(self) -> None:
         self.built: list[int] = []
@@ -87,7 +92,7 @@ def test_nothing_before_the_pause_and_everything_in_order_after_it(
     assert session.kind.built == [0, 10, 20, 30, 40]
     lines = [record.getMessage() for record in caplog.records if "artifacts built" in record.getMessage()]
     assert [line.split(": ")[1][:17] for line in lines] == ["3 artifacts built", "2 artifacts built"]
-    assert session.opportunistic.images == ()
+    assert not session.opportunistic.images
 
 
 def test_activity_stops_a_batch_between_two_items(session: Session) -> None:
@@ -116,7 +121,7 @@ def test_work_on_another_image_stops_nothing(session: Session, tmp_path: Path) -
     assert session.kind.built == [0, 10]
     session.now += 3
     session.opportunistic.step()
-    assert session.opportunistic.images == ()
+    assert not session.opportunistic.images
 
 
 def test_the_servers_own_builder_leaves_images_in_care_alone(session: Session) -> None:

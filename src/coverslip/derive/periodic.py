@@ -101,8 +101,9 @@ def keep_building(
             should_stop=should_stop,
             ends=started + interval,
         )
-        for outcome in outcomes if on_outcome is not None else ():
-            on_outcome(outcome)
+        if on_outcome is not None:
+            for outcome in outcomes:
+                on_outcome(outcome)
         _say(outcomes, time.monotonic() - started)
         should_stop.wait(max(0.0, started + interval - time.monotonic()))
     for last in _results(wait(under_way).done):
