@@ -89,7 +89,7 @@ def test_lists_go_page_by_page(service: Service, image_id: str) -> None:
         annotate(service, image_id, start, start + 9)
     found, cursor = [], None
     while True:
-        words = {"limit": 2, "state": "stale", **({"cursor": cursor} if cursor else {})}
+        words: dict[str, str] = {"limit": "2", "state": "stale", **({"cursor": cursor} if cursor else {})}
         page = service.client.get("/api/artifacts/", params=words).json()
         assert page["total"] == 4
         found += [one["id"] for one in page["artifacts"]]
