@@ -1,6 +1,8 @@
 """``coverslip rebuild`` and ``coverslip status --why`` as a person runs them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,24 @@ def test_rebuild_wants_to_know_what(shell: Shell) -> None:
     assert "--all goes without" in shell("rebuild", "--all", "--kind", "mip", code=code)
     assert "there is no kind 'sketch'" in shell("rebuild", "--kind", "sketch", code=code)
     shell("rebuild", "--image", "nobody", code=EXIT_CODES[NotFoundError])
+
+
+def test_the_line_of_a_batch_is_shown(shell: Shell) -> None:
+    script = """
+import coverslip.cli
+from coverslip.derive import Builder, open_catalog, process_batch
+from coverslip.settings import Settings
+from coverslip.storage import open_storage
+
+coverslip.cli._speak_for_ourselves()
+settings = Settings.load()
+with open_catalog(settings.catalog_url) as catalog:
+    builder = Builder(catalog, open_storage(settings.artifacts_url), lease_seconds=30)
+    process_batch(builder, catalog.list_images().images[0].id, 3)
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=shell.environment, capture_output=True, text=True, timeout=120, check=True)
+    assert ": 1 artifacts built, 0 failed in" in done.stderr
 
 
 def test_why(shell: Shell, tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ COMMANDS = {
 }
 """Name and one line of help of every command; the module of the same name holds its ``run``."""
 
+BATCHES = "coverslip.derive.batch"
+"""The one logger of which information is shown too: a line for each batch that was built."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code.
@@ -76,6 +79,7 @@ def _speak_for_ourselves() -> None:
     logger = logging.getLogger("coverslip")
     logger.addHandler(ours)
     logger.setLevel(logging.WARNING)
+    logging.getLogger(BATCHES).setLevel(logging.INFO)
 
 
 def _help() -> str:
