@@ -87,8 +87,24 @@ def becoming_fresh(client: httpx.Client, image_id: str, ids: list[str], seconds:
             time.sleep(0.1)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def session(client: httpx.Client, asked: argparse.Namespace) -> int:
     """Play a session; return 0 when every combined image became fresh in time."""
+    image_id = asked.image or first_film(client)
+    started = time.monotonic()
+    ids = work(client, image_id, asked.ranges, asked.author)
+    print(f"{len(ids)} ranges of image {image_id} marked in {time.monotonic() - started:.1f} s, without waiting")
+    started = time.monotonic()
+    fresh = 0
+    for annotation_id in becoming_fresh(client, image_id, ids, asked.seconds):
+        fresh += 1
+        address = f"{asked.address.rstrip('/')}/api/annotations/{annotation_id}/combined"
+        print(f"{time.monotonic() - started:5.1f} s: fresh: {address}")
+    print(f"{fresh} of {len(ids)} combined images are fresh")
+    return 0 if fresh == len(ids) else 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play a session against the server that the arguments name."""
     parser = argparse.ArgumentParser(description="Play an annotator's session against a Coverslip server.")
     parser.add_argument("address", help="such as http://127.0.0.1:8000")
     parser.add_argument("image", nargs="?", help="id of an image; left out: the first one with frames")
@@ -96,19 +112,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--author", default="annotator")
     parser.add_argument("--seconds", type=float, default=60, help="how long to wait for fresh images")
     asked = parser.parse_args(arguments)
-    with httpx.Client(base_url=asked.address, timeout=60) as client:
-        image_id = asked.image or first_film(client)
-        started = time.monotonic()
-        ids = work(client, image_id, asked.ranges, asked.author)
-        print(f"{len(ids)} ranges of image {image_id} marked in {time.monotonic() - started:.1f} s, without waiting")
-        started = time.monotonic()
-        fresh = 0
-        for annotation_id in becoming_fresh(client, image_id, ids, asked.seconds):
-            fresh += 1
-            address = f"{asked.address.rstrip('/')}/api/annotations/{annotation_id}/combined"
-            print(f"{time.monotonic() - started:5.1f} s: fresh: {address}")
-        print(f"{fresh} of {len(ids)} combined images are fresh")
-    return 0 if fresh == len(ids) else 1
+    try:
+        with httpx.Client(base_url=asked.address, timeout=60) as client:
+            return session(client, asked)
+    except httpx.HTTPStatusError as error:
+        raise SystemExit(f"{error.request.url}: {error.response.text}") from error
+    except httpx.TransportError as error:
+        raise SystemExit(f"no answer from {asked.address}: {error}") from error
 
 
 if __name__ == "__main__":

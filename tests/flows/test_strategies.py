@@ -14,7 +14,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import cv2
-import httpx
 import numpy as np
 import psycopg
 import pytest
@@ -201,5 +200,7 @@ def test_the_example_says_when_it_was_in_vain(tmp_path: Path) -> None:
     with running(tmp_path / "home") as service:
         image_id = add_film(service, np.zeros((6, 8, 8), np.uint8))
         assert annotator.main([service.address, image_id, "--ranges", "2", "--seconds", "0.2"]) == 1
-        with pytest.raises(httpx.HTTPStatusError):
+        with pytest.raises(SystemExit, match="there is no image"):
             annotator.main([service.address, str(uuid4())])
+    with pytest.raises(SystemExit, match="no answer from"):
+        annotator.main([service.address])

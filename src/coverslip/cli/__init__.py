@@ -32,8 +32,8 @@ COMMANDS = {
 }
 """Name and one line of help of every command; the module of the same name holds its ``run``."""
 
-BATCHES = "coverslip.derive.batch"
-"""The one logger of which information is shown too: a line for each batch that was built."""
+BATCHES = ("coverslip.derive.batch", "coverslip.derive.periodic")
+"""The loggers of which information is shown too: a line for each batch that was built."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -79,7 +79,8 @@ def _speak_for_ourselves() -> None:
     logger = logging.getLogger("coverslip")
     logger.addHandler(ours)
     logger.setLevel(logging.WARNING)
-    logging.getLogger(BATCHES).setLevel(logging.INFO)
+    for name in BATCHES:
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def _help() -> str:

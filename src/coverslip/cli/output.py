@@ -1,7 +1,5 @@
 """How commands speak: sentences on stdout, progress and errors on stderr, exit codes from one table."""
 
-import logging
-
 from rich.console import Console
 
 from coverslip.errors import (
@@ -51,11 +49,6 @@ def exit_code(error: CoverslipError) -> int:
 def say_error(error: CoverslipError) -> None:
     """Print an error as one sentence, without a traceback."""
     console(stderr=True).print(f"coverslip: {one_line(str(error))}")
-
-
-def speak_of_builds() -> None:
-    """Show a line on stderr for each batch of builds, and for each build that failed."""
-    logging.getLogger("coverslip.derive").setLevel(logging.INFO)
 
 
 def amount(count: int, noun: str) -> str:

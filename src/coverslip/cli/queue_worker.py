@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from coverslip.cli.building import MetricsPort, open_builder, showing_metrics, tend, until_told_to_stop
-from coverslip.cli.output import console, speak_of_builds
+from coverslip.cli.output import console
 from coverslip.cli.yielding import yield_to_others
 from coverslip.derive import answer_queue, ringing, start_sweeping
 from coverslip.errors import SettingsError
@@ -29,9 +29,12 @@ def run(
     with open_builder(settings) as (catalog, builder), ringing(catalog, settings.queue_url) as queue:
         assert queue is not None, "the settings name one"
         stop = until_told_to_stop()
-        speak_of_builds()
         yield_to_others()
         console().print("Coverslip queue worker: waiting for messages (Ctrl-C stops it)")
+        if queue.depth() is None:
+            console(stderr=True).print(
+                f"coverslip: the queue does not answer; what is stale is looked for every {interval:g} seconds"
+            )
         start_sweeping(builder, stop)
         tend(builder, settings, stop)
         number = concurrency or settings.workers

@@ -7,7 +7,7 @@ import typer
 import uvicorn
 
 from coverslip.api import create_app
-from coverslip.cli.output import console, speak_of_builds
+from coverslip.cli.output import console
 from coverslip.derive import open_catalog
 from coverslip.errors import SettingsError
 from coverslip.settings import Settings
@@ -36,7 +36,6 @@ def serve(settings: Settings, *, build: bool = True) -> None:
     """
     with open_catalog(settings.catalog_url):  # says what is wrong in a sentence, before there is an address
         open_storage(settings.artifacts_url)
-    speak_of_builds()
     listener = _listen(settings)
     app = create_app(settings, build_in_background=build)
     # the access log is below the level that is shown, and a third of the work of a chunk

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from coverslip.cli.building import MetricsPort, open_builder, showing_metrics, tend, until_told_to_stop
-from coverslip.cli.output import amount, console, speak_of_builds
+from coverslip.cli.output import amount, console
 from coverslip.cli.yielding import yield_to_others
 from coverslip.derive import Builder, keep_building, open_executor, ringing, start_sweeping
 from coverslip.settings import Settings
@@ -35,7 +35,6 @@ def run(
             return
         stop = until_told_to_stop()
         number = concurrency or settings.workers
-        speak_of_builds()
         yield_to_others()
         counts = None if settings.executor == "threads" else builder.metrics.record
         with (
