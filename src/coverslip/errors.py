@@ -14,6 +14,7 @@
     ├── RegionError (ValueError)      a request lies outside the image
     ├── NotFoundError (LookupError)   no such image, artifact or record: a complete answer, not a guess
     ├── ConflictError                 the request contradicts what is there now
+    │   └── RevisionConflictError     somebody else saved first; carries what is there now
     ├── TooLargeError                 the request is above a configured limit
     ├── InvalidRequestError (ValueError)   the request itself makes no sense
     ├── BuildError                    a derived artifact could not be built (now)
@@ -117,6 +118,22 @@ class NotFoundError(CoverslipError, LookupError):
 
 class ConflictError(CoverslipError):
     """The request contradicts the present state."""
+
+
+class RevisionConflictError(ConflictError):
+    """What is to be changed is not any more what its editor saw.
+
+    Parameters
+    ----------
+    message
+        One sentence for a person.
+    current
+        The record as it is now (a frozen value of ``model``).
+    """
+
+    def __init__(self, message: str, current: object) -> None:
+        super().__init__(message)
+        self.current = current
 
 
 class TooLargeError(CoverslipError):

@@ -74,6 +74,17 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Artifacts built at the same time by the server's own builder or a worker process."""
 
+    opportunistic: bool = True
+    """Whether the server builds what is stale of an image in the pauses of those who annotate it."""
+    opportunistic_pause_seconds: Annotated[float, Field(ge=2, le=10)] = 3.0
+    """How long nobody may have worked on an image before such a batch begins."""
+    opportunistic_batch: Annotated[int, Field(ge=1, le=100)] = 3
+    """Artifacts of one such batch, at most."""
+    queue_url: str = ""
+    """Redis server that carries messages about what is stale: ``redis://host:6379/0`` or ``unix:///path``."""
+    executor: Annotated[str, Field(pattern=r"^(threads|processes|dask://[^/\s]+)$")] = "threads"
+    """Where ``coverslip worker`` builds: ``threads``, ``processes`` or a Dask cluster, ``dask://host:8786``."""
+
     confine: Literal["uploads", "all", "none"] = "uploads"
     """Whose files are opened in processes that may be killed: uploaded ones, all local files, or none."""
     confined_processes: Annotated[int, Field(ge=1, le=64)] = 4

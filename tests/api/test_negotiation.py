@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coverslip.api.byte_cache import ByteCache
-from coverslip.api.pictures import is_known, negotiate
+from coverslip.api.kept import ByteCache, is_known
+from coverslip.api.pictures import negotiate
 from coverslip.render import MEDIA_TYPES
 
 

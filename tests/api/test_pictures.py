@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect
 
+from coverslip.api.kept import Picture
 from coverslip.api.open_files import Identity, OpenFiles
 from coverslip.api.patience import LOOK_SECONDS
-from coverslip.api.pictures import AT_ONCE, Picture, Pictures
+from coverslip.api.pictures import AT_ONCE, Pictures
 from coverslip.catalog import Catalog
 from coverslip.derive import Builder, Uses, open_catalog
 from coverslip.errors import BuildError
@@ -352,7 +353,7 @@ def test_a_request_has_one_deadline_for_its_turn_and_its_build(tmp_path: Path) -
             assert all(picture.data for picture in await asyncio.gather(*wanted))
 
         asyncio.run(ask())
-        builder = pictures._builder
+        builder = pictures.stored._builder
         assert isinstance(builder, SlowBuilder)
         assert len(builder.given) == 2 * AT_ONCE
         assert max(builder.given[AT_ONCE:]) <= 20 - builder.takes_seconds, "the time waited for a turn counts"
@@ -367,10 +368,12 @@ class SlowBuilder(Builder):
         super().__init__(catalog, storage, lease_seconds=lease_seconds)
         self.given: list[float] = []
 
-    def read_artifact(self, kind: str, image_id: str, seconds: float) -> tuple[ArtifactRecord, bytes]:
+    def read_artifact(
+        self, kind: str, image_id: str, seconds: float, annotation_id: str | None = None
+    ) -> tuple[ArtifactRecord, bytes]:
         self.given.append(seconds)
         time.sleep(self.takes_seconds)
-        return super().read_artifact(kind, image_id, seconds)
+        return super().read_artifact(kind, image_id, seconds, annotation_id)
 
 
 def open_handles(path: Path) -> int:

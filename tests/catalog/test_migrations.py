@@ -11,9 +11,9 @@ from sqlalchemy import insert, inspect, text
 
 from coverslip.catalog import Catalog
 from coverslip.catalog.address import parse_address
-from coverslip.catalog.artifacts import new_artifacts
 from coverslip.catalog.database import Database
 from coverslip.catalog.documents import to_documents
+from coverslip.catalog.marks import new_artifacts
 from coverslip.catalog.opening import MIGRATIONS
 from coverslip.catalog.part import new_id
 from coverslip.catalog.tables import Artifact, Asset, Image
@@ -77,7 +77,9 @@ def _fill(database: Database) -> list[dict[str, Any]]:
         connection.execute(insert(Asset), [asset])
         for row in rows:
             connection.execute(insert(Image), [row])
-        connection.execute(insert(Artifact), new_artifacts([row["id"] for row in rows], VERSIONS, THEN))
+        came_later = {"annotation_id", "cause"}
+        for row in new_artifacts([row["id"] for row in rows], VERSIONS, THEN):
+            connection.execute(insert(Artifact), {name: row[name] for name in row.keys() - came_later})
     return rows
 
 

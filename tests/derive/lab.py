@@ -1,13 +1,14 @@
 """A small laboratory for derive tests: a real catalog and storage, images without pixels, recipes that count."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from coverslip.catalog import Catalog
-from coverslip.derive import Builder, OpenSource
+from coverslip.derive import Builder, Inputs, Kind, OpenSource, Subject
+from coverslip.derive.kind import Of
 from coverslip.model import ImageMetadata
 from coverslip.model.records import ArtifactRecord, ImageRecord, SeenFile, SyncItem
 from coverslip.storage import Storage, open_storage
@@ -30,13 +31,19 @@ class Recipe:
     name: str = KIND
     media_type: str = "image/png"
     suffix: str = ".png"
+    of: Of = "image"
+    needs: tuple[str, ...] = ()
+    allows_stale: bool = False
     builds: int = 0
     guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def build(self, record: ImageRecord, open_source: OpenSource) -> bytes:
+    def cost(self, subject: Subject) -> int:
+        return subject.image.metadata.size_z
+
+    def build(self, subject: Subject, inputs: Inputs) -> bytes:
         with self.guard:
             self.builds += 1
-        return self.work(record, open_source)
+        return self.work(subject.image, inputs.open_source)
 
 
 class Clock:
@@ -73,7 +80,9 @@ class Lab:
         return Path(self.storage.url) / str(self.artifact(image_id).key)
 
     def builder(self, recipe: Recipe | None = None, lease_seconds: float = LEASE) -> Builder:
-        kinds = {KIND: recipe or Recipe()}
+        return self.builder_of({KIND: recipe or Recipe()}, lease_seconds)
+
+    def builder_of(self, kinds: Mapping[str, Kind], lease_seconds: float = LEASE) -> Builder:
         return Builder(self.catalog, self.storage, lease_seconds=lease_seconds, kinds=kinds)
 
     def add(self, name: str = "cells.tif", mtime_ns: int = 1) -> str:

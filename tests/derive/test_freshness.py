@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from coverslip.derive import Builder, OpenSource
+from coverslip.derive import Builder, OpenSource, run_builder
 from coverslip.model.records import ImageRecord
 from tests.derive.lab import KIND, LEASE, Lab, Recipe, recipe_of_revision
 
@@ -89,7 +89,7 @@ def test_no_change_is_lost_among_writers_and_workers(lab: Lab) -> None:
 
     builder = lab.builder(Recipe(work))
     with ThreadPoolExecutor(4) as pool:
-        running = pool.submit(builder.run, 2, stop, None)
+        running = pool.submit(run_builder, builder, 2, stop, None)
         for writer in [pool.submit(write, name) for name in names]:
             writer.result()
         stop.set()
@@ -187,7 +187,7 @@ def test_a_worker_builds_what_it_is_woken_for_and_stops(lab: Lab) -> None:
 
     builder = lab.builder(Recipe(work))
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(builder.run, 2, stop, wake)
+        running = pool.submit(run_builder, builder, 2, stop, wake)
         deadline = time.monotonic() + 10
         while not all(lab.is_fresh(image) for image in images) and time.monotonic() < deadline:
             time.sleep(0.01)

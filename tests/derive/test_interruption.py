@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from coverslip.derive import Builder, OpenSource
+from coverslip.derive import Builder, OpenSource, run_builder
 from coverslip.errors import BuildError
 from coverslip.model import Region
 from coverslip.model.records import ImageRecord
@@ -138,7 +138,7 @@ def test_a_stopped_worker_gives_its_claim_back_at_once(lab: Lab) -> None:
     image = add_real(lab)
     endless, stop = Endless(), threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(lab.builder(Recipe(endless)).run, 1, stop, None)
+        running = pool.submit(run_builder, lab.builder(Recipe(endless)), 1, stop, None)
         assert endless.reading.wait(10)
         stop.set()
         running.result(10)
@@ -228,7 +228,7 @@ def test_nobody_waits_for_the_sweep_of_the_storage(lab: Lab) -> None:
     stop = threading.Event()
     builder = Builder(lab.catalog, storage, lease_seconds=LEASE, kinds={KIND: Recipe()})
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(builder.run, 1, stop)
+        running = pool.submit(run_builder, builder, 1, stop)
         while not lab.is_fresh(image_id) and not running.done():
             time.sleep(0.01)
         assert not storage.may_end.is_set()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from coverslip.derive import OpenSource
+from coverslip.derive import OpenSource, run_builder
 from coverslip.model.records import ImageRecord
 from tests.derive.lab import KIND, Lab, Recipe, recipe_of_revision
 from tests.services.postgres import postgres
@@ -64,7 +64,7 @@ def test_workers_on_two_machines_share_the_work(labs: list[Lab]) -> None:
         return recipe_of_revision(record, open_source)
 
     with ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(lab.builder(Recipe(work)).run, 2, stop, None) for lab in labs]
+        running = [pool.submit(run_builder, lab.builder(Recipe(work)), 2, stop) for lab in labs]
         deadline = time.monotonic() + 30
         while not all(labs[0].is_fresh(image) for image in images) and time.monotonic() < deadline:
             time.sleep(0.05)

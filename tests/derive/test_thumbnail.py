@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from coverslip.catalog import Catalog
 from coverslip.derive import KINDS, VERSIONS, Builder
-from coverslip.derive.kinds import THUMBNAIL
+from coverslip.derive.drawn import THUMBNAIL
 from coverslip.derive.sources import open_source
 from coverslip.errors import BuildError, ReadError
 from coverslip.model import RenderSpec

@@ -12,8 +12,8 @@ import pytest
 import coverslip
 from tests.files import write_folder
 
-FIRST = '(Drawn("thumbnail", THUMBNAIL),)'
-BOTH = '(Drawn("thumbnail", THUMBNAIL), Drawn("stamp", THUMBNAIL.model_copy(update={"width": 16})))'
+FIRST = '(Drawn("thumbnail", THUMBNAIL), Combined("median"))'
+BOTH = '(Drawn("thumbnail", THUMBNAIL), Drawn("stamp", THUMBNAIL.model_copy(update={"width": 16})), Combined("median"))'
 
 SERVE_ONCE = """
 import asyncio, sys
@@ -27,7 +27,7 @@ async def start_and_stop():
     async with app.router.lifespan_context(app):
         catalog = app.state.rooms.catalog
         for image in catalog.list_images().images:
-            print(*(catalog.artifact(kind.name, image.id).kind for kind in ALWAYS))
+            print(*(catalog.artifact(kind.name, image.id).kind for kind in ALWAYS if kind.of == "image"))
 
 asyncio.run(start_and_stop())
 """

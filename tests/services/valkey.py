@@ -14,11 +14,17 @@ START_SECONDS = 15.0
 
 
 @contextmanager
-def serve_valkey() -> Iterator[str]:
-    """Run a server that keeps nothing on disk until the block ends; gives its ``unix://`` address."""
+def serve_valkey(place: Path | None = None) -> Iterator[str]:
+    """Run a server that keeps nothing on disk until the block ends; gives its ``unix://`` address.
+
+    Parameters
+    ----------
+    place
+        Its socket, such as that of one that was stopped.
+    """
     # A unix socket's path may have about 100 characters, so the system's own temporary folder it is.
     with tempfile.TemporaryDirectory(prefix="coverslip-vk-") as name:
-        place = Path(name) / "s"
+        place = place or Path(name) / "s"
         log = Path(name) / "log"
         command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(place), "--unixsocketperm", "700"]
         command += ["--save", "", "--appendonly", "no", "--dir", name, "--logfile", str(log), "--daemonize", "no"]

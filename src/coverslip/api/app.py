@@ -14,12 +14,26 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from coverslip.api import errors, events, health, images, neuroglancer, uploads, views, zarr
+from coverslip.api import (
+    annotations,
+    artifacts,
+    combined,
+    errors,
+    events,
+    health,
+    images,
+    metrics,
+    neuroglancer,
+    uploads,
+    views,
+    zarr,
+)
 from coverslip.api.at_once import AtOnce
 from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
 from coverslip.api.guard import Guard
 from coverslip.api.hand_over import HandOver
+from coverslip.api.noticing import Noticing
 from coverslip.api.open_files import OpenFiles
 from coverslip.api.page import PAGE_FOLDER, Page
 from coverslip.api.pictures import Pictures
@@ -27,10 +41,11 @@ from coverslip.api.quick_slices import QuickSlices
 from coverslip.api.rooms import Rooms
 from coverslip.api.sharing import Sharing
 from coverslip.api.stores import Stores
+from coverslip.api.strategies import building
 from coverslip.catalog import Catalog
 from coverslip.cleanup import announce, keep_tending, sweep_uploads
 from coverslip.confined import Opener
-from coverslip.derive import Builder, Uses, open_catalog
+from coverslip.derive import Builder, Uses, open_catalog, ringing
 from coverslip.errors import CatalogError, StorageError
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, locate
@@ -62,7 +77,8 @@ class Guarded(FastAPI):
     def __init__(self, settings: Settings, **options: Any) -> None:
         super().__init__(**options)
         at_once = AtOnce(super().__call__, self.state)
-        self._guarded = Guard(Sharing(at_once, settings.zarr_origins), settings.host)
+        noticing = Noticing(at_once, self.state)
+        self._guarded = Guard(Sharing(noticing, settings.zarr_origins), settings.host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request: guard, sharing, what is answered at once, and then the framework."""
@@ -77,7 +93,8 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
     settings
         Where everything is.
     build_in_background
-        Build stale artifacts in threads of this process, as ``coverslip worker`` does in its own.
+        Build stale artifacts in threads of this process: those of images that somebody annotates in the pauses, the
+        others at once, or, where there is a queue, not at all.
     page_folder
         The built web page.
     """
@@ -98,7 +115,7 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
         redoc_url=None,
     )
     errors.install(app)
-    parts = (uploads, images, views, zarr, neuroglancer, events, health)
+    parts = (uploads, images, views, zarr, annotations, combined, artifacts, neuroglancer, events, health, metrics)
     for part in parts:
         app.include_router(part.router)
     app.router.routes.insert(0, QuickSlices())
@@ -110,6 +127,7 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     """Open everything the routes need; the stack closes it in the opposite order."""
     catalog = await run_in_threadpool(open_catalog, settings.catalog_url)
     stack.push_async_callback(run_in_threadpool, catalog.close)
+    queue = stack.enter_context(ringing(catalog, settings.queue_url))
     storage = await run_in_threadpool(open_storage, settings.artifacts_url)
     await run_in_threadpool(_announce, catalog, storage)
     await run_in_threadpool(sweep_uploads, catalog, settings.uploads_folder)
@@ -127,28 +145,31 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
     pictures = Pictures(catalog, builder, files, uses, build_seconds=settings.build_seconds, places=places)
     feed = EventFeed(catalog)
     wake = threading.Event()
+    opportunistic = None
     if build_in_background:
-        stack.enter_context(_building(builder, settings.workers, wake))
+        opportunistic = stack.enter_context(building(builder, settings, wake))
         stack.enter_context(_tending(catalog, storage, settings))
     loops = (_close_idle(files, opener), _sweep(catalog, settings.uploads_folder), _write_often(uses))
     await stack.enter_async_context(_running(feed, *loops))
     checks = Checks(catalog, storage)
     stores, hand_over = Stores(catalog, files), HandOver(settings.accelerated_folders)
-    return Rooms(settings, catalog, storage, opener, files, pictures, stores, feed, wake, checks, hand_over, places)
-
-
-@contextmanager
-def _building(builder: Builder, threads: int, wake: threading.Event) -> Iterator[None]:
-    """Build stale artifacts in the background for the time of a ``with`` statement."""
-    should_stop = threading.Event()
-    thread = threading.Thread(target=builder.run, args=(threads, should_stop, wake), name="builder")
-    thread.start()
-    try:
-        yield
-    finally:
-        should_stop.set()
-        wake.set()
-        thread.join()
+    return Rooms(
+        settings,
+        catalog,
+        storage,
+        opener,
+        builder,
+        files,
+        pictures,
+        stores,
+        feed,
+        wake,
+        checks,
+        hand_over,
+        places,
+        queue,
+        opportunistic,
+    )
 
 
 @contextmanager

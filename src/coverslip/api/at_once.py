@@ -13,9 +13,9 @@ from typing import NamedTuple
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from coverslip.api.kept import is_known
 from coverslip.api.near import NearFiles, is_file, is_near
 from coverslip.api.parts import Asked, Head, RawHeaders
-from coverslip.api.pictures import is_known
 from coverslip.api.rooms import Rooms
 from coverslip.api.stored_files import KEY
 from coverslip.api.stores import media_type_of

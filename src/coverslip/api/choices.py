@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from coverslip.model import RenderSpec
 from coverslip.model.render import Axis, Blend, Contrast, Crop, Lut, Projection
+from coverslip.render.combine import Statistic
 from coverslip.render.cut import PixelFormat
 
 MOST = 1_000_000_000
@@ -130,6 +131,30 @@ class ProjectionQuery(MipQuery):
     """A projection of any kind."""
 
     kind: Annotated[Projection, Field(description="What becomes of the pixels along the axis.")] = "max"
+
+
+class KeyImageQuery(BaseModel):
+    """The picture that stands for an image."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Annotated[Format | None, Field(description="Kind of picture; left out: what Accept says.")] = None
+
+
+class CombinedQuery(BaseModel):
+    """The combined image of an annotation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    statistic: Annotated[Statistic, Field(description="What becomes of each pixel over the frames.")] = "median"
+    stale: Annotated[
+        Literal["allow"] | None,
+        Field(description="allow: while a new one is wanted the previous one will do, marked X-Coverslip-Stale."),
+    ] = None
+    format: Annotated[
+        Format | PixelFormat | None,
+        Field(description="Kind of picture; npy and tiff: the exact values, C, Z, Y, X; left out: what Accept says."),
+    ] = None
 
 
 class MultiviewQuery(PlaneQuery):

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from coverslip.api.errors import Answer, problem
-from coverslip.api.pictures import is_known
+from coverslip.api.kept import is_known
 from coverslip.errors import ConflictError, NotFoundError, ReadError
 from coverslip.model.records import ImageRecord
 from coverslip.sources import RemotePath, SourceFile, locate

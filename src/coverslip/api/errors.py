@@ -27,6 +27,7 @@ from coverslip.errors import (
     ReadError,
     RefusedAddressError,
     RegionError,
+    RevisionConflictError,
     SettingsError,
     StorageError,
     TooLargeError,
@@ -56,6 +57,7 @@ ANSWERS: Mapping[type[CoverslipError], Answer] = {
     RefusedAddressError: Answer(403, "refused-address", "This address may not be read from here"),
     RegionError: Answer(400, "outside-image", "The request lies outside the image"),
     NotFoundError: Answer(404, "not-found", "There is nothing here"),
+    RevisionConflictError: Answer(409, "saved-meanwhile", "Somebody else saved first"),
     ConflictError: Answer(409, "conflict", "The request contradicts the present state"),
     TooLargeError: Answer(413, "too-large", "This is larger than the server accepts"),
     BudgetError: Answer(422, "beyond-budget", "The file asks for more than one file may cost"),
@@ -91,6 +93,13 @@ class Problem(BaseModel):
     """What happened this time, for a person, and what to do."""
     errors: list[str]
     """All single problems at once, or what would have been accepted; may be empty."""
+
+
+class SavedMeanwhile(Problem):
+    """The answer to a save of what somebody else has saved meanwhile."""
+
+    current: Any
+    """The record as it is now."""
 
 
 def problem(
@@ -134,6 +143,11 @@ async def _ours(_request: Request, error: Exception) -> Response:
     if answer.status >= 500:
         log.warning("%s: %s", type(error).__name__, error)
     headers = {"Retry-After": str(RETRY_SECONDS)} if answer.status == 503 else None
+    if isinstance(error, RevisionConflictError):
+        answered = SavedMeanwhile(
+            type=answer.type, title=answer.title, detail=str(error), errors=[], current=error.current
+        )
+        return JSONResponse(answered.model_dump(mode="json"), answer.status, media_type=MEDIA_TYPE)
     return problem(answer, str(error) or answer.title, _details(error), headers)
 
 

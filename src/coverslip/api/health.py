@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from coverslip.api.rooms import InRooms
-from coverslip.derive import VERSIONS
+from coverslip.derive import VERSIONS, pending_warnings
 from coverslip.errors import CatalogError, StorageError
 from coverslip.model.records import CatalogCounts
 
@@ -26,9 +26,15 @@ class Health(BaseModel):
     images: int | None
     """Images in the library; null when the catalog does not answer."""
     stale: int | None
-    """Thumbnails waiting to be built."""
+    """Artifacts waiting to be built."""
     failed: int | None
-    """Thumbnails whose last attempt failed; counted among the stale ones too."""
+    """Artifacts whose last attempt failed; counted among the stale ones too."""
+    queue: str | None
+    """``ok``, or that it does not answer, which loses nothing; null where there is none."""
+    queue_depth: int | None
+    """Messages that wait in the queue."""
+    warnings: list[str]
+    """What somebody should look at although the server is well: images with more than 50 stale artifacts."""
 
 
 @router.head("/api/health", include_in_schema=False)
@@ -37,15 +43,19 @@ def health(rooms: InRooms, response: Response) -> Health:
     """Check the catalog and the storage by writing to them, at most every ten seconds while all is well."""
     catalog = storage = "ok"
     counts: CatalogCounts | None = None
+    warnings: list[str] = []
     try:
         rooms.checks.catalog()
         counts = rooms.catalog.counts(VERSIONS)
+        warnings = pending_warnings(rooms.catalog, VERSIONS)
     except CatalogError as error:
         catalog = str(error)
     try:
         rooms.checks.storage()
     except StorageError as error:
         storage = str(error)
+    depth = None if rooms.queue is None else rooms.queue.depth()
+    queue = None if rooms.queue is None else "ok" if depth is not None else "does not answer"
     is_well = catalog == storage == "ok"
     response.status_code = 200 if is_well else 503
     return Health(
@@ -56,4 +66,7 @@ def health(rooms: InRooms, response: Response) -> Health:
         images=None if counts is None else counts.images,
         stale=None if counts is None else counts.artifacts_stale,
         failed=None if counts is None else counts.artifacts_failed,
+        queue=queue,
+        queue_depth=depth,
+        warnings=warnings,
     )

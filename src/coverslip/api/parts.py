@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from coverslip.api.downloads import BAD_RANGE, byte_range
 from coverslip.api.errors import problem
-from coverslip.api.pictures import is_known
+from coverslip.api.kept import is_known
 
 RawHeaders = list[tuple[bytes, bytes]]
 

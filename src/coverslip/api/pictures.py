@@ -4,50 +4,37 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from weakref import WeakValueDictionary
 
 import anyio
-import cv2
-import numpy as np
 from anyio.to_thread import run_sync
-from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect
 
 from coverslip import render
-from coverslip.api.byte_cache import ByteCache
+from coverslip.api.kept import ByteCache, Picture, in_thread, is_known
 from coverslip.api.open_files import Identity, OpenFiles
 from coverslip.api.patience import HasGone, Patience, stays, turn, watching
+from coverslip.api.stored import StoredPictures
 from coverslip.catalog import Catalog
 from coverslip.catalog.places import Places
-from coverslip.derive import BY_CHOICE, VERSIONS, Builder, GivenUp, InterruptibleImage, Uses
-from coverslip.errors import BuildError, ReadError, StorageError
+from coverslip.derive import BY_CHOICE, Builder, GivenUp, InterruptibleImage, Uses
+from coverslip.errors import BuildError, ReadError
 from coverslip.model import CanRead, RenderSpec
-from coverslip.model.records import ArtifactRecord, ImagePlace
+from coverslip.model.records import ImagePlace
 from coverslip.model.render import MediaType
 from coverslip.sources import is_remote
 
-THUMBNAIL = "thumbnail"
+ALWAYS_STORED = ("thumbnail", "key-image")
+"""Kinds that are artifacts of small images too."""
 DRAWING_VERSION = 3
 """Raise it when ``render`` draws the same choice differently."""
 STORED_FROM_BYTES = 64 << 20
 """Pixels of a time point from which a projection is worth an artifact: smaller ones are drawn as quickly as fetched."""
 AT_ONCE = 4
-"""Thumbnails fetched or built at the same time, and as many other pictures drawn. They have threads of their own: a
-page that asks for a hundred thumbnails must not keep the list or an upload waiting, nor large pictures the thumbnails.
-"""
+"""Pictures drawn at the same time, in threads of their own: large ones must not keep the stored ones waiting."""
 
 WHEN_CHANGED = "when a file has changed, let the catalog know: coverslip add PATH"
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An encoded picture and the ETag it is served with; ``data`` is ``None`` when the client has it already."""
-
-    etag: str
-    media_type: str
-    data: bytes | None
 
 
 class Pictures:
@@ -78,11 +65,10 @@ class Pictures:
         places: Places | None = None,
     ) -> None:
         self._catalog = catalog
-        self._builder = builder
         self._build_seconds = build_seconds
         self._cache = ByteCache()
+        self.stored = StoredPictures(builder, uses, self._cache, build_seconds=build_seconds)
         self._drawing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._fetching = anyio.CapacityLimiter(AT_ONCE)
         self._at_work = anyio.CapacityLimiter(AT_ONCE)
         self._files = files
         self._uses = uses
@@ -126,8 +112,8 @@ class Pictures:
         """
         digest = spec.digest
         stored = BY_CHOICE.get(digest)
-        if stored == THUMBNAIL or (stored is not None and await run_sync(self._is_large, image_id)):
-            return await self._stored(stored, image_id, media_type, known)
+        if stored is not None and (stored in ALWAYS_STORED or await run_sync(self._is_large, image_id)):
+            return await self.stored.get(stored, image_id, media_type, known)
         kind = media_type.removeprefix("image/")
 
         def draw(image: CanRead) -> bytes:
@@ -190,7 +176,7 @@ class Pictures:
                 data = self._cache.get(key)
                 if data is None:
                     async with turn(self._at_work, patience):
-                        data = await _in_thread(partial(self._make, place, identity, make, patience))
+                        data = await in_thread(partial(self._make, place, identity, make, patience))
                     self._cache.put(key, data)
         except GivenUp as error:
             if patience.gone.is_set():
@@ -200,33 +186,9 @@ class Pictures:
             ) from error
         return Picture(etag, media_type, data)
 
-    async def _stored(self, kind: str, image_id: str, media_type: MediaType, known: str | None) -> Picture:
-        patience = Patience(time.monotonic() + self._build_seconds)
-        artifact = await run_sync(self._builder.wanted, kind, image_id)
-        if artifact.is_fresh(VERSIONS[kind]):
-            etag = _stored_tag(artifact, media_type)
-            data = self._cache.get(etag)
-            if data is not None or is_known(etag, known):
-                self._uses.note(artifact.id)
-                return Picture(etag, media_type, None if is_known(etag, known) else data)
-        async with turn(self._fetching, patience):
-            artifact, made = await _in_thread(partial(self._built, kind, image_id, media_type, patience))
-        self._uses.note(artifact.id)
-        etag = _stored_tag(artifact, media_type)
-        self._cache.put(etag, made)
-        return Picture(etag, media_type, made)
-
     def _is_large(self, image_id: str) -> bool:
         meta = self._catalog.get_image(image_id).metadata
         return meta.get_memory_size_mb() * (1 << 20) / meta.size_t >= STORED_FROM_BYTES
-
-    def _built(
-        self, kind: str, image_id: str, media_type: MediaType, patience: Patience
-    ) -> tuple[ArtifactRecord, bytes]:
-        artifact, data = self._builder.read_artifact(kind, image_id, patience.seconds_left)
-        if artifact.media_type != media_type:
-            data = render.encode(_decode(data), media_type)
-        return artifact, data
 
     def _look_up_at_once(self, image_id: str) -> tuple[ImagePlace, Identity] | None:
         """Return where an image is and what its file is now; ``None`` where that takes time, or there is none."""
@@ -251,11 +213,6 @@ class Pictures:
             return make(InterruptibleImage(file.images[place.index], patience.is_over))
 
 
-async def _in_thread[T](make: Callable[[], T]) -> T:
-    """Return ``make()``, run in a thread that no other request needs; whoever calls has had a turn."""
-    return await run_sync(make, limiter=anyio.CapacityLimiter(1))
-
-
 def negotiate(accept: str | None) -> MediaType:
     """Return the kind of picture an ``Accept`` header asks for: PNG unless it prefers WebP or JPEG.
 
@@ -278,23 +235,3 @@ def _wish(part: str) -> tuple[str, float]:
     texts = [value.removeprefix("q=") for value in parameters if value.startswith("q=")]
     is_number = texts and re.fullmatch(r"[01](\.\d{0,3})?", texts[0])
     return name, float(texts[0]) if is_number else 1.0
-
-
-def is_known(etag: str, known: str | None) -> bool:
-    """Return whether an ``If-None-Match`` header names the ETag (weak comparison, RFC 9110, 13.1.2)."""
-    if known is None:
-        return False
-    return known.strip() == "*" or etag in re.findall(r'"[^"]*"', known)
-
-
-def _stored_tag(artifact: ArtifactRecord, media_type: MediaType) -> str:
-    suffix = "" if artifact.media_type == media_type else "-" + media_type.removeprefix("image/")
-    return f'"{artifact.etag}{suffix}"'
-
-
-def _decode(data: bytes) -> NDArray[np.uint8]:
-    """Return a stored picture as uint8, shape Y, X, 3: red, green, blue."""
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise StorageError("a stored picture is none; the storage is damaged")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -15,6 +15,8 @@ from coverslip.api.stores import Stores
 from coverslip.catalog import Catalog
 from coverslip.catalog.places import Places
 from coverslip.confined import Opener
+from coverslip.derive import Builder, Opportunistic
+from coverslip.jobs.queue import RedisQueue
 from coverslip.settings import Settings
 from coverslip.storage import Storage
 
@@ -27,6 +29,7 @@ class Rooms:
     catalog: Catalog
     storage: Storage
     opener: Opener
+    builder: Builder
     files: OpenFiles
     pictures: Pictures
     stores: Stores
@@ -37,6 +40,16 @@ class Rooms:
     hand_over: HandOver
     places: Places | None
     """For the event loop alone; ``None`` where looking an image up takes time."""
+    queue: RedisQueue | None
+    """``None`` where the settings name none."""
+    opportunistic: Opportunistic | None
+    """``None`` where this server does not build in pauses."""
+
+    def hurry(self, image_id: str) -> None:
+        """Tell who builds that somebody waits for something of an image."""
+        self.wake.set()
+        if self.queue is not None:
+            self.queue.ring(image_id, urgent=True)
 
 
 async def rooms_of(request: Request) -> Rooms:

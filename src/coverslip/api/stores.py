@@ -10,10 +10,10 @@ from typing import Any
 import anyio
 from anyio.to_thread import run_sync
 
-from coverslip.api.byte_cache import ByteCache
+from coverslip.api.kept import ByteCache, is_known
 from coverslip.api.near import NearStores
 from coverslip.api.open_files import Identity, OpenFiles
-from coverslip.api.pictures import WHEN_CHANGED, is_known
+from coverslip.api.pictures import WHEN_CHANGED
 from coverslip.api.stored_files import StoredFile, open_stored
 from coverslip.catalog import Catalog
 from coverslip.errors import NotFoundError, ReadError

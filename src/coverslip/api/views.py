@@ -10,6 +10,7 @@ from starlette.responses import Response
 from coverslip.api.choices import (
     Format,
     HistogramQuery,
+    KeyImageQuery,
     MipQuery,
     MultiviewQuery,
     ProjectionQuery,
@@ -20,8 +21,10 @@ from coverslip.api.choices import (
     Whole,
 )
 from coverslip.api.errors import responses
-from coverslip.api.pictures import Picture, negotiate
+from coverslip.api.kept import Picture
+from coverslip.api.pictures import negotiate
 from coverslip.api.rooms import InRooms, Rooms
+from coverslip.derive import KEY_IMAGE
 from coverslip.model import CanRead, RenderSpec
 from coverslip.model.render import MediaType
 from coverslip.render import MEDIA_TYPES
@@ -33,10 +36,13 @@ router = APIRouter(prefix="/api/images", tags=["pictures"])
 MOST_BYTES = 256 << 20
 """Pixels of a region that are sent at once."""
 
+STALE = "X-Coverslip-Stale"
+"""Header of pictures whose sources have changed since they were made."""
+
 RANKS = (0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9)
 
 
-_MEDIA_TYPES: Mapping[Format, MediaType] = {"png": "image/png", "webp": "image/webp", "jpeg": "image/jpeg"}
+PICTURE_TYPES: Mapping[Format, MediaType] = {"png": "image/png", "webp": "image/webp", "jpeg": "image/jpeg"}
 
 
 class Measured(BaseModel):
@@ -102,6 +108,14 @@ async def get_thumbnail(
     z = query.z if query.z_slice is None else query.z_slice
     spec = query.spec(width=query.width, height=query.height, z=z, projection=query.projection)
     return await picture_response(rooms, image_id, query.format, spec, request)
+
+
+@_route("/{image_id}/key-image")
+async def get_key_image(
+    rooms: InRooms, image_id: str, query: Annotated[KeyImageQuery, Query()], request: Request
+) -> Response:
+    """Return the picture that stands for the image: the thumbnail's view, up to 1024 pixels large."""
+    return await picture_response(rooms, image_id, query.format, KEY_IMAGE, request)
 
 
 @_route("/{image_id}/slice/{z}")
@@ -229,9 +243,9 @@ async def picture_response(
     rooms: Rooms, image_id: str, form: Format | None, spec: RenderSpec, request: Request
 ) -> Response:
     """Answer with a picture in the kind that the address or else the Accept header names."""
-    media_type = negotiate(request.headers.get("accept")) if form is None else _MEDIA_TYPES[form]
+    media_type = negotiate(request.headers.get("accept")) if form is None else PICTURE_TYPES[form]
     known = request.headers.get("if-none-match")
-    return _answer(await rooms.pictures.get(image_id, spec, media_type, known, has_gone=request.is_disconnected))
+    return answer(await rooms.pictures.get(image_id, spec, media_type, known, has_gone=request.is_disconnected))
 
 
 async def _made(
@@ -239,11 +253,14 @@ async def _made(
 ) -> Response:
     """Answer with something else that is made from pixels."""
     known, has_gone = request.headers.get("if-none-match"), request.is_disconnected
-    return _answer(await rooms.pictures.made(image_id, name, media_type, make, known=known, has_gone=has_gone))
+    return answer(await rooms.pictures.made(image_id, name, media_type, make, known=known, has_gone=has_gone))
 
 
-def _answer(picture: Picture) -> Response:
+def answer(picture: Picture) -> Response:
+    """Return a picture as a response, or that the client has it already."""
     headers = {"etag": picture.etag, "cache-control": "no-cache", "vary": "Accept"}
+    if picture.is_stale:
+        headers[STALE] = "true"
     if picture.data is None:
         return Response(status_code=304, headers=headers)
     return Response(picture.data, headers=headers, media_type=picture.media_type)

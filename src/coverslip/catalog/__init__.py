@@ -1,4 +1,4 @@
-"""The only place that knows SQL: files, images, artifacts and events. Rows become frozen records at its border.
+"""The only place that knows SQL. Rows of files, images, annotations and artifacts become frozen records at its border.
 
 ``Catalog`` is the front door; ``docs/catalog.md`` explains the tables.
 """
@@ -9,21 +9,24 @@ from types import TracebackType
 from typing import Self
 
 from coverslip.catalog.address import parse_address
-from coverslip.catalog.artifacts import Artifacts, add_missing_artifacts, missing_artifacts
+from coverslip.catalog.annotations import Annotations
+from coverslip.catalog.artifacts import Artifacts
 from coverslip.catalog.assets import Assets
 from coverslip.catalog.database import Database, utc_now
 from coverslip.catalog.events import Events
 from coverslip.catalog.health import Health
 from coverslip.catalog.images import Images
 from coverslip.catalog.keeping import Keeping
+from coverslip.catalog.marks import Kinds, add_missing_artifacts, missing_artifacts
 from coverslip.catalog.opening import prepare
 from coverslip.catalog.places import QuickPlaces
 from coverslip.catalog.sync import Sync
+from coverslip.catalog.waiting import Waiting
 
 __all__ = ["Catalog"]
 
 
-class Catalog(Assets, Sync, Images, Artifacts, Keeping, Events, Health, QuickPlaces):
+class Catalog(Assets, Sync, Images, Annotations, Artifacts, Waiting, Keeping, Events, Health, QuickPlaces):
     """An open catalog. Safe to use from many threads; every method is one short transaction.
 
     A context manager. Methods raise ``CatalogError`` when the database refuses or cannot be reached.
@@ -35,6 +38,7 @@ class Catalog(Assets, Sync, Images, Artifacts, Keeping, Events, Health, QuickPla
         url: str,
         *,
         versions: Mapping[str, int],
+        annotation_versions: Mapping[str, int] | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> Self:
         """Return the catalog at an address, created or brought up to date first.
@@ -46,6 +50,8 @@ class Catalog(Assets, Sync, Images, Artifacts, Keeping, Events, Health, QuickPla
         versions
             Present recipe version of each kind of artifact that every image has. No default: who opens a catalog
             without a kind would add images without that kind's rows. ``derive.open_catalog`` knows them all.
+        annotation_versions
+            The same for the kinds that every annotation has.
         clock
             Tells the time, aware. Machines that share a catalog need clocks that agree within a lease.
 
@@ -57,7 +63,7 @@ class Catalog(Assets, Sync, Images, Artifacts, Keeping, Events, Health, QuickPla
         database = Database(parse_address(url), clock)
         try:
             prepare(database)
-            catalog = cls(database, versions)
+            catalog = cls(database, versions, annotation_versions)
             catalog._complete()
         except BaseException:
             database.close()
@@ -73,6 +79,13 @@ class Catalog(Assets, Sync, Images, Artifacts, Keeping, Events, Health, QuickPla
         """Return the time that leases, back-off and tombstones are compared with; aware."""
         return self._clock()
 
+    def when_marked(self, tell: Callable[[frozenset[str]], None] | None) -> None:
+        """Have somebody told, after each transaction that made something stale, of which images; ``""`` is any.
+
+        Told in the thread that made the change, so it must return at once and raise nothing.
+        """
+        self._database.on_marked = tell
+
     def close(self) -> None:
         """Close every connection. Safe to call twice."""
         self._database.close()
@@ -86,9 +99,10 @@ class Catalog(Assets, Sync, Images, Artifacts, Keeping, Events, Health, QuickPla
         self.close()
 
     def _complete(self) -> None:
-        """Give images the artifacts of kinds that came with this version."""
+        """Give images and annotations the artifacts of kinds that came with this version."""
+        kinds = Kinds(self._kinds, self._annotation_kinds)
         with self._database.reading() as connection:
-            is_complete = not missing_artifacts(connection, self._kinds, self._clock())
+            is_complete = not missing_artifacts(connection, kinds, self._clock())
         if not is_complete:
             with self._database.writing() as connection:
-                add_missing_artifacts(connection, self._kinds, self._clock())
+                add_missing_artifacts(connection, kinds, self._clock())

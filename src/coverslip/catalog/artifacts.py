@@ -1,45 +1,68 @@
 """Derived artifacts: which are stale, who builds them, what came of it."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
-from datetime import datetime, timedelta
-from itertools import product
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, case, select, update
 
 from coverslip.catalog.events import News, write_events
-from coverslip.catalog.part import Part, chunks, execute_many, known_form, new_id, upsert
-from coverslip.catalog.tables import Artifact, Asset, Image, UtcTime
+from coverslip.catalog.marks import (
+    ARTIFACT,
+    are_of_older_recipes,
+    count_change,
+    is_behind,
+    is_past,
+    mark_stale,
+    note_marked,
+    select_shown,
+)
+from coverslip.catalog.part import Part, chunks, known_form, new_id
+from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import NotFoundError
 from coverslip.model.records import ArtifactRecord, Built, Claim
-
-_ARTIFACT = tuple(getattr(Artifact, field.name) for field in fields(ArtifactRecord))
-"""The columns of a record."""
 
 
 class Artifacts(Part):
     """Marks, claims and their ends."""
 
-    def artifact(self, kind: str, image_id: str) -> ArtifactRecord:
-        """Return how one artifact of one image stands.
+    def artifact(self, kind: str, image_id: str, annotation_id: str | None = None) -> ArtifactRecord:
+        """Return how one artifact of one image, or of one annotation of it, stands.
 
         Raises
         ------
         NotFoundError
-            There is no such image, it is deleted, or images have no artifacts of this kind.
+            There is no such image or annotation, it is deleted, or it has no artifact of this kind.
         """
-        wanted = select(*_ARTIFACT).join(Image).where(Artifact.image_id == known_form(image_id), Artifact.kind == kind)
+        of = Artifact.annotation_id.is_(None) if annotation_id is None else Artifact.annotation_id == annotation_id
+        wanted = select_shown(*ARTIFACT).where(Artifact.image_id == known_form(image_id), Artifact.kind == kind, of)
         with self._database.reading() as connection:
-            row = connection.execute(wanted.where(Image.deleted_at.is_(None))).one_or_none()
+            row = connection.execute(wanted).one_or_none()
         if row is None:
-            raise NotFoundError(f"there is no {kind} of image {image_id!r}")
+            whole = f"image {image_id!r}" if annotation_id is None else f"annotation {annotation_id!r}"
+            raise NotFoundError(f"there is no {kind} of {whole}")
         return ArtifactRecord(**row._mapping)
 
-    def mark(self, kind: str, image_ids: Iterable[str]) -> int:
-        """Note that the sources of these artifacts changed; return how many artifacts that made or left stale."""
+    def mark(
+        self, kind: str, image_ids: Iterable[str], *, annotation_id: str | None = None, cause: str = "asked for"
+    ) -> int:
+        """Note that the sources of these artifacts changed; return how many artifacts that made or left stale.
+
+        Parameters
+        ----------
+        kind
+            Of the artifacts.
+        image_ids
+            Their images.
+        annotation_id
+            The annotation they are of; ``None`` is the image itself.
+        cause
+            What changed, in words.
+        """
+        of = Artifact.annotation_id.is_(None) if annotation_id is None else Artifact.annotation_id == annotation_id
         with self._database.writing() as connection:
-            return mark_stale(connection, image_ids, self._clock(), Artifact.kind == kind)
+            return mark_stale(connection, image_ids, self._clock(), Artifact.kind == kind, of, cause=cause)
 
     def claim(
         self,
@@ -48,6 +71,8 @@ class Artifacts(Part):
         lease_seconds: float,
         limit: int = 1,
         image_id: str | None = None,
+        artifact_ids: Sequence[str] | None = None,
+        except_images: Collection[str] = (),
         ignore_backoff: bool = False,
     ) -> list[Claim]:
         """Return the right to build stale artifacts, those that have been stale for longest first.
@@ -65,18 +90,24 @@ class Artifacts(Part):
             How many to claim at most.
         image_id
             Only artifacts of this image.
+        artifact_ids
+            Only these, a few.
+        except_images
+            None of these images, a few.
         ignore_backoff
-            Also those whose last attempt failed a short time ago.
+            Also those whose last attempt failed a short time ago, or whose failure somebody chose to ignore.
         """
         now = self._clock()
-        free = [_is_past(Artifact.lease_until, now)]
+        free = [is_past(Artifact.lease_until, now)]
         if not ignore_backoff:
-            free.append(_is_past(Artifact.next_try_at, now))
+            free += [is_past(Artifact.next_try_at, now), Artifact.ignored_at.is_(None)]
         if image_id is not None:
             free.append(Artifact.image_id == image_id)
-        ways = [
-            _select_claimable().where(way, *free) for way in (_is_behind(versions), *_are_of_older_recipes(versions))
-        ]
+        if except_images:
+            free.append(Artifact.image_id.not_in(sorted(except_images)))
+        if artifact_ids is not None:
+            free.append(Artifact.id.in_(artifact_ids))
+        ways = [_select_claimable().where(way, *free) for way in (is_behind(versions), *are_of_older_recipes(versions))]
         with self._database.reading() as connection:
             # idle builders ask all the time, and SQLite has one writer
             if not any(connection.execute(way.limit(1)).first() for way in ways):
@@ -91,7 +122,10 @@ class Artifacts(Part):
             lease = {"lease_until": now + timedelta(seconds=lease_seconds), "token": token}
             for ids in chunks(row.id for row in picked):
                 connection.execute(update(Artifact).where(Artifact.id.in_(ids)).values(lease))
-        return [Claim(row.id, row.kind, row.image_id, row.wanted, token, row.attempts) for row in picked]
+        return [
+            Claim(row.id, row.kind, row.image_id, row.wanted, token, row.attempts, row.annotation_id, row.stale_since)
+            for row in picked
+        ]
 
     def heartbeat(self, claim: Claim, lease_seconds: float) -> bool:
         """Return whether the claim still holds, and make it hold for longer."""
@@ -99,8 +133,26 @@ class Artifacts(Part):
         with self._database.writing() as connection:
             return _update_claimed(connection, claim, {"lease_until": until})
 
-    def finish(self, claim: Claim, built: Built) -> bool:
-        """Note what was published; return False, and note nothing, when the claim was lost."""
+    def look_again(self, claim: Claim) -> Claim | None:
+        """Return the claim as if it were made now, before any source is read; ``None`` when it was lost."""
+        wanted = select(Artifact.wanted).where(Artifact.id == claim.artifact_id, Artifact.token == claim.token)
+        with self._database.reading() as connection:
+            seen = connection.execute(wanted).scalar_one_or_none()
+        return None if seen is None else replace(claim, seen=seen)
+
+    def finish(self, claim: Claim, built: Built, dependents: Collection[str] = ()) -> bool:
+        """Note what was published; return False, and note nothing, when the claim was lost.
+
+        Parameters
+        ----------
+        claim
+            The right to it.
+        built
+            What was published.
+        dependents
+            Kinds that are made from this one. Other bytes than before make theirs stale in the same transaction;
+            equal ones change nothing.
+        """
         values = {
             "built": claim.seen,
             "version": built.version,
@@ -111,14 +163,25 @@ class Artifacts(Part):
             "attempts": 0,
             "next_try_at": None,
             "error": None,
+            "ignored_at": None,
             **_NO_LEASE,
         }
         with self._database.writing() as connection:
+            before = select(Artifact.etag).where(Artifact.id == claim.artifact_id)
+            etag = connection.execute(before).scalar_one_or_none() if dependents else None
             is_ours = _update_claimed(connection, claim, values)
+            if is_ours and dependents and etag != built.etag:
+                self._mark_dependents(connection, claim, dependents)
             if is_ours:
-                news = News("artifact.built", claim.image_id, {"kind": claim.kind, "etag": built.etag})
-                write_events(connection, [news])
+                write_events(connection, [_news("artifact.built", claim, etag=built.etag)])
         return is_ours
+
+    def _mark_dependents(self, connection: Connection, claim: Claim, dependents: Collection[str]) -> None:
+        of = [Artifact.annotation_id == claim.annotation_id] if claim.annotation_id else []
+        cause = f"its {claim.kind} has changed"
+        whose = (Artifact.image_id == claim.image_id, Artifact.kind.in_(dependents), *of)
+        note_marked(connection, [claim.image_id])
+        count_change(connection, self._clock(), cause, *whose)
 
     def fail(self, claim: Claim, error: str, retry_in_seconds: float) -> bool:
         """Note a failed attempt and when to try again; return False, and note nothing, when the claim was lost.
@@ -134,8 +197,7 @@ class Artifacts(Part):
                 return True
             is_ours = _update_claimed(connection, claim, values)
             if is_ours:
-                news = News("artifact.failed", claim.image_id, {"kind": claim.kind, "error": error})
-                write_events(connection, [news])
+                write_events(connection, [_news("artifact.failed", claim, error=error)])
         return is_ours
 
     def release(self, claim: Claim) -> None:
@@ -149,94 +211,22 @@ class Artifacts(Part):
             return set(connection.scalars(select(Artifact.key).where(Artifact.key.is_not(None)).distinct()))
 
 
+_STALE_SINCE = case((Artifact.built < Artifact.wanted, Artifact.marked_at)).label("stale_since")
 _NO_LEASE: Mapping[str, None] = {"lease_until": None, "token": None}
 
 
-def is_stale(versions: Mapping[str, int]) -> ColumnElement[bool]:
-    """Return the condition for what may not be shown as current: changed since, or built by an older recipe."""
-    return or_(Artifact.built < Artifact.wanted, *_are_of_older_recipes(versions))
+def _news(what: str, claim: Claim, **data: str) -> News:
+    of = {"annotation_id": claim.annotation_id} if claim.annotation_id else {}
+    return News(what, claim.image_id, {"kind": claim.kind, **of, **data})
 
 
-def new_artifacts(image_ids: Iterable[str], kinds: Iterable[str], now: datetime) -> list[dict[str, Any]]:
-    """Return the rows of artifacts that have never been built."""
-    blank = {"wanted": 1, "built": 0, "version": 0, "attempts": 0, "marked_at": now}
-    return [
-        {"id": new_id(), "kind": kind, "image_id": image_id, **blank} for image_id, kind in product(image_ids, kinds)
-    ]
-
-
-def missing_artifacts(
-    connection: Connection, kinds: Iterable[str], now: datetime, *conditions: ColumnElement[bool]
-) -> list[dict[str, Any]]:
-    """Return the rows that images lack: of a kind that came with a newer version, or after a purge was undone."""
-    rows: list[dict[str, Any]] = []
-    for kind in kinds:
-        has_row = select(Artifact.id).where(Artifact.image_id == Image.id, Artifact.kind == kind).exists()
-        images = connection.scalars(select(Image.id).where(Image.purged_at.is_(None), ~has_row, *conditions))
-        rows += new_artifacts(images, [kind], now)
-    return rows
-
-
-def add_missing_artifacts(
-    connection: Connection, kinds: Iterable[str], now: datetime, *conditions: ColumnElement[bool]
-) -> None:
-    """Add the rows that images lack. Somebody else may add them at the same time."""
-    rows = missing_artifacts(connection, kinds, now, *conditions)
-    execute_many(connection, upsert(connection, Artifact).on_conflict_do_nothing(), rows)
-
-
-def mark_stale(
-    connection: Connection, image_ids: Iterable[str], now: datetime, *conditions: ColumnElement[bool]
-) -> int:
-    """Count one more change of the sources; a failure of the old ones no longer counts. Returns how many rows.
-
-    ``marked_at`` stays for what is stale already: an image that keeps changing must not fall behind for ever.
-    """
-    marked = 0
-    for some in chunks(image_ids):
-        wanted = select(Artifact.id).where(Artifact.image_id.in_(some), *conditions)
-        ids = connection.scalars(wanted.order_by(Artifact.image_id, Artifact.kind).with_for_update()).all()
-        is_behind = Artifact.built < Artifact.wanted
-        values = {
-            "wanted": Artifact.wanted + 1,
-            "marked_at": case((is_behind, Artifact.marked_at), else_=literal(now, UtcTime())),
-            "attempts": 0,
-            "next_try_at": None,
-            "error": None,
-        }
-        for portion in chunks(ids):
-            connection.execute(update(Artifact).where(Artifact.id.in_(portion)).values(values))
-        marked += len(ids)
-    return marked
-
-
-def _is_past(column: Any, now: datetime) -> ColumnElement[bool]:
-    return or_(column.is_(None), column <= now)
-
-
-def _is_behind(versions: Mapping[str, int]) -> ColumnElement[bool]:
-    return and_(Artifact.built < Artifact.wanted, Artifact.kind.in_(list(versions)))
-
-
-def _are_of_older_recipes(versions: Mapping[str, int]) -> list[ColumnElement[bool]]:
-    """Return the conditions for what has seen every change, but was built by an older recipe.
-
-    What a newer one built is fresh: while two versions of Coverslip run, they would build each other's artifacts
-    for ever. One range of an index each: no database answers all of them together by looking into an index.
-    """
-    return [
-        and_(Artifact.built >= Artifact.wanted, Artifact.kind == kind, Artifact.version < version)
-        for kind, version in versions.items()
-    ]
-
-
-def _select_claimable() -> Select[str, str, str, int, int]:
+def _select_claimable() -> Select[*tuple[Any, ...]]:
     """Return the query for artifacts of images that can be read, longest stale first."""
+    columns = (Artifact.id, Artifact.kind, Artifact.image_id, Artifact.annotation_id, Artifact.wanted)
     return (
-        select(Artifact.id, Artifact.kind, Artifact.image_id, Artifact.wanted, Artifact.attempts)
-        .join(Image, Image.id == Artifact.image_id)
+        select_shown(*columns, Artifact.attempts, _STALE_SINCE)
         .join(Asset, Asset.id == Image.asset_id)
-        .where(Image.deleted_at.is_(None), Image.missing_since.is_(None), Asset.missing_since.is_(None))
+        .where(Image.missing_since.is_(None), Asset.missing_since.is_(None))
         .order_by(Artifact.marked_at, Image.place.desc(), Artifact.id)
     )
 

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select
 
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.part import LARGEST, Part, chunks, execute_many
-from coverslip.catalog.tables import Asset, Image, kept_path
+from coverslip.catalog.tables import Asset, Image
+from coverslip.catalog.types import kept_path
 from coverslip.model.records import AssetRecord, SeenFile
 
 _ASSET = tuple(getattr(Asset, field.name) for field in fields(AssetRecord))

@@ -27,6 +27,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+MARKED = "coverslip.marked"
+"""What a transaction has made stale, in the notes of its connection: subjects of ``Database.on_marked``."""
+
+
 class Database:
     """A pool of connections that hands out short transactions. Safe to use from many threads.
 
@@ -46,6 +50,7 @@ class Database:
     def __init__(self, address: Address, clock: Callable[[], datetime] = utc_now) -> None:
         self.address = address
         self.clock = clock
+        self.on_marked: Callable[[frozenset[str]], None] | None = None
         self._reader = _engine(address)
         self._writer = self._reader.execution_options(**{_WRITES: True})
 
@@ -74,9 +79,13 @@ class Database:
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
             with engine.begin() as connection:
+                connection.info.pop(MARKED, None)  # of a transaction that was taken back
                 yield connection
+                marked = frozenset(connection.info.pop(MARKED, ()))
         except SQLAlchemyError as error:
             raise CatalogError(self.explain(error)) from error
+        if marked and self.on_marked is not None:
+            self.on_marked(marked)
 
     def explain(self, error: Exception) -> str:
         """Return what a database error means, in one sentence without a password."""

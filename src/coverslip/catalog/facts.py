@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from coverslip.catalog.tables import folded
+from coverslip.catalog.types import folded
 from coverslip.model.metadata import MICROMETERS
 from coverslip.model.search import to_utc
 

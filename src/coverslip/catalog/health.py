@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, and_, func, or_, select, update
 
-from coverslip.catalog.artifacts import is_stale
+from coverslip.catalog.annotation_tables import Annotation
+from coverslip.catalog.marks import is_stale
 from coverslip.catalog.part import Part
 from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import CatalogError
-from coverslip.model.records import CatalogCounts
+from coverslip.model.records import CatalogCounts, StaleCount
 
 _IS_MISSING = or_(Image.missing_since.is_not(None), Asset.missing_since.is_not(None))
 _IS_SHOWN = Image.deleted_at.is_(None)
@@ -32,6 +33,26 @@ class Health(Part):
             return CatalogCounts(
                 **_count_images(connection), **_count_assets(connection), **self._count_artifacts(connection, versions)
             )
+
+    def stale_by_kind(self, versions: Mapping[str, int]) -> dict[str, StaleCount]:
+        """Return how many artifacts of each kind are stale, and since when the oldest of them is.
+
+        Ignored ones and those of deleted or missing images do not count; those that failed do.
+        """
+        since = func.min(Artifact.marked_at).filter(Artifact.built < Artifact.wanted)
+        wanted = (
+            select(Artifact.kind, func.count().label("number"), since.label("since"))
+            .select_from(Artifact)
+            .join(Image, Image.id == Artifact.image_id)
+            .join(Asset, Asset.id == Image.asset_id)
+            .outerjoin(Annotation, Annotation.id == Artifact.annotation_id)
+            .where(_IS_SHOWN, ~_IS_MISSING, Annotation.deleted_at.is_(None))
+            .where(Artifact.kind.in_(list(versions)), is_stale(versions), Artifact.ignored_at.is_(None))
+            .group_by(Artifact.kind)
+        )
+        none = {kind: StaleCount(0, None) for kind in versions}
+        with self._database.reading() as connection:
+            return none | {row.kind: StaleCount(row.number, row.since) for row in connection.execute(wanted)}
 
     def check(self) -> None:
         """Return when the catalog can be written. Nothing is written.
@@ -59,7 +80,8 @@ class Health(Part):
             .select_from(Artifact)
             .join(Image, Image.id == Artifact.image_id)
             .join(Asset, Asset.id == Image.asset_id)
-            .where(_IS_SHOWN, ~_IS_MISSING)
+            .outerjoin(Annotation, Annotation.id == Artifact.annotation_id)
+            .where(_IS_SHOWN, ~_IS_MISSING, Annotation.deleted_at.is_(None))
         )
         return dict(connection.execute(wanted).one()._mapping)
 

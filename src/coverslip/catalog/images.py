@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, and_, delete, func, select, update
 
-from coverslip.catalog.artifacts import add_missing_artifacts, is_stale
 from coverslip.catalog.documents import to_metadata
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.listing import Wanted
+from coverslip.catalog.marks import Kinds, add_missing_artifacts, is_stale
 from coverslip.catalog.part import Part, chunks, known_form, no_such_image
 from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import ConflictError, InvalidRequestError
@@ -166,7 +166,8 @@ class Images(Part):
             if row.deleted_at is None:
                 raise ConflictError(f"image {image_id} is not deleted")
             connection.execute(update(Image).where(Image.id == image_id).values(deleted_at=None, purged_at=None))
-            add_missing_artifacts(connection, self._kinds, self._clock(), Image.id == image_id)
+            kinds = Kinds(self._kinds, self._annotation_kinds)
+            add_missing_artifacts(connection, kinds, self._clock(), Image.id == image_id)
             write_events(connection, [News("image.restored", image_id, {})])
 
     def purgeable(self, before: datetime) -> list[ImageRecord]:

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, or_, select, update
 
-from coverslip.catalog.artifacts import new_artifacts
+from coverslip.catalog.annotation_rows import one_annotation
+from coverslip.catalog.marks import new_artifact, note_marked
 from coverslip.catalog.part import Part, chunks, execute_many, known_form, new_id, no_such_image, upsert
 from coverslip.catalog.tables import Artifact, Chore, Image
-from coverslip.errors import CatalogError
+from coverslip.errors import CatalogError, NotFoundError
 
 USE_SECONDS = 3600.0
 """A use is written down when the last one was longer ago: who serves a thousand pictures an hour writes each once."""
@@ -17,20 +18,23 @@ USE_SECONDS = 3600.0
 class Keeping(Part):
     """Artifacts that are made when asked for, uses, and chores that one process at a time does."""
 
-    def want(self, kind: str, image_id: str) -> None:
-        """Give an image an artifact that not every image has; from now on it is kept fresh like the others.
+    def want(self, kind: str, image_id: str, annotation_id: str | None = None) -> None:
+        """Give an image or annotation an artifact that not every one has; from now on it is kept fresh like others.
 
         Raises
         ------
         NotFoundError
-            There is no such image, or it is deleted.
+            There is no such image or annotation, or it is deleted.
         """
         with self._database.writing() as connection:
             found = select(Image.id).where(Image.id == known_form(image_id), Image.deleted_at.is_(None))
             if connection.execute(found).first() is None:
                 raise no_such_image(image_id)
-            rows = new_artifacts([image_id], [kind], self._clock())
-            execute_many(connection, upsert(connection, Artifact).on_conflict_do_nothing(), rows)
+            if annotation_id is not None and one_annotation(connection, annotation_id).deleted_at is not None:
+                raise NotFoundError(f"annotation {annotation_id} is deleted")
+            row = new_artifact(kind, image_id, self._clock(), "asked for the first time", annotation_id)
+            execute_many(connection, upsert(connection, Artifact).on_conflict_do_nothing(), [row])
+            note_marked(connection, [image_id])
 
     def note_uses(self, artifact_ids: Iterable[str]) -> None:
         """Note that these artifacts were used just now; at most one write an hour for each."""
@@ -58,7 +62,9 @@ class Keeping(Part):
         """
         for some in chunks(keys):
             is_idle = or_(Artifact.lease_until.is_(None), Artifact.lease_until <= self._clock())
-            extra = delete(Artifact).where(Artifact.key.in_(some), Artifact.kind.not_in(self._kinds), is_idle)
+            extra = delete(Artifact).where(
+                Artifact.key.in_(some), Artifact.kind.not_in((*self._kinds, *self._annotation_kinds)), is_idle
+            )
             with self._database.writing() as connection:
                 connection.execute(extra)
 

@@ -27,7 +27,8 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from coverslip.catalog.facts import as_line, words_of
-from coverslip.catalog.tables import FULL_TEXT, Facts, Image, UtcTime, folded
+from coverslip.catalog.tables import FULL_TEXT, Facts, Image
+from coverslip.catalog.types import UtcTime, folded
 from coverslip.model.search import Cursor, ImageFilter, Key, Sort, to_utc
 
 _INDEX = table(FULL_TEXT, column("rowid"))

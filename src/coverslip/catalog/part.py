@@ -30,12 +30,17 @@ class Part:
         Hands out transactions.
     versions
         Present recipe version of each kind of artifact that every image has.
+    annotation_versions
+        The same for annotations.
     """
 
-    def __init__(self, database: Database, versions: Mapping[str, int]) -> None:
+    def __init__(
+        self, database: Database, versions: Mapping[str, int], annotation_versions: Mapping[str, int] | None = None
+    ) -> None:
         self._database = database
         self._versions = dict(versions)
         self._kinds = tuple(versions)
+        self._annotation_kinds = tuple(annotation_versions or {})
 
     @property
     def _clock(self) -> Callable[[], datetime]:

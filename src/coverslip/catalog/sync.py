@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, literal_column, null, select, update
 
-from coverslip.catalog.artifacts import mark_stale, new_artifacts
 from coverslip.catalog.assets import kept_time
 from coverslip.catalog.documents import to_documents
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.facts import facts_of
+from coverslip.catalog.marks import mark_stale, new_artifacts, note_marked
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
-from coverslip.catalog.tables import Artifact, Asset, Facts, Image, folded, kept_path
+from coverslip.catalog.tables import Artifact, Asset, Facts, Image
+from coverslip.catalog.types import folded, kept_path
 from coverslip.model.metadata import ImageMetadata
 from coverslip.model.records import Change, SyncItem
 
@@ -121,7 +122,8 @@ class _Work:
         execute_many(connection, statement, self.images)
         execute_many(connection, _put_facts(connection), self.facts)
         execute_many(connection, insert(Artifact), new_artifacts(self.added, self.kinds, self.now))
-        mark_stale(connection, self.changed, self.now)
+        note_marked(connection, self.added)
+        mark_stale(connection, self.changed, self.now, cause="the file has changed")
         for ids in chunks(self.missing):
             connection.execute(update(Image).where(Image.id.in_(ids)).values(missing_since=self.now))
         write_events(connection, self.news)

@@ -1,7 +1,6 @@
 """The six tables. ``docs/catalog.md`` explains every column; a test holds the two together."""
 
-import unicodedata
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -9,15 +8,12 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
-    DateTime,
-    Dialect,
     Double,
     ForeignKey,
     Index,
     Integer,
     MetaData,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     event,
     text,
@@ -25,87 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-_SURROGATES = range(0xDC80, 0xDD00)
-_PRIVATE = 0x10DC80
-_TO_PRIVATE = {surrogate: _PRIVATE + step for step, surrogate in enumerate(_SURROGATES)}
-_TO_SURROGATE = {private: surrogate for surrogate, private in _TO_PRIVATE.items()}
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """A point in time: aware and in UTC on both sides, whatever the database keeps.
-
-    SQLite has no time type and forgets the zone; its text form sorts like the times as long as all are in one zone.
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return the time in UTC; naive times are refused, because nobody knows what they mean."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return the time as an aware one in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class CleanText(TypeDecorator[str]):
-    """Text from foreign files: what no database can keep (NUL, lone surrogates) becomes the replacement character."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return the text as both databases can keep it."""
-        if value is None:
-            return None
-        return value.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-class CodePointText(CleanText):
-    """Clean text that both databases compare by code point, so that both sort it the same way."""
-
-    impl = Text().with_variant(Text(collation="C"), "postgresql")  # type: ignore[assignment]  # as in PathText
-    cache_ok = True
-
-
-class PathText(TypeDecorator[str]):
-    """A path, compared by code point in both databases so that ranges of paths mean folders.
-
-    Bytes of a file name that are not UTF-8 reach Python as lone surrogates U+DC80 to U+DCFF, which no database can
-    keep. They are kept as U+10DC80 to U+10DCFF (private use) and come back as they were.
-    """
-
-    impl = Text().with_variant(Text(collation="C"), "postgresql")
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return the path with undecodable bytes in private use."""
-        return None if value is None else value.translate(_TO_PRIVATE)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return the path as the file system knows it."""
-        return None if value is None else value.translate(_TO_SURROGATE)
-
-
-def kept_path(path: str) -> str:
-    """Return the path as it will be when read back."""
-    return path.translate(_TO_PRIVATE).translate(_TO_SURROGATE)
-
-
-def folded(*parts: str) -> str:
-    """Return text for searching: compatibility forms and letter case do not count.
-
-    SQLite's own ``lower`` and ``LIKE`` know ASCII only, and macOS writes accents apart from their letters.
-    """
-    return unicodedata.normalize("NFKC", "\n".join(parts)).casefold()
+from coverslip.catalog.types import CleanText, CodePointText, PathText, UtcTime
 
 
 class Base(DeclarativeBase):
@@ -242,14 +158,24 @@ event.listen(Facts.__table__, "after_create", DDL(_FULL_TEXT_ON_POSTGRESQL).exec
 
 _IS_BEHIND = text("built < wanted")
 _HAS_SEEN_ALL = text("built >= wanted")
+_OF_IMAGE = text("annotation_id IS NULL")
+_OF_ANNOTATION = text("annotation_id IS NOT NULL")
 
 
 class Artifact(Base):
-    """One derived view of one image, with the counters that say whether it is fresh."""
+    """One derived view of one image or annotation, with the counters that say whether it is fresh."""
 
     __tablename__ = "artifact"
     __table_args__ = (
-        UniqueConstraint("image_id", "kind"),
+        Index("uq_artifact_image", "image_id", "kind", unique=True, sqlite_where=_OF_IMAGE, postgresql_where=_OF_IMAGE),
+        Index(
+            "uq_artifact_annotation",
+            *("annotation_id", "kind"),
+            unique=True,
+            sqlite_where=_OF_ANNOTATION,
+            postgresql_where=_OF_ANNOTATION,
+        ),
+        Index("ix_artifact_image_id", "image_id"),
         CheckConstraint("built >= 0 AND built <= wanted", name="counters"),
         CheckConstraint("built = 0 OR (key IS NOT NULL AND etag IS NOT NULL)", name="published"),
         CheckConstraint("(lease_until IS NULL) = (token IS NULL)", name="lease"),
@@ -262,10 +188,12 @@ class Artifact(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     image_id: Mapped[str] = mapped_column(ForeignKey("image.id", ondelete="CASCADE"))
+    annotation_id: Mapped[str | None] = mapped_column(ForeignKey("annotation.id", ondelete="CASCADE"))
     wanted: Mapped[int] = mapped_column(BigInteger)
     built: Mapped[int] = mapped_column(BigInteger)
     version: Mapped[int]
     marked_at: Mapped[datetime]
+    cause: Mapped[str]
     key: Mapped[str | None]
     etag: Mapped[str | None]
     media_type: Mapped[str | None]
@@ -276,6 +204,7 @@ class Artifact(Base):
     lease_until: Mapped[datetime | None]
     token: Mapped[str | None]
     used_at: Mapped[datetime | None]
+    ignored_at: Mapped[datetime | None]
 
 
 class Chore(Base):

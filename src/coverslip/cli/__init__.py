@@ -22,6 +22,8 @@ COMMANDS = {
     "gc": "Remove artifacts that are superseded or, over a limit, not used for longest.",
     "info": "Show what is known about an image file without reading its pixels.",
     "purge": "Remove for good what was deleted some time ago.",
+    "queue-worker": "Build what messages in the queue tell of.",
+    "rebuild": "Make artifacts stale, so that they are built anew.",
     "restore": "Bring deleted images back.",
     "serve": "Serve the web page and the HTTP API.",
     "status": "Show what the catalog holds and what waits to be built.",
@@ -29,6 +31,9 @@ COMMANDS = {
     "worker": "Build artifacts that are out of date.",
 }
 """Name and one line of help of every command; the module of the same name holds its ``run``."""
+
+BATCHES = ("coverslip.derive.batch", "coverslip.derive.periodic")
+"""The loggers of which information is shown too: a line for each batch that was built."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(name: str, words: list[str]) -> None:
     _speak_for_ourselves()
     command = typer.Typer(add_completion=False)
-    command.command()(import_module(f"coverslip.cli.{name}").run)
+    command.command()(import_module(f"coverslip.cli.{name.replace('-', '_')}").run)
     try:
         command(args=words, prog_name=f"coverslip {name}")
     except CoverslipError as error:
@@ -74,10 +79,12 @@ def _speak_for_ourselves() -> None:
     logger = logging.getLogger("coverslip")
     logger.addHandler(ours)
     logger.setLevel(logging.WARNING)
+    for name in BATCHES:
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def _help() -> str:
-    lines = [f"  {name:<10} {text}" for name, text in sorted(COMMANDS.items())]
+    lines = [f"  {name:<12} {text}" for name, text in sorted(COMMANDS.items())]
     return "\n".join(
         [
             "Usage: coverslip COMMAND [ARGUMENTS]",

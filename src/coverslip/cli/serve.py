@@ -17,7 +17,7 @@ from coverslip.storage import open_storage
 def run(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = None,
-    build: Annotated[bool, typer.Option(help="Build artifacts in the background, as `coverslip worker` does.")] = True,
+    build: Annotated[bool, typer.Option(help="Build artifacts in the background.")] = True,
 ) -> None:
     """Serve the web page and the HTTP API until Ctrl-C."""
     overrides = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
@@ -45,6 +45,8 @@ def serve(settings: Settings, *, build: bool = True) -> None:
     address, port = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     console().print(f"Coverslip is at http://{shown}:{port}/ (Ctrl-C stops it)")
+    if build and settings.queue_url:
+        console().print("Artifacts are built in the pauses of annotators, and by `coverslip queue-worker`")
     with listener:
         uvicorn.Server(config).run(sockets=[listener])
 

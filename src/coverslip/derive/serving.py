@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from coverslip.catalog import Catalog
 from coverslip.derive.kinds import VERSIONS
+from coverslip.derive.outcome import name_of
 from coverslip.errors import NotFoundError
 from coverslip.model.records import ArtifactRecord
 from coverslip.storage import Storage, digest_of
@@ -15,7 +16,13 @@ ATTEMPTS = 3
 
 
 def current(
-    catalog: Catalog, storage: Storage, kind: str, image_id: str, *, versions: Mapping[str, int] = VERSIONS
+    catalog: Catalog,
+    storage: Storage,
+    kind: str,
+    image_id: str,
+    annotation_id: str | None = None,
+    *,
+    versions: Mapping[str, int] = VERSIONS,
 ) -> tuple[ArtifactRecord, bytes | None]:
     """Return an artifact and its bytes; ``None`` instead of bytes when it must be built first.
 
@@ -24,22 +31,44 @@ def current(
     Raises
     ------
     NotFoundError
-        There is no such image or kind.
+        There is no such image, annotation or kind.
     StorageError
         The storage cannot be read now: nothing is marked.
     """
-    record = catalog.artifact(kind, image_id)
+    record = catalog.artifact(kind, image_id, annotation_id)
     for _ in range(ATTEMPTS):
         if record.key is None or not record.is_fresh(versions[kind]):
             return record, None
         data = _intact(storage, record.key, record.etag)
         if data is not None:
             return record, data
-        before, record = record, catalog.artifact(kind, image_id)
+        before, record = record, catalog.artifact(kind, image_id, annotation_id)
         if record.key == before.key:
-            log.info("%s of image %s is not in %s any more; it is built again", kind, image_id, storage.url)
-            catalog.mark(kind, [image_id])
-            record = catalog.artifact(kind, image_id)
+            log.info("%s is not in %s any more; it is built again", name_of(record), storage.url)
+            catalog.mark(kind, [image_id], annotation_id=annotation_id, cause="its bytes were gone from the storage")
+            record = catalog.artifact(kind, image_id, annotation_id)
+    return record, None
+
+
+def previous(catalog: Catalog, storage: Storage, record: ArtifactRecord) -> tuple[ArtifactRecord, bytes | None]:
+    """Return an artifact and the bytes that were published last, fresh or not; ``None`` where there are none.
+
+    Raises
+    ------
+    NotFoundError
+        It is deleted by now.
+    StorageError
+        The storage cannot be read now.
+    """
+    for _ in range(ATTEMPTS):
+        if record.key is None:
+            return record, None
+        data = _intact(storage, record.key, record.etag)
+        if data is not None:
+            return record, data
+        before, record = record, catalog.artifact(record.kind, record.image_id, record.annotation_id)
+        if record.key == before.key:
+            break
     return record, None
 
 

@@ -1,9 +1,10 @@
 """What the catalog knows, as frozen values: files, images, artifacts, events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from coverslip.model.annotations import Annotation
 from coverslip.model.metadata import ImageMetadata
 
 AssetState = Literal["ok", "broken", "unknown", "part"]
@@ -12,6 +13,10 @@ AssetState = Literal["ok", "broken", "unknown", "part"]
 
 Origin = Literal["added", "uploaded"]
 """``added``: lies where its owner put it and is never touched. ``uploaded``: ours, removed when purged."""
+
+ArtifactState = Literal["fresh", "stale", "building", "failed", "ignored"]
+"""How an artifact stands. All but ``fresh`` are stale: somebody builds it, its last attempt failed, somebody said that
+this does not matter, or (``stale``) it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,8 @@ class ArtifactRecord:
     id: str
     kind: str
     image_id: str
+    annotation_id: str | None
+    """The annotation it is of; ``None`` where it is of the whole image."""
     wanted: int
     """How many changes its sources have had."""
     built: int
@@ -148,10 +155,61 @@ class ArtifactRecord:
     next_try_at: datetime | None
     error: str | None
     lease_until: datetime | None
+    marked_at: datetime
+    """Since when it has been stale; of a fresh one, since when it was before."""
+    cause: str
+    """The latest change of its sources, in words."""
+    ignored_at: datetime | None
+    """When somebody said that its failure does not matter; forgotten with the next change."""
 
     def is_fresh(self, version: int) -> bool:
         """Return whether the published artifact may be shown as current."""
         return self.key is not None and self.built >= self.wanted and self.version >= version
+
+    def state(self, version: int, now: datetime) -> ArtifactState:
+        """Return how it stands.
+
+        Parameters
+        ----------
+        version
+            Present recipe version of its kind.
+        now
+            The time leases are compared with, aware.
+        """
+        if self.is_fresh(version):
+            return "fresh"
+        if self.lease_until is not None and self.lease_until > now:
+            return "building"
+        if self.ignored_at is not None:
+            return "ignored"
+        return "stale" if self.error is None else "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingArtifact:
+    """A stale artifact that can be built now."""
+
+    artifact: ArtifactRecord
+    annotation: Annotation | None
+    """What it is of; ``None`` where it is of the whole image."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCount:
+    """An image of which many artifacts are stale."""
+
+    image_id: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactPage:
+    """A page of a list of artifacts."""
+
+    artifacts: tuple[ArtifactRecord, ...]
+    total: int
+    next_cursor: str | None
+    """``None`` when this is the last page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +224,9 @@ class Claim:
     token: str
     """Distinguishes this claim from a later one of the same artifact."""
     attempts: int
+    annotation_id: str | None = None
+    stale_since: datetime | None = field(default=None, compare=False)
+    """``None`` where a newer recipe alone made it stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +247,7 @@ class Event:
     seq: int
     type: str
     """``image.added``, ``image.changed``, ``image.missing``, ``image.found``, ``image.deleted``, ``image.restored``,
-    ``artifact.built`` or ``artifact.failed``."""
+    ``annotation.saved``, ``annotation.deleted``, ``artifact.built`` or ``artifact.failed``."""
     image_id: str
     data: dict[str, Any]
 
@@ -211,6 +272,15 @@ class PurgedBytes:
     """The uploaded original, once none of its images is left; ``None`` for files added in place: never touched."""
     artifact_keys: tuple[str, ...]
     """Names in the storage that no other artifact shares."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleCount:
+    """What is stale of one kind."""
+
+    count: int
+    oldest: datetime | None
+    """Since when the oldest is; ``None`` for none, and where newer recipes alone made them stale."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from coverslip.catalog.facts import facts_of
-from coverslip.catalog.tables import CleanText, CodePointText, PathText, UtcTime
+from coverslip.catalog.types import CleanText, CodePointText, PathText, UtcTime
 
 revision = "0002"
 down_revision = "0001"

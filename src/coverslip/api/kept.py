@@ -1,9 +1,26 @@
-"""Bytes kept in memory up to a limit."""
+"""Encoded pictures, the ones kept in memory, and what a client has already."""
 
+import re
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+from anyio.to_thread import run_sync
 
 KEPT_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded picture and the ETag it is served with; ``data`` is ``None`` when the client has it already."""
+
+    etag: str
+    media_type: str
+    data: bytes | None
+    is_stale: bool = False
+    """Whether its sources have changed since."""
 
 
 class ByteCache:
@@ -29,3 +46,15 @@ class ByteCache:
             self._kept[key] = data
             while self.size > self._limit:
                 self.size -= len(self._kept.popitem(last=False)[1])
+
+
+def is_known(etag: str, known: str | None) -> bool:
+    """Return whether an ``If-None-Match`` header names the ETag (weak comparison, RFC 9110, 13.1.2)."""
+    if known is None:
+        return False
+    return known.strip() == "*" or etag in re.findall(r'"[^"]*"', known)
+
+
+async def in_thread[T](make: Callable[[], T]) -> T:
+    """Return ``make()``, run in a thread that no other request needs; whoever calls has had a turn."""
+    return await run_sync(make, limiter=anyio.CapacityLimiter(1))

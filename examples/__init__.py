@@ -1,0 +1,1 @@
+"""Small programs that use Coverslip as anybody would."""

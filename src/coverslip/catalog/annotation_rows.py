@@ -1,0 +1,269 @@
+"""Rows of annotations to frozen values and back, for ``annotations``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from sqlalchemy import Connection, insert, select, update
+
+from coverslip.catalog.annotation_tables import Annotation as Row
+from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
+from coverslip.catalog.events import News, write_events
+from coverslip.catalog.marks import mark_annotations_stale, new_artifact, note_marked
+from coverslip.catalog.part import execute_many, known_form, new_id, no_such_image
+from coverslip.catalog.tables import Artifact
+from coverslip.catalog.tables import Image as ImageRow
+from coverslip.errors import InvalidRequestError, NotFoundError
+from coverslip.model.annotations import Action, Annotation, AnnotationContent, Frames, Saved
+from coverslip.model.tracks import Span
+
+ANNOTATION = tuple(
+    getattr(Row, name)
+    for name in ("id", "image_id", "content", "revision", "author", "created_at", "updated_at", "deleted_at")
+)
+"""The columns of which ``to_annotation`` makes one."""
+NEVER = datetime.min
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many frames and pixels an image has."""
+
+    frames: dict[str, int]
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, connection: Connection, image_id: str, *, locked: bool = False) -> Self:
+        """Return an image that is not deleted.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such image, or it is deleted.
+        """
+        sizes = ("size_t", "size_z", "size_y", "size_x")
+        wanted = select(*(ImageRow.document[name].as_integer().label(name) for name in sizes)).where(
+            ImageRow.id == known_form(image_id), ImageRow.deleted_at.is_(None)
+        )
+        if locked:  # a lock that saves of the same image wait for, and readers and artifacts' foreign keys do not
+            wanted = wanted.with_for_update(key_share=True)
+        row = connection.execute(wanted).one_or_none()
+        if row is None:
+            raise no_such_image(image_id)
+        return cls({"t": row.size_t, "z": row.size_z}, row.size_x, row.size_y)
+
+
+def locked_extent(connection: Connection, image_id: str) -> Extent:
+    """Return an image that nobody else saves annotations of before this transaction ends."""
+    return Extent.of(connection, image_id, locked=True)
+
+
+def check_content(content: AnnotationContent, image: Extent) -> None:
+    """Refuse frames and boxes outside the image.
+
+    Raises
+    ------
+    InvalidRequestError
+        Names each of them.
+    """
+    wrong = []
+    frames, count = content.frames, image.frames[content.frames.axis]
+    if frames.last >= count:
+        wrong.append(
+            f"frames: the image has {count} frame{'s'[: count != 1]} along {frames.axis}, "
+            f"counted from 0; found {frames.first} to {frames.last}"
+        )
+    box = content.box
+    if box is not None and (box.x + box.width > image.width or box.y + box.height > image.height):
+        wrong.append(
+            f"box: the image is {image.width} x {image.height} pixels; found "
+            f"{box.width} x {box.height} at {box.x}, {box.y}"
+        )
+    if wrong:
+        raise InvalidRequestError("the annotation lies outside the image: " + "; ".join(wrong), wrong)
+
+
+def to_annotation(row: Any) -> Annotation:
+    """Return the annotation of a row of ``ANNOTATION``."""
+    return Annotation(
+        **row.content,
+        id=row.id,
+        image_id=row.image_id,
+        revision=row.revision,
+        author=row.author,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        deleted_at=row.deleted_at,
+    )
+
+
+def one_annotation(connection: Connection, annotation_id: str) -> Annotation:
+    """Return one annotation, deleted or not.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such annotation, or its image is deleted.
+    """
+    wanted = select(*ANNOTATION).join(ImageRow, ImageRow.id == Row.image_id)
+    row = connection.execute(wanted.where(Row.id == annotation_id, ImageRow.deleted_at.is_(None))).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no annotation {annotation_id[:64]!r}")
+    return to_annotation(row)
+
+
+def track_of(connection: Connection, annotation: Annotation) -> list[Annotation]:
+    """Return the annotations that are not deleted on the track of one."""
+    wanted = select(*ANNOTATION).where(
+        Row.image_id == annotation.image_id,
+        Row.axis == annotation.frames.axis,
+        Row.track == annotation.track,
+        Row.deleted_at.is_(None),
+    )
+    return [to_annotation(row) for row in connection.execute(wanted.order_by(Row.first, Row.id))]
+
+
+def content_before(connection: Connection, annotation_id: str, revision: int) -> tuple[AnnotationContent, bool] | None:
+    """Return what an annotation said before a revision and whether it was deleted; ``None`` before the first."""
+    wanted = select(AnnotationRevision.content, AnnotationRevision.is_deleted).where(
+        AnnotationRevision.annotation_id == annotation_id, AnnotationRevision.revision == revision - 1
+    )
+    row = connection.execute(wanted).one_or_none()
+    return None if row is None else (AnnotationContent.model_validate(row.content), row.is_deleted)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An annotation as it is to be written, and why."""
+
+    annotation: Annotation
+    """With the revision it is to have; its times are filled in when it is written."""
+    action: Action
+    is_deleted: bool = False
+    moves_pixels: bool = True
+    """Whether other pixels belong to it than before; what it says of them changes no picture."""
+
+    @classmethod
+    def new(cls, annotation_id: str, image_id: str, content: AnnotationContent, action: Action) -> Self:
+        """Return the first revision of an annotation."""
+        return cls(_stamped(content, annotation_id, image_id, 1), action)
+
+    @classmethod
+    def of(cls, current: Annotation, content: AnnotationContent, action: Action, *, is_deleted: bool = False) -> Self:
+        """Return the next revision of an annotation."""
+        after = _stamped(content, current.id, current.image_id, current.revision + 1)
+        moves_pixels = (content.frames, content.box) != (current.frames, current.box)
+        return cls(after, action, is_deleted, moves_pixels)
+
+    @classmethod
+    def moved(cls, current: Annotation, span: Span) -> Self:
+        """Return a neighbour with another range."""
+        return cls.of(current, _with_span(current.content, span), "neighbour")
+
+    @classmethod
+    def split(cls, annotation_id: str, whole: Annotation, span: Span) -> Self:
+        """Return the end that was cut off an annotation, saying the same."""
+        return cls.new(annotation_id, whole.image_id, _with_span(whole.content, span), "split")
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who saves, when, under which name of theirs, and what every new annotation gets."""
+
+    name: str
+    at: datetime
+    save_id: str | None
+    kinds: Sequence[str]
+    """Kinds of artifact that every annotation has."""
+
+
+def write_change(connection: Connection, drafts: Sequence[Draft], action: Action, by: Author) -> Saved:
+    """Write one change with everything that follows from it. The first draft is what was asked for."""
+    asked = drafts[0].annotation
+    change_id = new_id()
+    for draft in drafts:
+        _write_annotation(connection, draft, by)
+        _mark(connection, draft, by)
+    connection.execute(
+        insert(AnnotationChange).values(
+            id=change_id, annotation_id=asked.id, action=action, author=by.name, at=by.at, save_id=by.save_id
+        )
+    )
+    connection.execute(
+        insert(AnnotationRevision),
+        [
+            {
+                "annotation_id": draft.annotation.id,
+                "revision": draft.annotation.revision,
+                "change_id": change_id,
+                "action": draft.action,
+                "content": draft.annotation.content.model_dump(mode="json"),
+                "is_deleted": draft.is_deleted,
+            }
+            for draft in drafts
+        ],
+    )
+    write_events(connection, [_news(draft) for draft in drafts])
+    first, *others = (one_annotation(connection, draft.annotation.id) for draft in drafts)
+    return Saved(annotation=first, neighbours=tuple(others), change_id=change_id)
+
+
+def _mark(connection: Connection, draft: Draft, by: Author) -> None:
+    """Make stale what is derived from an annotation, in the transaction that changes what it is derived from."""
+    annotation = draft.annotation
+    note_marked(connection, [annotation.image_id])
+    if annotation.revision == 1:
+        rows = [
+            new_artifact(kind, annotation.image_id, by.at, f"annotated by {by.name or 'somebody'}", annotation.id)
+            for kind in by.kinds
+        ]
+        execute_many(connection, insert(Artifact), rows)
+    elif draft.moves_pixels:
+        frames = annotation.frames
+        words = f"{draft.action} by {by.name or 'somebody'}: frames {frames.first} to {frames.last} along {frames.axis}"
+        mark_annotations_stale(connection, [annotation.id], by.at, words)
+
+
+def _write_annotation(connection: Connection, draft: Draft, by: Author) -> None:
+    annotation = draft.annotation
+    values = {
+        "axis": annotation.frames.axis,
+        "track": annotation.track,
+        "first": annotation.frames.first,
+        "last": annotation.frames.last,
+        "content": annotation.content.model_dump(mode="json"),
+        "revision": annotation.revision,
+        "author": by.name,
+        "updated_at": by.at,
+        "deleted_at": by.at if draft.is_deleted else None,
+    }
+    if annotation.revision == 1:
+        connection.execute(
+            insert(Row).values(id=annotation.id, image_id=annotation.image_id, created_at=by.at, **values)
+        )
+    else:
+        connection.execute(update(Row).where(Row.id == annotation.id).values(values))
+
+
+def _news(draft: Draft) -> News:
+    annotation = draft.annotation
+    kind = "annotation.deleted" if draft.is_deleted else "annotation.saved"
+    return News(kind, annotation.image_id, {"annotation_id": annotation.id, "revision": annotation.revision})
+
+
+def _stamped(content: AnnotationContent, annotation_id: str, image_id: str, revision: int) -> Annotation:
+    return Annotation(
+        **content.model_dump(),
+        id=annotation_id,
+        image_id=image_id,
+        revision=revision,
+        author="",
+        created_at=NEVER,
+        updated_at=NEVER,
+    )
+
+
+def _with_span(content: AnnotationContent, span: Span) -> AnnotationContent:
+    return content.model_copy(update={"frames": Frames(axis=content.frames.axis, first=span[0], last=span[1])})

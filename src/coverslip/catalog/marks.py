@@ -1,0 +1,147 @@
+"""What makes artifacts stale, the rows they begin with, and the conditions that tell stale from fresh."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import datetime
+from itertools import product
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, literal, or_, select, update
+
+from coverslip.catalog.annotation_tables import Annotation
+from coverslip.catalog.database import MARKED
+from coverslip.catalog.part import chunks, execute_many, new_id, upsert
+from coverslip.catalog.tables import Artifact, Image
+from coverslip.catalog.types import UtcTime
+from coverslip.model.records import ArtifactRecord
+
+ARTIFACT = tuple(getattr(Artifact, field.name) for field in fields(ArtifactRecord))
+"""The columns of a record."""
+
+
+class Kinds(NamedTuple):
+    """The kinds of artifact that every one has."""
+
+    of_images: tuple[str, ...]
+    of_annotations: tuple[str, ...]
+
+
+def note_marked(connection: Connection, image_ids: Iterable[str]) -> None:
+    """Note of which images something is stale once this transaction is done; an empty text is any image."""
+    connection.info.setdefault(MARKED, set()).update(image_ids)
+
+
+def is_stale(versions: Mapping[str, int]) -> ColumnElement[bool]:
+    """Return the condition for what may not be shown as current: changed since, or built by an older recipe."""
+    return or_(Artifact.built < Artifact.wanted, *are_of_older_recipes(versions))
+
+
+def new_artifacts(image_ids: Iterable[str], kinds: Iterable[str], now: datetime) -> list[dict[str, Any]]:
+    """Return the rows of artifacts that have never been built."""
+    return [new_artifact(kind, image_id, now, "never built before") for image_id, kind in product(image_ids, kinds)]
+
+
+def new_artifact(
+    kind: str, image_id: str, now: datetime, cause: str, annotation_id: str | None = None
+) -> dict[str, Any]:
+    """Return the row of an artifact that has never been built."""
+    counters = {"wanted": 1, "built": 0, "version": 0, "attempts": 0}
+    of = {"kind": kind, "image_id": image_id, "annotation_id": annotation_id}
+    return {"id": new_id(), **of, **counters, "marked_at": now, "cause": cause}
+
+
+def missing_artifacts(
+    connection: Connection, kinds: Kinds, now: datetime, *conditions: ColumnElement[bool]
+) -> list[dict[str, Any]]:
+    """Return the rows that are lacking: of a kind that came with a newer version, or after a purge was undone."""
+    rows: list[dict[str, Any]] = []
+    for kind in kinds.of_images:
+        is_it = and_(Artifact.image_id == Image.id, Artifact.kind == kind, Artifact.annotation_id.is_(None))
+        has_row = select(Artifact.id).where(is_it).exists()
+        images = connection.scalars(select(Image.id).where(Image.purged_at.is_(None), ~has_row, *conditions))
+        rows += new_artifacts(images, [kind], now)
+    for kind in kinds.of_annotations:
+        has_row = select(Artifact.id).where(Artifact.annotation_id == Annotation.id, Artifact.kind == kind).exists()
+        annotations = select(Annotation.id, Annotation.image_id).join(Image, Image.id == Annotation.image_id)
+        for row in connection.execute(annotations.where(Image.purged_at.is_(None), ~has_row, *conditions)):
+            rows.append(new_artifact(kind, row.image_id, now, "never built before", row.id))
+    return rows
+
+
+def add_missing_artifacts(
+    connection: Connection, kinds: Kinds, now: datetime, *conditions: ColumnElement[bool]
+) -> None:
+    """Add the rows that images and annotations lack. Somebody else may add them at the same time."""
+    rows = missing_artifacts(connection, kinds, now, *conditions)
+    execute_many(connection, upsert(connection, Artifact).on_conflict_do_nothing(), rows)
+
+
+def mark_stale(
+    connection: Connection, image_ids: Iterable[str], now: datetime, *conditions: ColumnElement[bool], cause: str
+) -> int:
+    """Count one more change of the images' artifacts, those of their annotations too. Returns how many rows."""
+    ids = sorted(set(image_ids))
+    note_marked(connection, ids)
+    return sum(count_change(connection, now, cause, Artifact.image_id.in_(some), *conditions) for some in chunks(ids))
+
+
+def mark_annotations_stale(connection: Connection, annotation_ids: Iterable[str], now: datetime, cause: str) -> int:
+    """Count one more change of the artifacts of annotations. Returns how many rows."""
+    return sum(
+        count_change(connection, now, cause, Artifact.annotation_id.in_(some)) for some in chunks(annotation_ids)
+    )
+
+
+def count_change(connection: Connection, now: datetime, cause: str, *conditions: ColumnElement[bool]) -> int:
+    """Count one more change of the sources; a failure of the old ones no longer counts.
+
+    ``marked_at`` stays for what is stale already: an image that keeps changing must not fall behind for ever.
+    """
+    wanted = select(Artifact.id).where(*conditions).order_by(Artifact.image_id, Artifact.kind, Artifact.id)
+    ids = connection.scalars(wanted.with_for_update()).all()
+    was_stale = Artifact.built < Artifact.wanted
+    values = {
+        "wanted": Artifact.wanted + 1,
+        "marked_at": case((was_stale, Artifact.marked_at), else_=literal(now, UtcTime())),
+        "cause": cause,
+        "attempts": 0,
+        "next_try_at": None,
+        "error": None,
+        "ignored_at": None,
+    }
+    for portion in chunks(ids):
+        connection.execute(update(Artifact).where(Artifact.id.in_(portion)).values(values))
+    return len(ids)
+
+
+def is_past(column: Any, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a time is over, or none is set."""
+    return or_(column.is_(None), column <= now)
+
+
+def is_behind(versions: Mapping[str, int]) -> ColumnElement[bool]:
+    """Return the condition for what has not seen every change of its sources."""
+    return and_(Artifact.built < Artifact.wanted, Artifact.kind.in_(list(versions)))
+
+
+def are_of_older_recipes(versions: Mapping[str, int]) -> list[ColumnElement[bool]]:
+    """Return the conditions for what has seen every change, but was built by an older recipe.
+
+    What a newer one built is fresh: while two versions of Coverslip run, they would build each other's artifacts
+    for ever. One range of an index each: no database answers all of them together by looking into an index.
+    """
+    return [
+        and_(Artifact.built >= Artifact.wanted, Artifact.kind == kind, Artifact.version < version)
+        for kind, version in versions.items()
+    ]
+
+
+def select_shown(*columns: Any) -> Select[*tuple[Any, ...]]:
+    """Return the query for artifacts of images and annotations that are not deleted."""
+    return (
+        select(*columns)
+        .select_from(Artifact)
+        .join(Image, Image.id == Artifact.image_id)
+        .outerjoin(Annotation, Annotation.id == Artifact.annotation_id)
+        .where(Image.deleted_at.is_(None), Annotation.deleted_at.is_(None))
+    )

@@ -1,0 +1,116 @@
+"""Where builds run: threads of this process, other processes, or a Dask cluster."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, partial
+from multiprocessing import get_context
+from multiprocessing.util import Finalize
+
+from coverslip.confined import Opener
+from coverslip.derive.builder import Builder
+from coverslip.derive.kinds import open_catalog
+from coverslip.derive.outcome import Outcome
+from coverslip.errors import MissingDependencyError, SettingsError
+from coverslip.settings import Settings
+from coverslip.sources import RemoteRules, locate
+from coverslip.storage import open_storage
+
+DASK = "dask://"
+CONNECT_SECONDS = 10
+
+type Step = Callable[[], Outcome | None]
+
+
+@contextmanager
+def open_executor(
+    settings: Settings, builder: Builder, concurrency: int, should_stop: threading.Event
+) -> Iterator[tuple[Executor, Step]]:
+    """Give the executor of the settings, and the step it can run: claim one artifact and build it.
+
+    Each step claims by itself where it runs, so the lease and its heartbeat live where the work is: a machine that is
+    gone loses its claims, and this process need not notice.
+
+    Parameters
+    ----------
+    settings
+        Says which.
+    builder
+        Builds in threads of this process.
+    concurrency
+        Threads or processes.
+    should_stop
+        Threads give a build up when it is set. Other processes end theirs first.
+
+    Raises
+    ------
+    SettingsError
+        The cluster does not answer.
+    MissingDependencyError
+        distributed is not installed: ``pip install "coverslip[cluster]"``.
+    """
+    elsewhere = partial(build_one, settings)
+    if settings.executor.startswith(DASK):
+        with _dask(settings.executor) as executor:
+            yield executor, elsewhere
+    elif settings.executor == "processes":
+        # spawned: a forked child of a process with threads may wait for a lock that nobody holds any more
+        with ProcessPoolExecutor(
+            concurrency, mp_context=get_context("spawn"), initializer=_leave_stopping_to_us
+        ) as pool:
+            yield pool, elsewhere
+    else:
+        with ThreadPoolExecutor(concurrency, thread_name_prefix="builder") as threads:
+            yield threads, partial(builder.build_next, should_stop=should_stop.is_set)
+
+
+def build_one(settings: Settings) -> Outcome | None:
+    """Claim one artifact and build it with the builder of this process, opened when it is needed first.
+
+    Raises
+    ------
+    CatalogError, StorageError
+        They do not answer.
+    """
+    outcome = _builder_here(settings).build_next()
+    return None if outcome is None else replace(outcome, cause=None)  # errors of strangers need not travel
+
+
+@cache
+def _builder_here(settings: Settings) -> Builder:
+    catalog = open_catalog(settings.catalog_url)
+    opener = Opener(settings)
+    Finalize(None, opener.close, exitpriority=10)
+    Finalize(None, catalog.close, exitpriority=0)
+    return Builder(
+        catalog,
+        open_storage(settings.artifacts_url),
+        lease_seconds=settings.lease_seconds,
+        open_file=opener.open_image,
+        locate=partial(locate, rules=RemoteRules.of(settings)),
+    )
+
+
+def _leave_stopping_to_us() -> None:
+    """Ctrl-C goes to the whole group of processes; the one that gave out the work ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client  # noqa: PLC0415  # optional, and slow to import
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f'{address} needs the package distributed: pip install "coverslip[cluster]"', "distributed"
+        ) from error
+    try:
+        client = Client(f"tcp://{address.removeprefix(DASK)}", timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"executor: no Dask scheduler answers at {address}: {error}") from error
+    with client:
+        # not pure: two equal steps build two artifacts
+        yield client.get_executor(pure=False)  # type: ignore[no-untyped-call]

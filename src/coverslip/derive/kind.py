@@ -1,0 +1,137 @@
+"""What a kind of artifact is."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from coverslip.model import CanRead
+from coverslip.model.annotations import Annotation
+from coverslip.model.records import ImageRecord
+
+OpenSource = Callable[[], AbstractContextManager[CanRead]]
+"""Opens the image an artifact is made from; raises a ``CoverslipError`` when that is impossible. Between two reads
+a build may be given up, so a kind reads in pieces, not all at once."""
+
+Of = Literal["image", "annotation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an artifact is of, as the catalog knows it."""
+
+    image: ImageRecord
+    annotation: Annotation | None = None
+    """``None`` where it is of the whole image."""
+
+    @property
+    def marked(self) -> Annotation:
+        """The annotation, of a kind that is of annotations."""
+        assert self.annotation is not None, "kinds of annotations are built of annotations"
+        return self.annotation
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What an artifact is made from."""
+
+    open_source: OpenSource
+    """Opens the pixels of the image."""
+    artifacts: Mapping[str, bytes]
+    """The artifacts it needs, by kind; each has seen every change."""
+
+
+class Kind(Protocol):
+    """A recipe: one image or annotation in, the bytes of one file out. The same pixels always give the same bytes."""
+
+    @property
+    def name(self) -> str:
+        """First part of the key of everything this kind makes."""
+        ...
+
+    @property
+    def of(self) -> Of:
+        """Whether there is one of every image or one of every annotation."""
+        ...
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Kinds it is built from, of the same image or annotation."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Version of the recipe; artifacts of another version are stale."""
+        ...
+
+    @property
+    def allows_stale(self) -> bool:
+        """Whether the previous one may be shown, marked as such, to those who ask for that."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """Media type of the bytes."""
+        ...
+
+    @property
+    def suffix(self) -> str:
+        """Ending of the key, with the dot."""
+        ...
+
+    def cost(self, subject: Subject) -> int:
+        """Return how many frames are read to build it: what the effort grows with, known without opening anything."""
+        ...
+
+    def build(self, subject: Subject, inputs: Inputs) -> bytes:
+        """Return the artifact.
+
+        Parameters
+        ----------
+        subject
+            The image, and the annotation where it is of one.
+        inputs
+            What it is made from.
+
+        Raises
+        ------
+        CoverslipError
+            With a sentence that says why it cannot be made. Anything else counts as a failure too.
+        """
+        ...
+
+
+def by_name(kinds: Iterable[Kind]) -> dict[str, Kind]:
+    """Return kinds by name, once it is sure that each can be built.
+
+    Raises
+    ------
+    ValueError
+        Two have one name; a kind needs another that is not there, or itself by way of others, or one of
+        annotations while it is of images.
+    """
+    found: dict[str, Kind] = {}
+    for kind in kinds:
+        if kind.name in found:
+            raise ValueError(f"there are two kinds {kind.name!r}")
+        found[kind.name] = kind
+    for kind in found.values():
+        _check(kind, found, (kind.name,))
+    return found
+
+
+def dependents_of(kinds: Mapping[str, Kind]) -> dict[str, tuple[str, ...]]:
+    """Return, for every kind, the kinds that are built from it."""
+    return {name: tuple(other.name for other in kinds.values() if name in other.needs) for name in kinds}
+
+
+def _check(kind: Kind, kinds: Mapping[str, Kind], way: tuple[str, ...]) -> None:
+    for name in kind.needs:
+        needed = kinds.get(name)
+        if needed is None:
+            raise ValueError(f"the kind {kind.name!r} needs {name!r}, which does not exist")
+        if needed.of == "annotation" and kind.of == "image":
+            raise ValueError(f"the kind {kind.name!r} is of images and needs {name!r}, of which each may have many")
+        if name in way:
+            raise ValueError(f"kinds need each other in a circle: {' -> '.join((*way, name))}")
+        _check(needed, kinds, (*way, name))

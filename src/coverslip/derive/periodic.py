@@ -1,0 +1,167 @@
+"""Building all the time: the server's own builder in threads, and workers, whose builds run where an executor does."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+
+from coverslip.derive.builder import Builder
+from coverslip.derive.outcome import Outcome
+from coverslip.derive.sweeping import sweep_daily
+from coverslip.jobs import run_workers
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 2.0
+"""How often a builder that hears of nothing looks for changes made by other processes."""
+
+
+def run_builder(
+    builder: Builder,
+    threads: int,
+    should_stop: threading.Event,
+    wake: threading.Event | None = None,
+    except_images: Callable[[], Collection[str]] = tuple,
+) -> None:
+    """Build what becomes stale until ``should_stop`` is set; then claims are given back within one read.
+
+    Parameters
+    ----------
+    builder
+        Builds it.
+    threads
+        Artifacts built at the same time.
+    should_stop
+        Ends it.
+    wake
+        Set by whoever has made something stale.
+    except_images
+        Asked before each claim: images that somebody else takes care of.
+    """
+    start_sweeping(builder, should_stop)
+    run_workers(
+        lambda: builder.build_next(except_images=except_images(), should_stop=should_stop.is_set) is not None,
+        threads=threads,
+        should_stop=should_stop,
+        idle_seconds=IDLE_SECONDS,
+        wake=wake,
+    )
+
+
+def start_sweeping(builder: Builder, should_stop: threading.Event) -> None:
+    """Remove abandoned work from the storage every day, in a thread that nobody waits for.
+
+    A sweep lists everything, which takes minutes in a large bucket.
+    """
+    words = (builder.storage, should_stop)
+    threading.Thread(target=sweep_daily, args=words, name="storage sweep", daemon=True).start()
+
+
+def keep_building(
+    step: Callable[[], Outcome | None],
+    executor: Executor,
+    *,
+    concurrency: int,
+    interval: float,
+    max_batch: int | None,
+    should_stop: threading.Event,
+    on_outcome: Callable[[Outcome], None] | None = None,
+) -> None:
+    """Build what is stale, look again every so often, and write one line to the log for each batch.
+
+    Returns once ``should_stop`` is set and the builds under way have ended.
+
+    Parameters
+    ----------
+    step
+        Claims one artifact and builds it, wherever the executor runs it; ``None`` when there was none.
+    executor
+        Runs steps: threads, processes or a cluster.
+    concurrency
+        Steps under way at the same time.
+    interval
+        Seconds from the beginning of one batch to that of the next.
+    max_batch
+        Artifacts of one batch, at most; ``None`` is as many as are stale.
+    should_stop
+        Ends it.
+    on_outcome
+        Told what became of each.
+    """
+    under_way: set[Future[Outcome | None]] = set()
+    while not should_stop.is_set():
+        started = time.monotonic()
+        under_way, outcomes = _batch(
+            step,
+            executor,
+            under_way,
+            concurrency=concurrency,
+            most=max_batch,
+            should_stop=should_stop,
+            ends=started + interval,
+        )
+        if on_outcome is not None:
+            for outcome in outcomes:
+                on_outcome(outcome)
+        _say(outcomes, time.monotonic() - started)
+        should_stop.wait(max(0.0, started + interval - time.monotonic()))
+    for last in _results(wait(under_way).done):
+        if last is not None and on_outcome is not None:
+            on_outcome(last)
+
+
+def _batch(
+    step: Callable[[], Outcome | None],
+    executor: Executor,
+    under_way: set[Future[Outcome | None]],
+    *,
+    concurrency: int,
+    most: int | None,
+    should_stop: threading.Event,
+    ends: float,
+) -> tuple[set[Future[Outcome | None]], list[Outcome]]:
+    """Return the steps that are still under way when the batch is over, and what became of the others.
+
+    A batch is over when as many were begun as may be and have ended, or when nothing is left to claim; one long build
+    does not keep the next batch from beginning.
+    """
+    outcomes: list[Outcome] = []
+    begun, is_dry = 0, False
+    while True:
+        while not is_dry and (most is None or begun < most) and len(under_way) < concurrency:
+            if should_stop.is_set():
+                return under_way, outcomes
+            under_way.add(executor.submit(step))
+            begun += 1
+        if not under_way:
+            return under_way, outcomes
+        is_full = is_dry or (most is not None and begun >= most)
+        done, under_way = wait(
+            under_way, timeout=max(0.0, ends - time.monotonic()) if is_full else None, return_when=FIRST_COMPLETED
+        )
+        found = _results(done)
+        outcomes += [outcome for outcome in found if outcome is not None]
+        is_dry = is_dry or None in found
+        if not done:
+            return under_way, outcomes
+
+
+def _results(done: Collection[Future[Outcome | None]]) -> list[Outcome | None]:
+    return [_result(future) for future in done]
+
+
+def _result(future: Future[Outcome | None]) -> Outcome | None:
+    try:
+        return future.result()
+    except Exception:  # the outer edge of a worker: one bad step must not end the others
+        log.exception("a step of the worker failed")
+        return None
+
+
+def _say(outcomes: Collection[Outcome], seconds: float) -> None:
+    built = sum(outcome.state == "built" for outcome in outcomes)
+    failed = sum(outcome.state == "failed" for outcome in outcomes)
+    if built or failed:
+        each = 1000 * seconds / (built + failed)
+        log.info("%d artifacts built, %d failed in %.0f ms (%.0f ms each)", built, failed, 1000 * seconds, each)
