@@ -80,7 +80,7 @@ def out_of_memory(error: BaseException, asked: dict[str, Any], limits: Budgets) 
 def bound(limits: Budgets) -> None:
     """Allow this process so much more memory than it has, and so much time for what comes next.
 
-    Counted is memory of its own, not files that are mapped: an MRC file of any size is read through a map.
+    Counted is memory of its own, not files that libraries map.
     """
     signal.setitimer(signal.ITIMER_REAL, limits.seconds + GRACE_SECONDS)
     table = Path("/proc/self/statm")
