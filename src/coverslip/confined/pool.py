@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from coverslip.confined.process import Process
 from coverslip.errors import ReadError, UnreadableFileError
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 RECYCLED_AFTER = 200
 """Files a process opens before another one takes its place: what libraries leak and fragment goes with it."""
 PIXEL_KINDS = "biufc"
+
+type Box = tuple[int, int, int, int, int]
+"""Lengths along T, C, Z, Y, X."""
 
 
 class Pool:
@@ -194,16 +197,17 @@ class _Opened:
             known = self._open(process)
         self.reader = str(known.get("reader"))
         self.files: Sequence[Path] = [self._inside(name) for name in known["files"]]
-        self.metadata = _metadata_of(path, known)
-        self.images = [_Image(self, number) for number in range(len(self.metadata))]
+        self._known = _described(path, known.get("images"))
+        self.images = [_Image(self, one, number) for number, one in enumerate(self._known)]
 
-    def read(self, number: int, level: int, region: Region) -> "Array":
-        """Return the pixels of a region of one image."""
-        meta = self.metadata[number]
+    def read(self, meta: ImageMetadata, number: int, label: int | None, level: int, region: Region) -> "Array":
+        """Return the pixels of a region of one image, or of one of its label images."""
         shape = (*region.shape, meta.samples) if meta.samples > 1 else region.shape
-        place = {"image": number, "level": level, "region": region.spans}
+        place = {"image": number, "label": label, "level": level, "region": region.spans}
         with self._pool.process(self._token) as process:
-            if self._token not in process.held and _metadata_of(self._path, self._open(process)) != self.metadata:
+            if self._token not in process.held and (
+                _described(self._path, self._open(process).get("images")) != self._known
+            ):
                 raise ReadError(f"{self._path}: the file has changed since it was opened. Open it again")
             out: Array = np.empty(shape, meta.dtype)
             process.read(self._token, self._path, self._budgets, place, out)
@@ -225,30 +229,45 @@ class _Opened:
         return Path(name)
 
 
+class _Described(BaseModel):
+    """What a process tells of an image."""
+
+    metadata: ImageMetadata
+    chunks: tuple[Box, ...]
+    labels: "tuple[_Described, ...]" = ()
+
+
 class _Image:
-    """One image of such a file."""
+    """One image of such a file, or one of its label images."""
 
-    def __init__(self, opened: _Opened, number: int) -> None:
+    def __init__(self, opened: _Opened, known: _Described, number: int, label: int | None = None) -> None:
+        self.metadata = known.metadata
+        self.labels = tuple(_Image(opened, one, number, n) for n, one in enumerate(known.labels))
         self._opened = opened
-        self._number = number
+        self._chunks = known.chunks
+        self._place = number, label
 
-    @property
-    def metadata(self) -> ImageMetadata:
-        """What is known without touching pixels."""
-        return self._opened.metadata[self._number]
+    def chunk(self, level: int) -> Box:
+        """Return the box that costs no more to read than a part of it; see ``model.protocols.CanRead``."""
+        return self._chunks[level]
 
     def read(self, level: int, region: Region) -> "Array":
         """Return pixels; see ``model.protocols.CanRead``."""
-        return self._opened.read(self._number, level, region)
+        return self._opened.read(self.metadata, *self._place, level, region)
 
 
-def _metadata_of(path: Path, known: dict[str, Any]) -> tuple[ImageMetadata, ...]:
-    """Return the metadata that a process answered with, after a look at whether arrays can be made from it."""
+def _described(path: Path, told: object) -> tuple[_Described, ...]:
+    """Return what a process answered with, after a look at whether arrays can be made from it."""
     try:
-        found = tuple(ImageMetadata.model_validate(document) for document in known["images"])
-        sound = all(np.dtype(meta.dtype).kind in PIXEL_KINDS for meta in found)
-    except (ValidationError, TypeError, KeyError) as error:
+        found = TypeAdapter(tuple[_Described, ...]).validate_python(told)
+        sound = all(_is_sound(one) and all(map(_is_sound, one.labels)) for one in found)
+    except (ValidationError, TypeError) as error:
         raise ReadError(f"{path}: the process that read it told nonsense: {error}") from error
     if not sound:
         raise ReadError(f"{path}: the process that read it told nonsense: no type of pixels")
     return found
+
+
+def _is_sound(one: _Described) -> bool:
+    kind = np.dtype(one.metadata.dtype).kind
+    return kind in PIXEL_KINDS and len(one.chunks) == len(one.metadata.levels) and min(map(min, one.chunks)) > 0

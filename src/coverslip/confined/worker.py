@@ -16,7 +16,7 @@ from typing import Any
 from coverslip.confined.wire import LineLostError, document_of, receive, send
 from coverslip.errors import BudgetError, CoverslipError
 from coverslip.model import Budgets, Region
-from coverslip.readers import ImageFile, open_image, readers
+from coverslip.readers import Image, ImageFile, open_image, readers
 
 GRACE_SECONDS = 5.0
 """How much later than its owner the process gives up by itself."""
@@ -55,13 +55,24 @@ def opened(files: dict[str, ImageFile], asked: dict[str, Any], limits: Budgets) 
     return {
         "reader": file.reader,
         "files": [str(path) for path in file.files],
-        "images": [image.metadata.model_dump(mode="json") for image in file.images],
+        "images": [described(image) for image in file.images],
+    }
+
+
+def described(image: Image) -> dict[str, Any]:
+    """Return what is known about an image and its label images."""
+    return {
+        "metadata": image.metadata.model_dump(mode="json"),
+        "chunks": [image.chunk(level) for level in range(len(image.metadata.levels))],
+        "labels": [described(label) for label in image.labels],
     }
 
 
 def read(files: dict[str, ImageFile], asked: dict[str, Any]) -> Any:
     """Return pixels, C-contiguous."""
     image = files[asked["token"]].images[asked["image"]]
+    if asked["label"] is not None:
+        image = image.labels[asked["label"]]
     t, c, z, y, x = ((start, stop) for start, stop in asked["region"])
     return image.read(asked["level"], Region(t, c, z, y, x))
 
