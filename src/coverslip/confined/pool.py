@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -69,8 +70,15 @@ class Pool:
         with self._turn:
             return tuple(process.pid for process in (*self._idle, *self._busy) if process is not None)
 
-    def open_image(self, path: str | os.PathLike[str]) -> ImageFile:
+    def open_image(self, path: str | os.PathLike[str], *, reach: int = 0) -> ImageFile:
         """Open an image file as ``readers.open_image`` does, in a confined process.
+
+        Parameters
+        ----------
+        path
+            A local file or folder.
+        reach
+            How many folders above its own one the other files of a set may lie.
 
         Raises
         ------
@@ -81,9 +89,9 @@ class Pool:
         UnreadableFileError
             All processes are busy with other files, or none can be started.
         """
-        opened = _Opened(self, Path(path), self._budgets)
+        opened = _Opened(self, Path(path), self._budgets, reach)
         with within(self._budgets):
-            return ImageFile(opened, Path(path), opened.reader, self.open_image)
+            return ImageFile(opened, Path(path), opened.reader, partial(self.open_image, reach=reach))
 
     @contextmanager
     def process(self, token: str) -> Iterator[Process]:
@@ -188,10 +196,11 @@ class Pool:
 class _Opened:
     """A file that is open in some process, or can be opened again in another."""
 
-    def __init__(self, pool: Pool, path: Path, budgets: Budgets) -> None:
+    def __init__(self, pool: Pool, path: Path, budgets: Budgets, reach: int) -> None:
         self._pool = pool
         self._path = path
         self._budgets = budgets
+        self._reach = reach
         self._token = uuid.uuid4().hex
         with pool.process(self._token) as process:
             known = self._open(process)
@@ -221,8 +230,9 @@ class _Opened:
         return process.open(self._token, self._path, self._budgets)
 
     def _inside(self, name: str) -> Path:
-        """Return a file of the set, which must lie beside the opened one: nobody else's file becomes a part of it."""
-        home = os.path.realpath(self._path if self._path.is_dir() else self._path.parent)
+        """Return a file of the set, which must lie near the opened one: nobody else's file becomes a part of it."""
+        own = Path(os.path.realpath(self._path if self._path.is_dir() else self._path.parent))
+        home = (own, *own.parents)[min(self._reach, len(own.parents))]
         if not Path(os.path.realpath(name)).is_relative_to(home):
             self.close()
             raise ReadError(f"{self._path}: it names {name} as its part, which is outside of {home}")
