@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 
 from coverslip.confined import Opener
-from coverslip.errors import BudgetError
+from coverslip.errors import BudgetError, ReadError
 from coverslip.settings import Settings
 from tests.readers.generate_mrc import make_mrc
 
@@ -39,3 +41,23 @@ def test_budgets_hold_for_all_files_and_name_their_setting(confine: Any, tmp_pat
         opener.open_image(path)
     assert str(told.value).startswith(f"{path}: the image ")
     assert (told.value.budget, told.value.allowed) == ("pixels", 7)
+
+
+def test_sets_of_several_folders_open_where_all_files_are_confined(tmp_path: Path) -> None:
+    planes = [tmp_path / name for name in ("FOV1/CD4.tif", "masks/FOV1_cell.tif", "ms/TimePoint_1/p_w1.tif")]
+    planes.append(tmp_path / "ms" / "TimePoint_2" / "p_w1.tif")
+    for plane in planes:
+        plane.parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(plane, np.ones((16, 16), np.uint16))
+    with Opener(Settings(home=tmp_path / "home", confine="all")) as opener:
+        with opener.open_image(tmp_path / "FOV1") as field:
+            assert [label.metadata.name for label in field.images[0].labels] == ["cell"]
+        with opener.open_image(planes[2]) as numbered:
+            assert (numbered.files, numbered.images[0].metadata.size_t) == (tuple(planes[2:]), 2)
+            assert np.array_equal(np.asarray(numbered.images[0].to_dask())[1, 0, 0], np.ones((16, 16)))
+    uploads = tmp_path / "home" / "uploads"
+    uploads.mkdir(parents=True)
+    for folder in ("FOV1", "masks"):
+        (tmp_path / folder).rename(uploads / folder)
+    with Opener(Settings(home=tmp_path / "home")) as opener, pytest.raises(ReadError, match="outside of"):
+        opener.open_image(uploads / "FOV1")

@@ -13,16 +13,19 @@ from random import Random
 import numpy as np
 import psutil
 import pytest
+import tifffile
 
 import coverslip.confined.pool
 from coverslip import Region, open_image
 from coverslip.confined import Pool
 from coverslip.errors import BudgetError, CoverslipError, ReadError, RegionError, UnreadableFileError
 from coverslip.model import Budgets
+from coverslip.ngff import write
 from tests.confined.strange import install
 from tests.readers.generate_czi import make_czi
 from tests.readers.generate_mrc import make_mrc
 from tests.readers.generate_nd2 import make_nd2
+from tests.readers.generate_ome_zarr import make_ome_zarr
 from tests.readers.generate_tiff import make_tiff
 
 BUDGETS = Budgets(seconds=60, memory_bytes=1 << 30)
@@ -50,6 +53,24 @@ def strange(folder: Path, word: str) -> Path:
 def read(pool: Pool, path: Path) -> None:
     with pool.open_image(path) as file:
         file.images[0].plane()
+
+
+def test_labels_and_blocks_are_those_of_an_open_file(tmp_path: Path, pool: Pool) -> None:
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "FOV1").mkdir()
+    tifffile.imwrite(tmp_path / "masks" / "FOV1_cell.tif", np.tri(16, dtype=np.uint16))
+    tifffile.imwrite(tmp_path / "FOV1" / "CD4.tif", np.ones((16, 16), np.uint16))
+    with open_image(tmp_path / "FOV1") as field:
+        write(field.images[0], tmp_path / "a.ome.zarr", source="FOV1")
+    for path in (tmp_path / "a.ome.zarr", *make_ome_zarr(tmp_path / "more")):
+        with open_image(path) as free, pool.open_image(path) as confined:
+            for one, other in zip(free.images, confined.images, strict=True):
+                levels = range(len(one.metadata.levels))
+                assert [other.chunk(level) for level in levels] == [one.chunk(level) for level in levels]
+                assert [label.metadata for label in other.labels] == [label.metadata for label in one.labels]
+    with pool.open_image(tmp_path / "a.ome.zarr") as confined:
+        (label,) = confined.images[0].labels
+        assert np.array_equal(label.plane(), np.tri(16))
 
 
 @pytest.mark.parametrize("make", [make_czi, make_mrc, make_nd2, make_tiff])

@@ -8,14 +8,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 
-from coverslip.derive import Builder, OpenSource, run_builder
+from coverslip import render
+from coverslip.derive import Builder, GivenUp, InterruptibleImage, OpenSource, run_builder
 from coverslip.errors import BuildError
-from coverslip.model import Region
+from coverslip.model import ChannelInfo, ImageMetadata, Region
 from coverslip.model.records import ImageRecord
 from coverslip.storage import FolderStorage
 from tests.derive.lab import KIND, LEASE, Lab, Recipe, recipe_of_revision
@@ -236,3 +239,43 @@ def test_nobody_waits_for_the_sweep_of_the_storage(lab: Lab) -> None:
         stop.set()
         running.result(20)
         storage.may_end.set()
+
+
+class _Counted:
+    """An image of two blocks along Z, that counts how it is read."""
+
+    is_concurrent = True
+
+    def __init__(self) -> None:
+        self.metadata = ImageMetadata(
+            name="blocks",
+            file_format="none",
+            size_z=8,
+            size_y=4,
+            size_x=4,
+            dtype="uint8",
+            channels=(ChannelInfo(index=0, name="all"),),
+        )
+        self.spans: list[tuple[int, int]] = []
+
+    def chunk(self, level: int) -> tuple[int, int, int, int, int]:
+        return 1, 1, 4, 4, 4
+
+    def read(self, level: int, region: Region) -> NDArray[Any]:
+        out = np.empty(region.resolve(self.metadata.shape).shape, np.uint8)
+        self.read_into(out, level, region)
+        return out
+
+    def read_into(self, out: NDArray[Any], level: int, region: Region) -> None:
+        self.spans.append(region.resolve(self.metadata.shape).spans[2])
+        out[...] = 3
+
+
+def test_what_makes_reading_fast_is_passed_on() -> None:
+    image = _Counted()
+    wanted = InterruptibleImage(image, lambda: False)
+    assert wanted.is_concurrent
+    assert np.all(render.projection(wanted) == 3)
+    assert image.spans == [(0, 4), (4, 8)]
+    with pytest.raises(GivenUp):
+        render.projection(InterruptibleImage(image, lambda: True))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from coverslip.catalog import Catalog
 from coverslip.ingest import AddReport, add
@@ -105,3 +106,47 @@ def test_a_large_set_is_not_opened_once_for_each_of_its_files(catalog: Catalog, 
     report = add([folder], catalog=catalog, workers=2)
     assert report.files_opened <= 8 + 1
     assert report.outcomes == {"added": 1, "part": 59}
+
+
+def write_plane(path: Path, side: int = 16, slices: int = 1) -> None:
+    path.parent.mkdir(exist_ok=True)
+    tifffile.imwrite(path, np.zeros((slices, side, side) if slices > 1 else (side, side), np.uint16))
+
+
+def shown(catalog: Catalog) -> set[str]:
+    return {Path(image.path).name for image in catalog.list_images().images if image.missing_since is None}
+
+
+def test_a_set_that_falls_apart_leaves_its_files_as_images(catalog: Catalog, folder: Path) -> None:
+    for t in range(1, 5):
+        write_plane(folder / f"a_t{t}.tif")
+    run(catalog, folder)
+    assert shown(catalog) == {"a_t1.tif"}
+    write_plane(folder / "a_t2.tif", side=20)  # of another size: no part of a set
+    run(catalog, folder)
+    assert shown(catalog) == {f"a_t{t}.tif" for t in range(1, 5)}
+    assert [image.metadata.size_t for image in catalog.list_images().images] == [1] * 4
+    assert run(catalog, folder).rows_written == 0
+
+
+def test_too_few_files_of_a_set_are_images_by_themselves(catalog: Catalog, folder: Path) -> None:
+    for t in range(1, 7):
+        write_plane(folder / f"a_t{t}.tif")
+    run(catalog, folder)
+    for t in (2, 3, 4):
+        (folder / f"a_t{t}.tif").unlink()
+    run(catalog, folder)
+    assert shown(catalog) == {"a_t1.tif", "a_t5.tif", "a_t6.tif"}
+    assert run(catalog, folder).rows_written == 0
+
+
+def test_a_folder_that_is_one_image_no_more(catalog: Catalog, folder: Path) -> None:
+    for field in ("F", "G"):
+        for name in ("CD4", "CD8"):
+            write_plane(folder / field / f"{name}.tif")
+        run(catalog, folder)
+    assert shown(catalog) == {"F", "G"}
+    write_plane(folder / "F" / "overview.tif", slices=5)
+    run(catalog, folder)
+    assert shown(catalog) == {"CD4.tif", "CD8.tif", "overview.tif", "G"}
+    assert run(catalog, folder).rows_written == 0

@@ -160,6 +160,7 @@ def test_a_file_that_became_another_one(path: Path) -> None:
     tifffile.imwrite(path, pixels()[..., :10])
     with pytest.raises(ReadError, match="has changed"):
         computed(array)
+    assert not [item for item in psutil.Process().open_files() if item.path == str(path)]
     path.unlink()
     with pytest.raises(ReadError, match="no such file"):
         computed(array)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from numcodecs import LZ4, Blosc, GZip, Zstd
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec
 
-from coverslip.errors import ReadError
+from coverslip.errors import BudgetError, ReadError
+from coverslip.model import Budgets
+from coverslip.readers.budgets import within
 from coverslip.readers.ome_zarr import arrays
 from coverslip.readers.ome_zarr.arrays import StoredArray, stored_array
 from coverslip.readers.ome_zarr.documents import read_node
@@ -120,6 +122,15 @@ def test_threads_read_what_one_reads(tmp_path: Path, monkeypatch: pytest.MonkeyP
     array = opened(v3(tmp_path / "a", "uint16", CODECS["zstd"], sharded=True))
     assert array is not None
     assert np.array_equal(array[tuple(slice(0, length) for length in SHAPE)], numbers("uint16"))
+
+
+def test_the_budgets_of_the_reader_hold_in_its_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrays, "WORTH_A_THREAD", 0)
+    monkeypatch.setattr(arrays, "THREADS", 3)
+    array = opened(v3(tmp_path / "a", "uint16", CODECS["blosc"]))
+    assert array is not None
+    with within(Budgets(plane_bytes=100)), pytest.raises(BudgetError, match="unpacks to"):
+        array[tuple(slice(0, length) for length in SHAPE)]
 
 
 def test_a_shard_that_was_written_again_is_looked_up_again(tmp_path: Path) -> None:

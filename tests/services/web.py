@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
-Fault = Literal["", "cut", "busy", "forbidden", "short", "whole", "moved", "slow", "too-much", "nameless"]
+Fault = Literal["", "cut", "busy", "forbidden", "short", "whole", "moved", "slow", "too-much", "nameless", "unable"]
 
 
 @dataclass
@@ -77,8 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         shown.asked.append(f"{self.command} {self.path} {self.headers.get('Range', '')}".strip())
         fault = shown.takes_fault()
         path = shown.folder / unquote(self.path).lstrip("/")
-        if fault in ("busy", "forbidden", "moved"):
-            return self._say({"busy": 503, "forbidden": 403, "moved": 302}[fault])
+        if fault in ("busy", "forbidden", "moved", "unable"):
+            return self._say({"busy": 503, "forbidden": 403, "moved": 302, "unable": 501}[fault])
         if not path.is_file():
             return self._say(404)
         data = path.read_bytes()

@@ -112,6 +112,7 @@ def test_what_is_of_this_machine() -> None:
 )
 def test_private_hosts_are_not_asked_unless_listed(host: str) -> None:
     path = locate(f"https://{host}/x.tif", rules())
-    with pytest.raises(RefusedAddressError, match="not on the public network"):
-        path.stat()
+    for _ in range(2):  # what was resolved the first time is no way around
+        with pytest.raises(RefusedAddressError, match="not on the public network"):
+            path.stat()
     assert issubclass(RefusedAddressError, UnreadableFileError)

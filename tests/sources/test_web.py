@@ -9,6 +9,7 @@ import pytest
 
 from coverslip.errors import UnreadableFileError
 from coverslip.sources import RemotePath, RemoteRules, locate
+from coverslip.sources import web as web_server
 from tests.services.web import Fault, WebFolder, serve_web
 
 DATA = np.random.default_rng(7).integers(0, 256, 5_000_000, dtype=np.uint8).tobytes()
@@ -90,6 +91,16 @@ def test_a_redirect_is_not_followed(remote: RemotePath, web: WebFolder) -> None:
     with pytest.raises(UnreadableFileError, match="name that address if you trust it"):
         remote.stat()
     assert len(web.asked) == 1
+
+
+def test_a_document_is_whole_or_an_error(remote: RemotePath, web: WebFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert remote.read_bytes() == DATA
+    monkeypatch.setattr(web_server, "DOCUMENT_BYTES", len(DATA) - 1)
+    with pytest.raises(UnreadableFileError, match="more than the 4999999 bytes"):
+        remote.read_bytes()
+    web.fault = "unable"
+    with pytest.raises(UnreadableFileError, match="answers 501"):
+        remote.read_bytes()
 
 
 def test_a_file_that_is_replaced_is_not_mixed_with_the_old_one(remote: RemotePath, web: WebFolder) -> None:

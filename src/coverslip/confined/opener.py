@@ -10,6 +10,9 @@ from coverslip.readers import ImageFile, open_image
 from coverslip.settings import Settings
 from coverslip.sources import RemotePath
 
+REACH = 2
+"""Masks lie up to two folders above their field of view, and numbered files in folders two deep."""
+
 
 class Opener:
     """Opens the files of a library within the budgets of its settings, those nobody vouches for in confined processes.
@@ -27,8 +30,9 @@ class Opener:
         """Open an image file; see ``readers.open_image`` and ``Pool.open_image``."""
         if isinstance(path, RemotePath):  # what an operator has cataloged; the processes have no network
             return open_image(path, self._budgets)
-        if self._confine == "all" or (self._confine == "uploads" and self.is_upload(path)):
-            return self._pool.open_image(path)
+        is_upload = self._confine != "none" and self.is_upload(path)
+        if is_upload or self._confine == "all":
+            return self._pool.open_image(path, reach=0 if is_upload else REACH)
         return open_image(path, self._budgets)
 
     def is_upload(self, path: str | os.PathLike[str]) -> bool:

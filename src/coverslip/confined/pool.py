@@ -6,12 +6,13 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from coverslip.confined.process import Process
 from coverslip.errors import ReadError, UnreadableFileError
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 RECYCLED_AFTER = 200
 """Files a process opens before another one takes its place: what libraries leak and fragment goes with it."""
 PIXEL_KINDS = "biufc"
+
+type Box = tuple[int, int, int, int, int]
+"""Lengths along T, C, Z, Y, X."""
 
 
 class Pool:
@@ -66,8 +70,15 @@ class Pool:
         with self._turn:
             return tuple(process.pid for process in (*self._idle, *self._busy) if process is not None)
 
-    def open_image(self, path: str | os.PathLike[str]) -> ImageFile:
+    def open_image(self, path: str | os.PathLike[str], *, reach: int = 0) -> ImageFile:
         """Open an image file as ``readers.open_image`` does, in a confined process.
+
+        Parameters
+        ----------
+        path
+            A local file or folder.
+        reach
+            How many folders above its own one the other files of a set may lie.
 
         Raises
         ------
@@ -78,9 +89,9 @@ class Pool:
         UnreadableFileError
             All processes are busy with other files, or none can be started.
         """
-        opened = _Opened(self, Path(path), self._budgets)
+        opened = _Opened(self, Path(path), self._budgets, reach)
         with within(self._budgets):
-            return ImageFile(opened, Path(path), opened.reader, self.open_image)
+            return ImageFile(opened, Path(path), opened.reader, partial(self.open_image, reach=reach))
 
     @contextmanager
     def process(self, token: str) -> Iterator[Process]:
@@ -185,25 +196,27 @@ class Pool:
 class _Opened:
     """A file that is open in some process, or can be opened again in another."""
 
-    def __init__(self, pool: Pool, path: Path, budgets: Budgets) -> None:
+    def __init__(self, pool: Pool, path: Path, budgets: Budgets, reach: int) -> None:
         self._pool = pool
         self._path = path
         self._budgets = budgets
+        self._reach = reach
         self._token = uuid.uuid4().hex
         with pool.process(self._token) as process:
             known = self._open(process)
         self.reader = str(known.get("reader"))
         self.files: Sequence[Path] = [self._inside(name) for name in known["files"]]
-        self.metadata = _metadata_of(path, known)
-        self.images = [_Image(self, number) for number in range(len(self.metadata))]
+        self._known = _described(path, known.get("images"))
+        self.images = [_Image(self, one, number) for number, one in enumerate(self._known)]
 
-    def read(self, number: int, level: int, region: Region) -> "Array":
-        """Return the pixels of a region of one image."""
-        meta = self.metadata[number]
+    def read(self, meta: ImageMetadata, number: int, label: int | None, level: int, region: Region) -> "Array":
+        """Return the pixels of a region of one image, or of one of its label images."""
         shape = (*region.shape, meta.samples) if meta.samples > 1 else region.shape
-        place = {"image": number, "level": level, "region": region.spans}
+        place = {"image": number, "label": label, "level": level, "region": region.spans}
         with self._pool.process(self._token) as process:
-            if self._token not in process.held and _metadata_of(self._path, self._open(process)) != self.metadata:
+            if self._token not in process.held and (
+                _described(self._path, self._open(process).get("images")) != self._known
+            ):
                 raise ReadError(f"{self._path}: the file has changed since it was opened. Open it again")
             out: Array = np.empty(shape, meta.dtype)
             process.read(self._token, self._path, self._budgets, place, out)
@@ -217,38 +230,54 @@ class _Opened:
         return process.open(self._token, self._path, self._budgets)
 
     def _inside(self, name: str) -> Path:
-        """Return a file of the set, which must lie beside the opened one: nobody else's file becomes a part of it."""
-        home = os.path.realpath(self._path if self._path.is_dir() else self._path.parent)
+        """Return a file of the set, which must lie near the opened one: nobody else's file becomes a part of it."""
+        own = Path(os.path.realpath(self._path if self._path.is_dir() else self._path.parent))
+        home = (own, *own.parents)[min(self._reach, len(own.parents))]
         if not Path(os.path.realpath(name)).is_relative_to(home):
             self.close()
             raise ReadError(f"{self._path}: it names {name} as its part, which is outside of {home}")
         return Path(name)
 
 
+class _Described(BaseModel):
+    """What a process tells of an image."""
+
+    metadata: ImageMetadata
+    chunks: tuple[Box, ...]
+    labels: "tuple[_Described, ...]" = ()
+
+
 class _Image:
-    """One image of such a file."""
+    """One image of such a file, or one of its label images."""
 
-    def __init__(self, opened: _Opened, number: int) -> None:
+    def __init__(self, opened: _Opened, known: _Described, number: int, label: int | None = None) -> None:
+        self.metadata = known.metadata
+        self.labels = tuple(_Image(opened, one, number, n) for n, one in enumerate(known.labels))
         self._opened = opened
-        self._number = number
+        self._chunks = known.chunks
+        self._place = number, label
 
-    @property
-    def metadata(self) -> ImageMetadata:
-        """What is known without touching pixels."""
-        return self._opened.metadata[self._number]
+    def chunk(self, level: int) -> Box:
+        """Return the box that costs no more to read than a part of it; see ``model.protocols.CanRead``."""
+        return self._chunks[level]
 
     def read(self, level: int, region: Region) -> "Array":
         """Return pixels; see ``model.protocols.CanRead``."""
-        return self._opened.read(self._number, level, region)
+        return self._opened.read(self.metadata, *self._place, level, region)
 
 
-def _metadata_of(path: Path, known: dict[str, Any]) -> tuple[ImageMetadata, ...]:
-    """Return the metadata that a process answered with, after a look at whether arrays can be made from it."""
+def _described(path: Path, told: object) -> tuple[_Described, ...]:
+    """Return what a process answered with, after a look at whether arrays can be made from it."""
     try:
-        found = tuple(ImageMetadata.model_validate(document) for document in known["images"])
-        sound = all(np.dtype(meta.dtype).kind in PIXEL_KINDS for meta in found)
-    except (ValidationError, TypeError, KeyError) as error:
+        found = TypeAdapter(tuple[_Described, ...]).validate_python(told)
+        sound = all(_is_sound(one) and all(map(_is_sound, one.labels)) for one in found)
+    except (ValidationError, TypeError) as error:
         raise ReadError(f"{path}: the process that read it told nonsense: {error}") from error
     if not sound:
         raise ReadError(f"{path}: the process that read it told nonsense: no type of pixels")
     return found
+
+
+def _is_sound(one: _Described) -> bool:
+    kind = np.dtype(one.metadata.dtype).kind
+    return kind in PIXEL_KINDS and len(one.chunks) == len(one.metadata.levels) and min(map(min, one.chunks)) > 0

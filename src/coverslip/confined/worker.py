@@ -16,7 +16,7 @@ from typing import Any
 from coverslip.confined.wire import LineLostError, document_of, receive, send
 from coverslip.errors import BudgetError, CoverslipError
 from coverslip.model import Budgets, Region
-from coverslip.readers import ImageFile, load, open_image
+from coverslip.readers import Image, ImageFile, load, open_image
 
 GRACE_SECONDS = 5.0
 """How much later than its owner the process gives up by itself."""
@@ -55,13 +55,24 @@ def opened(files: dict[str, ImageFile], asked: dict[str, Any], limits: Budgets) 
     return {
         "reader": file.reader,
         "files": [str(path) for path in file.files],
-        "images": [image.metadata.model_dump(mode="json") for image in file.images],
+        "images": [described(image) for image in file.images],
+    }
+
+
+def described(image: Image) -> dict[str, Any]:
+    """Return what is known about an image and its label images."""
+    return {
+        "metadata": image.metadata.model_dump(mode="json"),
+        "chunks": [image.chunk(level) for level in range(len(image.metadata.levels))],
+        "labels": [described(label) for label in image.labels],
     }
 
 
 def read(files: dict[str, ImageFile], asked: dict[str, Any]) -> Any:
     """Return pixels, C-contiguous."""
     image = files[asked["token"]].images[asked["image"]]
+    if asked["label"] is not None:
+        image = image.labels[asked["label"]]
     t, c, z, y, x = ((start, stop) for start, stop in asked["region"])
     return image.read(asked["level"], Region(t, c, z, y, x))
 
@@ -80,7 +91,7 @@ def out_of_memory(error: BaseException, asked: dict[str, Any], limits: Budgets) 
 def bound(limits: Budgets) -> None:
     """Allow this process so much more memory than it has, and so much time for what comes next.
 
-    Counted is memory of its own, not files that are mapped: an MRC file of any size is read through a map.
+    Counted is memory of its own, not files that libraries map.
     """
     signal.setitimer(signal.ITIMER_REAL, limits.seconds + GRACE_SECONDS)
     table = Path("/proc/self/statm")

@@ -20,11 +20,14 @@ class GivenUp(Exception):  # noqa: N818  not an error: nobody wants the result a
 
 
 class InterruptibleImage:
-    """An image that is read only while somebody still wants the result."""
+    """An image that is read only while somebody still wants the result, in all the ways that the image can be."""
 
     def __init__(self, image: CanRead, must_stop: Callable[[], bool]) -> None:
         self._image = image
         self._must_stop = must_stop
+        self.is_concurrent: bool = getattr(image, "is_concurrent", False)
+        self.chunk: Callable[[int], tuple[int, int, int, int, int]] | None = getattr(image, "chunk", None)
+        self._fill: Callable[[Array, int, Region], None] | None = getattr(image, "read_into", None)
 
     @property
     def metadata(self) -> ImageMetadata:
@@ -36,6 +39,15 @@ class InterruptibleImage:
         if self._must_stop():
             raise GivenUp
         return self._image.read(level, region)
+
+    def read_into(self, out: "Array", level: int, region: Region) -> None:
+        """Fill an array with pixels as the image does; ``GivenUp`` when nobody wants them any more."""
+        if self._fill is None:
+            out[...] = self.read(level, region)
+            return
+        if self._must_stop():
+            raise GivenUp
+        self._fill(out, level, region)
 
 
 @contextmanager

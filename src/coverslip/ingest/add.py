@@ -2,7 +2,7 @@
 
 import os
 from bisect import bisect_left
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -10,16 +10,17 @@ from functools import partial
 from pathlib import Path
 
 from coverslip.catalog import Catalog
-from coverslip.errors import ImageLoadError, NotFoundError, ReadError, UnreadableFileError
+from coverslip.errors import ImageLoadError, NotFoundError, ReadError
 from coverslip.ingest.decide import decide
-from coverslip.ingest.examine import Examined, Locate, OpenFile, checksum, examine
+from coverslip.ingest.examine import Examined, Locate, OpenFile, examine
+from coverslip.ingest.look import is_gone, look, look_again
 from coverslip.ingest.remote_walk import RemoteWalk
 from coverslip.ingest.report import AddItem, AddReport
 from coverslip.ingest.walk import Walk, see_file
 from coverslip.ingest.writing import Batch
 from coverslip.model.records import AssetRecord, ImageRecord, SeenFile, SyncItem
 from coverslip.readers import open_image, recognise, signature
-from coverslip.sources import RemotePath, locate
+from coverslip.sources import RemotePath, is_remote, locate
 
 
 def add(
@@ -83,6 +84,9 @@ def add(
             for path in gone:
                 run.batch.tell(AddItem(path, "missing"))
             run.open_all(pool, run.sets_without(gone), 4 * workers)
+            run.open_all(pool, run.folders_no_more(), 4 * workers)
+        while run.doubtful and not report.stopped:
+            run.open_all(pool, run.take_doubtful(), 4 * workers)
     return report
 
 
@@ -126,11 +130,19 @@ class _Run:
     fields: bool = False
     awaited: set[str] = field(default_factory=set)
     """Sets that are to be looked into because one of their files was met."""
+    doubtful: set[str] = field(default_factory=set)
+    """Sets that a file has left, and files that their set has left behind."""
     order: list[str] = field(init=False)
     """What was known at the start, sorted."""
+    parts: dict[str, list[str]] = field(init=False)
+    """The parts of each set that were there at the start."""
 
     def __post_init__(self) -> None:
         self.order = sorted(self.known)
+        self.parts = defaultdict(list)
+        for path, asset in self.known.items():
+            if asset.part_of is not None and asset.missing_since is None:
+                self.parts[asset.part_of].append(path)
 
     def candidates(self, roots: Iterable[Path]) -> Iterator[Callable[[], Examined | SeenFile]]:
         """Yield what must be looked into; settle the rest on the way."""
@@ -145,7 +157,7 @@ class _Run:
                     self.report.files_seen += 1
                     if seen.path not in self.judged and self._must_look(seen):
                         known = None if self.refresh else self.known.get(seen.path)
-                        yield partial(_look, seen, known, self.open_file, self.locate)
+                        yield partial(look, seen, known, self.open_file, self.locate)
             self.unlisted += walk.unreadable
             for path in walk.unreadable:
                 reason = f"{path}: neither a file nor a folder that can be listed"
@@ -158,11 +170,11 @@ class _Run:
     ) -> None:
         """Look into files several at a time, in order, with a bounded number under way, and write what was found."""
         under_way: deque[Future[Examined | SeenFile]] = deque()
-        for look in looks:
+        for one in looks:
             if self.should_stop():
                 self.report.stopped = True
                 break
-            under_way.append(pool.submit(look))
+            under_way.append(pool.submit(one))
             if len(under_way) >= ahead:
                 self._take_next(pool, under_way)
         while under_way:
@@ -176,8 +188,8 @@ class _Run:
             for path, asset in self.known.items()
             if path not in self.met
             and asset.origin == "added"
-            and not any(path == folder or path.startswith(folder + os.sep) for folder in self.unlisted)
-            and _is_gone(path, self.locate)
+            and not self._is_unlisted(path)
+            and is_gone(path, self.locate)
         )
 
     def sets_without(self, gone: Iterable[str]) -> Iterator[Callable[[], Examined]]:
@@ -187,7 +199,27 @@ class _Run:
         heirs = {asset.part_of: path for path, asset in sorted(self.known.items(), reverse=True) if path not in newly}
         left = {heirs.get(whole) if whole in newly else whole for whole in wholes | newly}
         for path in sorted(path for path in left if path is not None and path not in self.judged):
-            yield partial(_look_again, path, self.open_file, self.locate)
+            yield partial(look_again, path, self.open_file, self.locate)
+
+    def folders_no_more(self) -> Iterator[Callable[[], Examined]]:
+        """Yield the folders that were one image and are there, but are walked into like any other by now."""
+        for path, asset in self.known.items():
+            if not asset.is_folder or asset.state != "ok" or asset.missing_since is not None or path in self.met:
+                continue
+            folder = Path(path)
+            is_seen = self.met.isdisjoint(map(str, folder.parents)) and not self._is_unlisted(path)
+            if is_seen and not is_remote(path) and folder.is_dir() and not _may_be_image(folder):
+                yield partial(look_again, path, self.open_file, self.locate)
+
+    def take_doubtful(self) -> Iterator[Callable[[], Examined]]:
+        """Yield what has to be looked into because a set is not what it was; what that shows may be more of it."""
+        paths, self.doubtful = sorted(self.doubtful), set()
+        for path in paths:
+            if path not in self.judged and not is_gone(path, self.locate):
+                yield partial(look_again, path, self.open_file, self.locate)
+
+    def _is_unlisted(self, path: str) -> bool:
+        return any(path == folder or path.startswith(folder + os.sep) for folder in self.unlisted)
 
     def _must_look(self, seen: SeenFile) -> bool:
         asset = self.known.get(seen.path)
@@ -209,7 +241,7 @@ class _Run:
             self._take(result)
         elif whole not in self.awaited and result.path not in self.judged:
             self.awaited.add(whole)
-            under_way.appendleft(pool.submit(_look_again, whole, self.open_file, self.locate))
+            under_way.appendleft(pool.submit(look_again, whole, self.open_file, self.locate))
 
     def _take(self, result: Examined | SeenFile) -> None:
         self.report.files_opened += 1
@@ -220,7 +252,17 @@ class _Run:
         paths = {item.seen.path for item in result.items} or {result.path}
         if not paths <= self.judged:  # another file of the same set may have been faster
             self.judged |= paths
+            self._doubt(result, paths)
             self.batch.add(replace(result, items=(*result.items, *self._inside(result))))
+
+    def _doubt(self, result: Examined, paths: set[str]) -> None:
+        """Note which set these files have left, and which files are not of this set any more."""
+        before = {asset.part_of for path in paths if (asset := self.known.get(path)) is not None}
+        self.doubtful |= {whole for whole in before if whole is not None and whole not in paths}
+        for item in result.items[:1]:
+            inside = item.seen.path + os.sep if item.seen.is_folder and item.state == "ok" else None
+            left = (path for path in self.parts[item.seen.path] if path not in paths)
+            self.doubtful |= {path for path in left if inside is None or not path.startswith(inside)}
 
     def _inside(self, result: Examined) -> Iterator[SyncItem]:
         """Yield what was cataloged file by file before their folder was one image: its parts from now on."""
@@ -235,31 +277,6 @@ class _Run:
             if asset.state == "ok" and asset.missing_since is None:
                 seen = SeenFile(path, asset.size, asset.mtime_ns, asset.is_folder, asset.origin, asset.checksum)
                 yield SyncItem(seen, "part", f"part of the image {folder}", part_of=folder)
-
-
-def _look(seen: SeenFile, known: AssetRecord | None, open_file: OpenFile, locate: Locate) -> Examined | SeenFile:
-    """Return what opening showed, or the file itself when only its times have changed."""
-    if known is None:
-        return examine(seen, open_file, locate)
-    if decide(seen, known, known.read_by, refresh=False) == "hash":
-        try:
-            seen = replace(seen, checksum=checksum(Path(seen.path)))
-        except ImageLoadError as error:
-            return Examined(seen.path, error=error)
-        if seen.checksum == known.checksum:
-            return seen
-    if known.part_of is not None:
-        whole = _look_again(known.part_of, open_file, locate)
-        if seen.path in (item.seen.path for item in whole.items):
-            return whole
-    return examine(seen, open_file, locate)
-
-
-def _look_again(path: str, open_file: OpenFile, locate: Locate) -> Examined:
-    try:
-        return examine(see_file(locate(path)), open_file, locate)
-    except OSError as error:
-        return Examined(path, error=UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}"))
 
 
 def _roots(paths: Sequence[Path]) -> list[Path]:
@@ -287,19 +304,16 @@ def _image_around(path: Path) -> Path | None:
     return None
 
 
+def _may_be_image(folder: Path) -> bool:
+    """Return whether a folder can be opened as one image; where nobody knows, it may."""
+    try:
+        return recognise(folder, is_named=True) is not None
+    except (OSError, ImageLoadError):
+        return True
+
+
 def _check_roots(roots: Sequence[Path], known: dict[str, AssetRecord], locate: Locate) -> None:
     for root in roots:
         below = (path == str(root) or path.startswith(str(root) + os.sep) for path in known)
-        if _is_gone(str(root), locate) and not any(below):
+        if is_gone(str(root), locate) and not any(below):
             raise NotFoundError(f"{root}: there is no such file or folder")
-
-
-def _is_gone(path: str, locate: Locate) -> bool:
-    """Return True only when the file system or the place far away says, without error, that nothing is there."""
-    try:
-        locate(path).stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False

@@ -94,13 +94,14 @@ class LazyPixels:
             if self._image is None:
                 reopen, path, index, _, metadata = self._recipe
                 file = reopen(path)
-                weakref.finalize(self, file.close)
                 images = file.images[index : index + 1]
                 if self._label is not None:
                     images = images[0].labels[self._label : self._label + 1] if images else ()
                 found = images[0].metadata if images else None
                 if found is None or (found.shape, found.dtype) != (metadata.shape, metadata.dtype):
+                    file.close()
                     raise ReadError(f"{path}: the file has changed since it was opened. Open it again")
+                weakref.finalize(self, file.close)
                 self._image = images[0]
             return self._image
 

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,7 +177,8 @@ class LocalCopies:
         except BlockingIOError:
             return False
         try:
-            shutil.rmtree(self._folder / key)
+            with suppress(FileNotFoundError):  # whoever made it may have failed and removed it
+                shutil.rmtree(self._folder / key)
             (self._folder / f"{key}.lock").unlink(missing_ok=True)
         finally:
             os.close(lock)
@@ -192,10 +193,10 @@ def _is_whole(path: Path, size: int) -> bool:
 
 
 def _size(folder: Path) -> int:
+    """Return the bytes in a folder; somebody else may rename a draft or remove the folder meanwhile."""
     total = 0
-    for path in folder.iterdir():
-        try:
-            total += path.stat().st_size
-        except FileNotFoundError:
-            continue  # it has just been given its name
+    with suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):
+                total += path.stat().st_size
     return total

@@ -45,6 +45,8 @@ class Answer:
     status: int
     headers: http.client.HTTPMessage
     body: bytes
+    is_cut: bool = False
+    """Whether there was more than was asked for; then nothing of it is in ``body``."""
 
 
 class WebServer:
@@ -97,7 +99,13 @@ class WebServer:
 
     def read_whole(self, key: str) -> bytes:
         """Return a small object; see ``Transport.read_whole``."""
-        return self._ask("GET", key).body
+        url = f"{self.url}/{key}"
+        answer = self._ask("GET", key)
+        if answer.status != 200:
+            raise UnreadableFileError(f"{url}: the server answers {answer.status}")
+        if answer.is_cut:
+            raise UnreadableFileError(f"{url}: more than the {DOCUMENT_BYTES} bytes that are read as a whole")
+        return answer.body
 
     def folder(self, key: str) -> tuple[list[Found], list[str]]:
         """Refuse: a web server lists nothing."""
@@ -146,7 +154,7 @@ class WebServer:
                 connection.request(method, f"/{quote(key, safe=SAFE)}", headers=headers)
                 response = connection.getresponse()
                 body = b"" if method == "HEAD" else _body(response, limit)
-                answer = Answer(response.status, response.headers, body)
+                answer = Answer(response.status, response.headers, body or b"", is_cut=body is None)
                 connection.is_reusable = response.isclosed() and not response.will_close
         except ssl.SSLCertVerificationError as error:
             raise UnreadableFileError(f"{self.url}: its certificate is not trusted: {error.verify_message}") from error
@@ -186,9 +194,10 @@ class WebServer:
         with self._lock:
             if not self._resolved:
                 found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-                self._resolved = tuple(dict.fromkeys(str(item[4][0]) for item in found))
+                addresses = tuple(dict.fromkeys(str(item[4][0]) for item in found))
                 if not self._is_trusted:
-                    _check_public(self.url, self._resolved)
+                    _check_public(self.url, addresses)
+                self._resolved = addresses  # what was refused is not kept: it is refused the next time too
             return self._resolved
 
 
@@ -240,18 +249,18 @@ def _check_public(url: str, addresses: tuple[str, ...]) -> None:
             )
 
 
-def _body(response: http.client.HTTPResponse, limit: int) -> bytes:
-    """Return the body, at most ``limit`` bytes of it; a server must not decide how much memory it takes."""
+def _body(response: http.client.HTTPResponse, limit: int) -> bytes | None:
+    """Return the body, ``None`` for one above the limit: a server must not decide how much memory it takes."""
     stated = response.length
     if stated is not None and stated > limit:
-        return b""  # not what was asked for; whoever looks at the status or the length says so
+        return None  # not what was asked for; whoever looks at the status or the length says so
     until = time.monotonic() + ANSWER_SECONDS
     pieces, size = [], 0
     while piece := response.read1(min(PIECE, limit + 1 - size)):
         pieces.append(piece)
         size += len(piece)
         if size > limit:
-            return b""
+            return None
         if time.monotonic() > until:
             raise TimeoutError(f"the answer took longer than {ANSWER_SECONDS:g} seconds")
     if stated is not None and size != stated:

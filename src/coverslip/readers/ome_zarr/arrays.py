@@ -9,8 +9,8 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +75,10 @@ class StoredArray:
             self._paste(out, pieces)
         else:
             with ThreadPoolExecutor(THREADS) as pool:  # a share each: handing over every chunk costs as much as it
-                for _ in pool.map(partial(self._paste, out), (pieces[i::THREADS] for i in range(THREADS))):
-                    pass
+                shares = [pieces[i::THREADS] for i in range(THREADS)]
+                # each in a copy of what holds here: the budgets are those of the reading thread
+                for done in [pool.submit(copy_context().run, self._paste, out, share) for share in shares]:
+                    done.result()
         return out
 
     def _paste(self, out: "NDArray[Any]", pieces: Sequence[_Piece]) -> None:
