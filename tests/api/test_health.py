@@ -13,7 +13,7 @@ from coverslip.storage import FolderStorage
 from tests.api.checks import broken_catalog, check_problem
 from tests.api.conftest import Service
 
-KEYS = {"status", "version", "catalog", "storage", "images", "stale", "failed", "warnings"}
+KEYS = {"status", "version", "catalog", "storage", "images", "stale", "failed", "queue", "queue_depth", "warnings"}
 
 
 def test_all_is_well(service: Service, stack_file: Path) -> None:
@@ -30,6 +30,8 @@ def test_all_is_well(service: Service, stack_file: Path) -> None:
         "images": 1,
         "stale": 1,
         "failed": 0,
+        "queue": None,
+        "queue_depth": None,
         "warnings": [],
     }
 

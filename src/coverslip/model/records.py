@@ -225,8 +225,7 @@ class Claim:
     """Distinguishes this claim from a later one of the same artifact."""
     attempts: int
     annotation_id: str | None = None
-    stale_since: datetime | None = field(default=None, compare=False)
-    """``None`` where a newer recipe alone made it stale."""
+    stale_since: datetime | None = field(default=None, compare=False)  # None: only its recipe is older
 
 
 @dataclass(frozen=True, slots=True)
