@@ -1,6 +1,7 @@
 """Zip files, label images, links and shelves of OME-Zarr."""
 
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -174,7 +175,7 @@ def test_a_chunk_that_is_there_and_cannot_be_read_is_no_fill_value(tmp_path: Pat
     first = chunks(path / "0")[0]
     first.unlink()
     first.mkdir()
-    with open_image(path) as file, pytest.raises(ReadError, match="Is a directory"):
+    with open_image(path) as file, pytest.raises(ReadError, match="no file but a folder"):
         file.images[0].plane()
     first.rmdir()
     first.symlink_to("nowhere")
@@ -226,3 +227,9 @@ def test_the_generated_images_are_still_those(tmp_path: Path) -> None:
     path = write_image(tmp_path / "a.zarr", stored, "zyx")
     with open_image(zipped(path, "a.ozx")) as file:
         assert np.array_equal(file.images[0].to_numpy(), canonical(stored, "zyx"))
+
+
+def test_a_pipe_called_like_a_chunk_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "0")
+    with pytest.raises(ReadError, match="no file but"):
+        stores.FolderStore(tmp_path).read("0")

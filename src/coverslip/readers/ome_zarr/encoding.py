@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coverslip.errors import ReadError
+from coverslip.readers.ome_zarr.bounded import BOUNDED
 from coverslip.readers.ome_zarr.chunks import BLOSC, SHARDS, check_blosc
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class Encoding:
     fill: Any
     key: Callable[[Sequence[int]], str]
     """Name of the file of a chunk or shard, by its place in the grid."""
-    unpack: "Callable[[Bytes, NDArray[Any] | None], Bytes] | None" = None
-    """Undoes the compression, into an array where one is given."""
+    unpack: "Callable[[Bytes, NDArray[Any] | None, int], Bytes] | None" = None
+    """Undoes the compression, into an array where one is given; never gives more than a byte above the last number."""
     is_blosc: bool = False
     has_checksum: bool = False
     """Whether each chunk ends with a CRC-32C of the rest."""
@@ -69,7 +70,7 @@ class Encoding:
                 check_blosc(memoryview(data))
                 _check_size(int.from_bytes(data[4:8].tobytes(), "little"), wanted)
             into = out if out is not None or not self.is_blosc else np.empty(self.chunk, self.stored)
-            unpacked = self.unpack(data, into if self.is_blosc else None)
+            unpacked = self.unpack(data, into if self.is_blosc else None, wanted)
             if self.is_blosc and into is not None:
                 return into
         numbers = np.frombuffer(unpacked, np.uint8)
@@ -159,12 +160,16 @@ def _chain(codecs: Sequence[Mapping[str, Any]], stored: "np.dtype[Any]") -> dict
     return found
 
 
-def _unpacker(config: Mapping[str, Any]) -> "Callable[[Bytes, NDArray[Any] | None], Bytes]":
+def _unpacker(config: Mapping[str, Any]) -> "Callable[[Bytes, NDArray[Any] | None, int], Bytes]":
     """Return what undoes a compression; a packed chunk says itself how it was packed."""
     from numcodecs import get_codec  # noqa: PLC0415  # comes with zarr
 
-    decode: Callable[[Any, Any], Any] = get_codec({"id": config["id"]}).decode
-    return decode
+    kind = config["id"]
+    if kind in BOUNDED:
+        bounded = BOUNDED[kind]
+        return lambda data, _out, wanted: bounded(data, wanted)
+    decode: Callable[[Any, Any], Any] = get_codec({"id": kind}).decode
+    return lambda data, out, _wanted: decode(data, out)
 
 
 def _sides(stated: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ Zip: https://ngff.openmicroscopy.org/rfc/9 (one image in ``.ozx``), and what ``z
 """
 
 import os
+import stat
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ BOMB_RATIO = 100
 SHARDS_KEPT = 8
 """Remote shards of which the index and the blocks around what was read are remembered."""
 WHOLE = slice(None)
+OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+"""Nobody waits for the other end of a pipe that is called like a chunk."""
 
 
 class Store(Protocol):
@@ -66,30 +69,30 @@ class FolderStore:
 
     def read(self, key: str, part: slice = WHOLE) -> bytes | None:
         """Return the bytes of a file, or a part of them; ``None`` where there is no such file."""
-        name = os.path.join(self.path, key)  # noqa: PTH118  # chunks come by the thousand
-        self._check(name)
-        try:
-            with open(name, "rb") as stream:  # noqa: PTH123  # as above
-                if part == WHOLE:
-                    return stream.read()
-                start, stop, _ = part.indices(os.fstat(stream.fileno()).st_size)
-                stream.seek(start)
-                return stream.read(max(0, stop - start))
-        except ABSENT as error:
-            if os.path.islink(name):  # noqa: PTH114  # as above
-                raise ReadError(f"{name}: the link leads to nothing: a chunk or document is gone") from error
+        descriptor = self.open(key)
+        if descriptor is None:
             return None
+        with open(descriptor, "rb") as stream:  # noqa: PTH123  # chunks come by the thousand
+            if part == WHOLE:
+                return stream.read()
+            start, stop, _ = part.indices(os.fstat(descriptor).st_size)
+            stream.seek(start)
+            return stream.read(max(0, stop - start))
 
     def open(self, key: str) -> int | None:
         """Return the number of an open file, to be closed by the caller; ``None`` where there is no such file."""
         name = os.path.join(self.path, key)  # noqa: PTH118  # as above
         self._check(name)
         try:
-            return os.open(name, os.O_RDONLY)
+            descriptor = os.open(name, OPENING)
         except ABSENT as error:
             if os.path.islink(name):  # noqa: PTH114  # as above
                 raise ReadError(f"{name}: the link leads to nothing: a chunk or document is gone") from error
             return None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise ReadError(f"{name}: this is no file but a folder, pipe or device")
+        return descriptor
 
     def names(self, key: str) -> Iterator[str]:
         """Yield the names of the files and folders in a folder."""
