@@ -209,11 +209,19 @@ def test_planes_stacks_and_colour() -> None:
         (np.zeros((1, 1, 2, 3, 9)), "expected an array"),
         (np.zeros((0, 4)), "no picture can be made"),
         (np.full((4, 4), "a"), "no picture can be made"),
+        ("x", "expected a NumPy or dask array, this is str"),
+        (None, "expected a NumPy or dask array, this is NoneType"),
+        ([[1, 2], [3, 4]], "expected a NumPy or dask array, this is list"),
+        (np.ndarray, "expected a NumPy or dask array, this is type"),
     ],
 )
 def test_arrays_that_are_no_image_are_refused(data: Any, words: str) -> None:
     with pytest.raises(InvalidRequestError, match=words):
         run(ThumbnailGenerator().generate_thumbnail(data))
+    with pytest.raises(InvalidRequestError, match=words):
+        run(ThumbnailGenerator().generate_thumbnail(data, normalize=False))
+    with pytest.raises(InvalidRequestError, match=words):
+        run(ThumbnailGenerator().generate_mip_thumbnail(data))
 
 
 def test_metadata_of_another_image_are_refused(sample: Path) -> None:

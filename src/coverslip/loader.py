@@ -20,7 +20,7 @@ from coverslip.errors import InvalidRequestError, RegionError, StorageError
 from coverslip.model import ImageMetadata, Region, RenderSpec
 from coverslip.model.render import Axis, Contrast, MediaType
 from coverslip.readers import Image, ImageFile, open_image
-from coverslip.render.held import HeldImage
+from coverslip.render.held import HeldImage, check_array
 
 if TYPE_CHECKING:
     from coverslip.render.held import Pixels
@@ -128,11 +128,11 @@ class ThumbnailGenerator:
         RegionError
             There is no such slice or channel.
         InvalidRequestError
-            The array has other axes, or is not what the metadata describes.
+            It is no array, the array has other axes, or is not what the metadata describes.
         ReadError
             A lazy array cannot read its file.
         """
-        spec = _spec(size, channels, z=z_slice, contrast=() if normalize else (_whole_range(image_data.dtype),))
+        spec = _spec(size, channels, z=z_slice, contrast=() if normalize else (_whole_range(image_data),))
         return await asyncio.to_thread(_draw, image_data, metadata, spec)
 
     async def generate_mip_thumbnail(
@@ -268,7 +268,9 @@ def _draw(data: "Pixels", metadata: ImageMetadata | None, spec: RenderSpec) -> P
     return Picture(render.draw(HeldImage(data, metadata), spec))
 
 
-def _whole_range(dtype: np.dtype[Any]) -> Contrast:
+def _whole_range(data: "Pixels") -> Contrast:
+    check_array(data)
+    dtype = data.dtype
     if dtype.kind in "iu":
         return Contrast(low=float(np.iinfo(dtype).min), high=float(np.iinfo(dtype).max))
     return Contrast(low=0.0, high=1.0)

@@ -8,6 +8,7 @@ import tifffile
 import zarr
 
 import coverslip
+from coverslip.ngff import lock
 from tests.api.tiffs import write_series
 from tests.cli.test_commands import Shell
 from tests.files import plane, write_tiff
@@ -80,3 +81,11 @@ def test_a_damaged_file_publishes_nothing_and_the_mended_one_is_another_conversi
     run("convert", path, tmp_path / "again.zarr")
     found = array_of(zarr.open_group(tmp_path / "again.zarr", mode="r"), "0")[0, 0]
     np.testing.assert_array_equal(found, plane(1, (5, 200, 200)))
+
+
+def test_a_place_that_is_being_written_is_refused(run: Shell, tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "cells.tif")
+    with lock.held(tmp_path / "o.zarr.partial"):
+        assert "is being written by another process" in run("convert", path, tmp_path / "o.zarr", code=4)
+    run("convert", path, tmp_path / "o.zarr")
+    assert not (tmp_path / "o.zarr.partial").exists()

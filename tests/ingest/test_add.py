@@ -13,10 +13,12 @@ import zarr
 
 from coverslip.catalog import Catalog
 from coverslip.derive import VERSIONS
-from coverslip.errors import NotFoundError, ReadError, UnsupportedFormatError
+from coverslip.errors import BudgetError, NotFoundError, ReadError, UnsupportedFormatError
 from coverslip.ingest import AddItem, AddReport, add, add_upload
+from coverslip.readers import ImageFile, open_image
 from tests.files import write_folder, write_tiff
 from tests.ingest.conftest import open_catalog
+from tests.readers.generate_fov import pixels, write_field
 
 
 def run(catalog: Catalog, *paths: Path, refresh: bool = False) -> AddReport:
@@ -304,6 +306,26 @@ def test_a_folder_that_is_read_again_is_marked(catalog: Catalog, folder: Path) -
     write_zarr(folder)  # its checksum is that of the listing, which says nothing of the content
     run(catalog, folder)
     assert run(catalog, folder, refresh=True).outcomes == {"changed": 1}
+
+
+def test_the_folder_around_a_piece_is_opened_as_everything_else_is(catalog: Catalog, folder: Path) -> None:
+    field = write_field(folder / "FOV1" / "TIFs", pixels(4)).parent
+    piece = field / "TIFs" / "CD4.tif"
+
+    def refuse(path: Path) -> ImageFile:
+        if path == field:
+            raise BudgetError(f"{path}: too much", budget="members")
+        return open_image(path)
+
+    add([piece], catalog=catalog, workers=1, open_file=refuse)
+    assert [image.path for image in catalog.list_images().images] == [str(piece)]
+
+
+def test_the_image_around_a_piece_may_be_two_folders_up(catalog: Catalog, folder: Path) -> None:
+    field = write_field(folder / "FOV1" / "TIFs", pixels(4)).parent
+    write_field(field / "TIFs" / "TIFs", pixels(4, seed=1))  # makes a field of TIFs, of which the piece is none
+    run(catalog, field / "TIFs" / "CD4.tif")
+    assert [image.path for image in catalog.list_images().images] == [str(field)]
 
 
 def write_zarr(folder: Path) -> Any:

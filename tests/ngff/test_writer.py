@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import json
 import os
 import random
@@ -21,7 +23,7 @@ from ome_zarr_models.v05.image import Image as ImageV05
 import coverslip
 from coverslip.errors import ConflictError, ReadError, StorageError
 from coverslip.model import PhysicalSize, Region
-from coverslip.ngff import Version, layout, pyramid, to_store, write
+from coverslip.ngff import Version, layout, lock, pyramid, to_store, write
 from tests.ngff.images import ArrayImage, array_of, channels_of, some
 from tests.ngff.test_means import TYPES
 
@@ -156,6 +158,57 @@ def test_nothing_is_overwritten_and_nothing_else_is_continued(tmp_path: Path) ->
     with pytest.raises(ConflictError, match="no conversion"):
         write(image, tmp_path / "q.zarr", source="a")
     assert (tmp_path / "q.zarr.partial" / "precious").exists()
+
+
+def test_one_place_is_written_once_at_a_time(tmp_path: Path) -> None:
+    image = ArrayImage(some((1, 1, 1, 30, 30)))
+    refused: list[str] = []
+
+    def try_again() -> bool:
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(ConflictError) as error:
+            write(image, tmp_path / "o.zarr", source="a")
+        refused.append(str(error.value))
+        assert sorted(tmp_path.rglob("*")) == before
+        return False
+
+    assert write(image, tmp_path / "o.zarr", source="a", should_stop=try_again)
+    assert refused
+    assert all("o.zarr.partial: is being written by another process" in text for text in refused)
+    check_same(tmp_path / "o.zarr", image, "0.5")
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
+    image = ArrayImage(some((1, 1, 1, 30, 30)))
+    script = (
+        "import sys, pathlib, time\n"
+        "from coverslip.ngff import lock\n"
+        "with lock.held(pathlib.Path(sys.argv[1])):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "o.zarr.partial")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"held\n"
+            with pytest.raises(ConflictError, match="is being written by another process"):
+                write(image, tmp_path / "o.zarr", source="a")
+        finally:
+            process.kill()
+    assert (tmp_path / "o.zarr.partial" / lock.NAME).exists()
+    assert write(image, tmp_path / "o.zarr", source="a")
+    check_same(tmp_path / "o.zarr", image, "0.5")
+
+
+def test_drives_without_locks_are_written_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    image = ArrayImage(some((1, 1, 1, 30, 30)))
+    assert write(image, tmp_path / "o.zarr", source="a")
+    check_same(tmp_path / "o.zarr", image, "0.5")
 
 
 def test_killed_between_the_rename_and_the_end(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from coverslip.errors import ReadError, UnsupportedFormatError
 from coverslip.model import Region
 from coverslip.readers import open_image, recognise, whole_of
 from coverslip.readers.fov.labels import numbered
+from coverslip.readers.listing import natural
 from tests.readers.generate_fov import (
     NAMES,
     SHAPE,
@@ -75,27 +76,43 @@ def test_a_walk_knows_plain_fields_by_the_channels_that_they_share(tmp_path: Pat
     assert recognise(tmp_path / "notes") is None
 
 
-@pytest.mark.parametrize("spoil", ["size", "type", "pages", "colour", "ome", "counted"])
+@pytest.mark.parametrize("spoil", ["size", "type", "pages", "colour", "ome"])
 def test_unrelated_tiffs_in_a_folder_called_tifs_are_not_one_image(tmp_path: Path, spoil: str) -> None:
-    planes, names = pixels(4), NAMES
-    if spoil == "counted":
-        names = ("img1", "img2", "img3", "img4")
-    inner = write_field(tmp_path / "A" / "TIFs", planes, names)
+    planes = pixels(4)
+    inner = write_field(tmp_path / "A" / "TIFs", planes)
     odd = {
         "size": (pixels(1, shape=(30, 40))[0], {}),
         "type": (planes[0].astype("uint8"), {}),
         "pages": (planes[:2], {"photometric": "minisblack"}),
         "colour": (np.zeros((*SHAPE, 3), "uint16"), {"photometric": "rgb"}),
         "ome": (planes[0], {"ome": True}),
-        "counted": (planes[0], {}),
     }[spoil]
-    tifffile.imwrite(inner / f"{names[0]}.tif", odd[0], **odd[1])  # type: ignore[arg-type]
+    tifffile.imwrite(inner / f"{NAMES[0]}.tif", odd[0], **odd[1])  # type: ignore[arg-type]
     assert recognise(tmp_path / "A") is None
-    if spoil == "counted":  # whoever opens the folder as an image means it
-        assert names_of(tmp_path / "A") == list(names)
-    else:
-        with pytest.raises(UnsupportedFormatError, match="this folder is not an image"):
-            open_image(tmp_path / "A")
+    with pytest.raises(UnsupportedFormatError, match="this folder is not an image"):
+        open_image(tmp_path / "A")
+
+
+@pytest.mark.parametrize(
+    ("names", "is_field"),
+    [
+        (("CD4", "CD20", "CD45"), True),
+        (("CD3", "CD4", "CD8", "CD20", "CD45", "CD68"), True),
+        (("img1", "img2", "img3"), False),
+        (("t000", "t010", "t020", "t030"), False),
+        (("t1_p1", "t1_p2", "t2_p1", "t2_p2"), False),
+        (("t1", "t2", "t3", "t4", "t5", "CD4", "CD20"), False),
+    ],
+)
+def test_names_with_numbers_are_a_count_only_in_equal_steps(
+    tmp_path: Path, names: tuple[str, ...], is_field: bool
+) -> None:
+    for field in ("A", "B"):
+        write_field(tmp_path / field, pixels(len(names)), names)
+    assert (recognise(tmp_path / "A") is not None) == is_field
+    assert names_of(tmp_path / "A") == sorted(names, key=natural)  # whoever opens the folder as an image means it
+    write_field(tmp_path / "C" / "TIFs", pixels(len(names)), names)
+    assert recognise(tmp_path / "C") is not None
 
 
 def test_somebody_may_open_any_folder_of_equal_planes(tmp_path: Path) -> None:
@@ -250,3 +267,52 @@ def test_a_real_field_as_tifffile_reads_its_channels(samples: Path) -> None:
             part = image.read(0, Region(c=(c, c + 1), y=(y[0], y[1] + 1), x=(x[0], x[1] + 1)))
             assert np.array_equal(part[0, 0, 0], whole[y[0] : y[1] + 1, x[0] : x[1] + 1])
             assert np.array_equal(image.plane(c=c), whole)
+
+
+def test_links_that_lead_out_of_the_folder_are_left_out_and_said(tmp_path: Path) -> None:
+    away, base = tmp_path / "away", tmp_path / "work" / "base"
+    (field,) = make(base / "images", "FOV1")
+    write_field(away, pixels(1, seed=9), names=("secret",))
+    write_mask(away / "FOV1_stolen.tif", pixels(1)[0])
+    write_table(away / "cell_table.csv", COLUMNS, [("FOV1", 1, 2, 3, 4, "T")])
+    write_mask(base / "real" / "FOV1_kept.tif", pixels(1)[0])
+    (base / "masks").mkdir()
+    (field / "TIFs" / "CD99.tif").symlink_to(away / "secret.tif")
+    (field / "TIFs" / "CD1.tif").symlink_to("CD4.tif")
+    (base / "masks" / "FOV1_stolen.tif").symlink_to(away / "FOV1_stolen.tif")
+    (base / "masks" / "FOV1_kept.tif").symlink_to("../real/FOV1_kept.tif")
+    (base / "cell_table.csv").symlink_to(away / "cell_table.csv")
+    with open_image(field) as file:
+        meta = file.images[0].metadata
+        assert [channel.name for channel in meta.channels][:2] == ["CD1", "CD4"]
+        assert len(meta.channels) == 5
+        assert [one.name for one in meta.labels] == ["kept"]
+        assert meta.table is None
+        assert not any("away" in str(path.resolve()) for path in file.files)
+    assert "3 links that lead to another folder left out: CD99.tif, FOV1_stolen.tif, cell_table.csv" in meta.note  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("place", ["masks", "segmentation"])
+def test_folders_of_masks_and_channels_that_lead_away_are_left_out(tmp_path: Path, place: str) -> None:
+    away, base = tmp_path / "away", tmp_path / "work" / "base"
+    field = write_field(base / "FOV1", pixels(4, seed=1))
+    write_field(away / "channels", pixels(4, seed=2))
+    write_mask(away / "found" / "FOV1_cell.tif", pixels(1)[0])
+    (field / "rescaled").symlink_to(away / "channels")
+    (base / place).symlink_to(away / "found")
+    with open_image(field) as file:
+        assert np.array_equal(file.images[0].to_numpy(), in_natural_order(pixels(4, seed=1)))
+        assert file.images[0].labels == ()
+        note = file.images[0].metadata.note
+    assert note == f"2 links that lead to another folder left out: rescaled, {place}"
+
+
+def test_a_field_that_is_opened_by_a_link_is_whole(tmp_path: Path) -> None:
+    (field,) = make(tmp_path / "far", "FOV1")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "FOV1").symlink_to(field)
+    write_mask(tmp_path / "here" / "masks" / "FOV1_cell.tif", pixels(1)[0])
+    with open_image(tmp_path / "here" / "FOV1") as file:
+        assert file.images[0].metadata.size_c == 4
+        assert [one.name for one in file.images[0].metadata.labels] == ["cell"]
+        assert file.images[0].metadata.note == "channels are the TIFFs in TIFs"

@@ -184,3 +184,33 @@ def test_real_sets_as_tifffile_reads_their_files(samples: Path, place: str) -> N
             assert set(file.files) == set(paths)
         assert found.shape[axis] == len(paths)
         assert np.array_equal(found.reshape(wanted.shape), wanted)
+
+
+def test_links_that_lead_out_of_the_folder_are_left_out_and_said(tmp_path: Path) -> None:
+    home, away = tmp_path / "home", tmp_path / "away"
+    stack = noise((8, 1, 1, 20, 30))
+    paths = write_numbered(home, stack, "a_t{t}.tif")
+    away.mkdir()
+    paths[7].rename(away / "other.tif")
+    paths[7].symlink_to(away / "other.tif")
+    paths[3].rename(home / "kept.tif")
+    paths[3].symlink_to("kept.tif")
+    with open_image(paths[0]) as file:
+        assert file.images[0].metadata.shape == (7, 1, 1, 20, 30)
+        assert np.array_equal(file.images[0].to_numpy(), stack[:7])
+        assert paths[7] not in file.files
+        assert "1 link that leads to another folder left out: a_t7.tif" in (file.images[0].metadata.note or "")
+    with open_image(paths[7]) as file:  # named by the person
+        assert file.reader == "tiff"
+        assert np.array_equal(file.images[0].to_numpy(), stack[7:])
+
+
+def test_folders_of_a_set_that_lead_away_are_left_out_and_a_linked_home_is_not(tmp_path: Path) -> None:
+    stack = noise((1, 1, 5, 20, 30))
+    paths = write_numbered(tmp_path / "home", stack, "ZStep_{z}/a_w1.tif")
+    paths[4].parent.rename(tmp_path / "away")
+    paths[4].parent.symlink_to(tmp_path / "away")
+    (tmp_path / "link").symlink_to("home")
+    with open_image(tmp_path / "link" / "ZStep_0" / "a_w1.tif") as file:
+        assert np.array_equal(file.images[0].to_numpy(), stack[:, :, :4])
+        assert "left out: a_w1.tif" in (file.images[0].metadata.note or "")

@@ -68,7 +68,7 @@ def add(
     CatalogError
         The catalog cannot be written.
     """
-    roots = _roots(paths)
+    roots = _roots(paths, open_file)
     known: dict[str, AssetRecord] = {}
     for root in roots:
         known |= catalog.assets_under(str(root))
@@ -279,10 +279,10 @@ class _Run:
                 yield SyncItem(seen, "part", f"part of the image {folder}", part_of=folder)
 
 
-def _roots(paths: Sequence[Path]) -> list[Path]:
+def _roots(paths: Sequence[Path], open_file: OpenFile) -> list[Path]:
     """Return the paths as absolute ones, none below another."""
     named = {_absolute(path) for path in paths}
-    absolute = sorted({_image_around(path) or path for path in named}, key=str)
+    absolute = sorted({_image_around(path, open_file) or path for path in named}, key=str)
     return [path for path in absolute if not any(other in path.parents for other in absolute)]
 
 
@@ -292,13 +292,14 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
 
 
-def _image_around(path: Path) -> Path | None:
+def _image_around(path: Path, open_file: OpenFile) -> Path | None:
     """Return the folder that is one image and of which a file or folder is a piece."""
     for folder in () if isinstance(path, RemotePath) else path.parents[:2]:
         try:
             if recognise(folder) is not None:
-                with open_image(folder) as image:
-                    return folder if any(file.is_relative_to(path) for file in image.files) else None
+                with open_file(folder) as image:
+                    if any(file.is_relative_to(path) for file in image.files):
+                        return folder
         except (OSError, ImageLoadError):
             continue
     return None

@@ -2,7 +2,7 @@
 
 Everything is written into ``<name>.partial`` beside the final place and renamed in one step at the end, so that under
 the final name there is a whole image or none. Each file appears whole or not at all, too: a file that is there is done,
-which is all that a continued conversion needs to know.
+which is all that a continued conversion needs to know. One process at a time writes into that folder, see ``lock``.
 """
 
 import os
@@ -15,6 +15,7 @@ from typing import Any
 
 from coverslip.errors import ConflictError
 from coverslip.model import CanRead
+from coverslip.ngff import lock
 from coverslip.ngff.documents import Color, image_documents, label_documents, labels_documents
 from coverslip.ngff.encoding import Version
 from coverslip.ngff.files import UNFINISHED, put_file, said
@@ -67,7 +68,7 @@ def write(
     Raises
     ------
     ConflictError
-        The folder exists, or an interrupted conversion of another source is in the way.
+        The folder exists, an interrupted conversion of another source is in the way, or another process is writing it.
     ReadError
         The image cannot be read. What was written so far is kept for another try.
     StorageError
@@ -77,12 +78,28 @@ def write(
     partial = folder.parent / f"{folder.name}.partial"
     groups = groups_of(image, version)
     record = to_json({"writer": WRITER_VERSION, "source": source, **_arrays(groups)})
-    if _begin(folder, partial, record):
-        return True
-    inside = partial / "image"
-    for group in groups:
-        _write_documents(inside, group, version, colors)
-    _write_list_of_labels(inside, groups[1:], version)
+    if folder.exists() and not partial.exists():
+        raise _taken(folder)
+    with lock.held(partial):
+        if _begin(folder, partial, record):
+            return True
+        inside = partial / "image"
+        _write_all_documents(inside, groups, version, colors)
+        if not _write_pieces(partial, inside, groups, workers, on_progress, should_stop):
+            return False
+        _publish(inside, partial, folder)
+    return True
+
+
+def _write_pieces(
+    partial: Path,
+    inside: Path,
+    groups: Sequence[Group],
+    workers: int,
+    on_progress: Callable[[int, int], None] | None,
+    should_stop: Callable[[], bool] | None,
+) -> bool:
+    """Write the pixels that are not there yet and return whether all of them are."""
     pieces = [(group, piece) for group in groups for piece in plan(group)]
     done, total = 0, sum(piece.weight() for _, piece in pieces)
 
@@ -95,10 +112,7 @@ def write(
             done += weight
             if on_progress is not None:
                 on_progress(done, total)
-    if done < total:
-        return False
-    _publish(inside, partial, folder)
-    return True
+    return done >= total
 
 
 def _begin(folder: Path, partial: Path, record: bytes) -> bool:
@@ -116,14 +130,17 @@ def _begin(folder: Path, partial: Path, record: bytes) -> bool:
         if same and not (partial / "image").exists():
             _tidy(partial)
             return True
-        raise ConflictError(f"{folder}: exists already and is not overwritten. Choose another name")
+        raise _taken(folder)
     with said(partial):
-        partial.mkdir(exist_ok=True)
         if not same:
-            if any(item.suffix != UNFINISHED for item in partial.iterdir()):
+            if any(item.suffix != UNFINISHED and item.name != lock.NAME for item in partial.iterdir()):
                 raise ConflictError(f"{partial}: a folder that is no conversion is in the way. Choose another name")
             put_file(partial, partial / RECORD, record)
     return False
+
+
+def _taken(folder: Path) -> ConflictError:
+    return ConflictError(f"{folder}: exists already and is not overwritten. Choose another name")
 
 
 def _arrays(groups: Sequence[Group]) -> dict[str, Any]:
@@ -131,6 +148,14 @@ def _arrays(groups: Sequence[Group]) -> dict[str, Any]:
     image, *labels = ([layout.document() for layout in group.layouts] for group in groups)
     names = [group.name for group in groups[1:]]
     return {"arrays": image} | ({"labels": dict(zip(names, labels, strict=True))} if labels else {})
+
+
+def _write_all_documents(
+    inside: Path, groups: Sequence[Group], version: Version, colors: Sequence[Color] | None
+) -> None:
+    for group in groups:
+        _write_documents(inside, group, version, colors)
+    _write_list_of_labels(inside, groups[1:], version)
 
 
 def _write_documents(inside: Path, group: Group, version: Version, colors: Sequence[Color] | None) -> None:
@@ -189,8 +214,16 @@ def _publish(inside: Path, partial: Path, folder: Path) -> None:
 
 
 def _tidy(partial: Path) -> None:
-    """Remove the working folder, its record last: as long as that is there, this is known to be finished."""
+    """Empty the working folder, its record last: as long as that is there, this is known to be finished.
+
+    The folder goes when nobody holds it any more, see ``lock.held``.
+    """
     with said(partial):
-        for left in partial.glob(f"*{UNFINISHED}"):
-            left.unlink(missing_ok=True)
-        shutil.rmtree(partial)
+        for left in partial.iterdir():
+            if left.name in {lock.NAME, RECORD}:
+                continue
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
+        (partial / RECORD).unlink()

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     type Pixels = NDArray[Any] | dask.array.Array
 
 
+def check_array(data: object) -> None:
+    """Refuse what is no array.
+
+    Raises
+    ------
+    InvalidRequestError
+        It has no axes or no type of pixels.
+    """
+    if isinstance(data, type) or not all(hasattr(data, name) for name in ("ndim", "shape", "dtype")):
+        raise InvalidRequestError(f"expected a NumPy or dask array, this is {type(data).__name__}")
+
+
 class HeldImage:
     """An array in memory, or a lazy one, as an image of one time point that can be read and drawn.
 
@@ -31,6 +43,7 @@ class HeldImage:
     """
 
     def __init__(self, data: "Pixels", metadata: ImageMetadata | None) -> None:
+        check_array(data)
         if not 2 <= data.ndim <= 5 or (data.ndim == 5 and data.shape[4] > 4):
             raise InvalidRequestError(f"expected an array C, Z, Y, X (and S), Z, Y, X or Y, X; this is {data.shape}")
         if 0 in data.shape or data.dtype.kind not in "buifc":

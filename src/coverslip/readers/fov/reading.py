@@ -18,11 +18,13 @@ from coverslip.readers.fov.folders import (
     channels_of,
     field_of_mask,
     is_field,
+    links_out,
     masks_of,
     tables_of,
 )
 from coverslip.readers.fov.labels import Labels
 from coverslip.readers.fov.table import rows_of, table_of
+from coverslip.readers.listing import note_of
 from coverslip.readers.members import Members
 from coverslip.readers.opened import Opened
 from coverslip.readers.planes import MAX_CHANNELS
@@ -75,7 +77,7 @@ class _Image:
         masks = (Path(one.info.path) for one in self.labels)
         self.files = (*(plane.path for plane in self._channels), *masks)
         self._table, table_note = _table(folder)
-        notes = [*filter(None, (bare.note, table_note)), *notes]
+        notes = [*filter(None, (bare.note, table_note, note_of(links_out(folder)))), *notes]
         self.metadata = bare.model_copy(
             update={
                 "labels": tuple(one.info for one in self.labels),

@@ -9,6 +9,7 @@ import numpy as np
 
 from coverslip.errors import ReadError
 from coverslip.model import ChannelInfo, ImageMetadata, Probe, Region
+from coverslip.readers.listing import note_of
 from coverslip.readers.members import Members
 from coverslip.readers.numbered.sets import NumberedSet, set_of
 from coverslip.readers.opened import Opened
@@ -113,7 +114,7 @@ def _metadata(path: Path, found: NumberedSet, members: Members) -> ImageMetadata
             "microscope": first.microscope,
             "acquired_at": first.acquired_at,
             "source_axes": f"{found.axes.upper()}YX",
-            "note": "; ".join(filter(None, (joined, lost, first.note))),
+            "note": "; ".join(filter(None, (joined, lost, note_of(found.left_out), first.note))),
             "vendor": first.vendor,
         }
     )

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-from coverslip.readers.listing import list_folder, stamp
+from coverslip.readers.listing import leads_out, list_folder, stamp
 from coverslip.readers.numbered.names import AXES, Place, parse_folder, parse_name
 from coverslip.readers.tiff_outline import Outline, outline
 
@@ -37,6 +37,8 @@ class NumberedSet:
     """The axes that are counted: some of t, c, z."""
     files: tuple[Path, ...]
     """All files, sorted."""
+    left_out: tuple[Path, ...] = ()
+    """Symbolic links that lead out of the folder of the set, sorted: they are none of its files."""
 
     @property
     def missing(self) -> int:
@@ -52,6 +54,8 @@ class _Group:
     planes: dict[tuple[int, ...], tuple[Path, str | None]]
     is_ambiguous: bool = False
     """Whether two files claim the same place."""
+    left_out: list[Path] = field(default_factory=list)
+    """Symbolic links that lead out of the folder of the set."""
     arranged: "list[NumberedSet | None]" = field(default_factory=list)
     """The set they make, or none; empty until somebody asks. It is the same for all of the files."""
 
@@ -61,7 +65,8 @@ def set_of(path: Path) -> NumberedSet | None:
 
     A set has at least two files, of one plane, one size and one type. Numbers of time points and slices may begin
     anywhere and go up in any equal steps; at least three of four planes are there. Files that say themselves what
-    belongs to them (OME-TIFF), and those of an OIF, are no part of one.
+    belongs to them (OME-TIFF), and those of an OIF, are no part of one. Nor are symbolic links that lead out of the
+    folder of the set; such a link, opened by its own name, stands alone.
     """
     if parse_name(path.stem) is None and parse_folder(path.parent.name) is None:
         return None
@@ -77,7 +82,7 @@ def set_of(path: Path) -> NumberedSet | None:
         return None
     place = _place_of(path, levels)
     group = None if place is None else groups.get((place.axes, place.skeleton, path.suffix.lower()))
-    if place is None or group is None or group.is_ambiguous or len(group.planes) < 2:
+    if place is None or group is None or group.is_ambiguous or len(group.planes) < 2 or path in group.left_out:
         return None
     if not group.arranged:
         group.arranged.append(_arrange(place, group))
@@ -121,13 +126,19 @@ def _groups(stamped: tuple[tuple[str | int, ...], ...], levels: int) -> Mapping[
     groups: dict[tuple[str, str, str], _Group] = {}
     for name, *_ in stamped:
         folder = Path(str(name))
-        for file in list_folder(folder).files:
+        home = folder.parents[levels - 1] if levels else folder
+        is_away = leads_out(folder, home)
+        listing = list_folder(folder)
+        for file in listing.files:
             path = folder / file
             ending = path.suffix.lower()
             place = _place_of(path, levels) if ending in ENDINGS else None
             if place is None:
                 continue
             group = groups.setdefault((place.axes, place.skeleton, ending), _Group(place.axes, {}))
+            if (is_away or file in listing.links) and leads_out(path, home):
+                group.left_out.append(path)
+                continue
             group.is_ambiguous |= place.numbers in group.planes
             group.planes[place.numbers] = path, place.channel
     return groups
@@ -150,8 +161,9 @@ def _arrange(place: Place, group: _Group) -> NumberedSet | None:
         spot = {axis: indices[axis][number] for axis, number in zip(group.axes, counted, strict=True)}
         planes[spot.get("t", 0), spot.get("c", 0), spot.get("z", 0)] = path
         channels[spot.get("c", 0)] = channels[spot.get("c", 0)] or channel
+    files = tuple(sorted(planes.values()))
     name = place.skeleton.replace("\0", "w#")
-    return NumberedSet(name, (t, c, z), planes, tuple(channels), group.axes, tuple(sorted(planes.values())))
+    return NumberedSet(name, (t, c, z), planes, tuple(channels), group.axes, files, tuple(sorted(group.left_out)))
 
 
 def _are_alike(files: Sequence[Path]) -> bool:
