@@ -14,7 +14,15 @@ from coverslip.catalog import Catalog
 from coverslip.derive.kinds import KINDS, Kind
 from coverslip.derive.serving import current
 from coverslip.derive.sources import GivenUp, open_source
-from coverslip.errors import BuildError, CatalogError, CoverslipError, ImageLoadError, NotFoundError, StorageError
+from coverslip.errors import (
+    BuildError,
+    BusyError,
+    CatalogError,
+    CoverslipError,
+    ImageLoadError,
+    NotFoundError,
+    StorageError,
+)
 from coverslip.jobs import Heartbeat, KeyedLocks, run_workers
 from coverslip.model.records import ArtifactRecord, Built, Claim
 from coverslip.readers import ImageFile, open_image
@@ -281,7 +289,8 @@ class Builder:
         if outcome.state != "failed" or reason is None:
             return
         if self._catalog.artifact(claim.kind, claim.image_id).wanted == claim.seen:
-            raise BuildError(reason, retryable=not isinstance(outcome.cause, ImageLoadError)) from outcome.cause
+            is_lasting = isinstance(outcome.cause, ImageLoadError) and not isinstance(outcome.cause, BusyError)
+            raise BuildError(reason, retryable=not is_lasting) from outcome.cause
 
     def _is_fresh(self, record: ArtifactRecord) -> bool:
         return record.is_fresh(self._versions[record.kind])
