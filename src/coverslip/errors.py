@@ -10,7 +10,8 @@
     │   └── ReadError (OSError)       the file is damaged, incomplete or unreadable
     │       ├── BudgetError           it costs more pixels, memory, time ... than one file may
     │       └── UnreadableFileError   it could not be looked at (now): says *unknown*, never *damaged*
-    │           └── RefusedAddressError   its address is not one that may be opened here; nothing was asked of it
+    │           ├── RefusedAddressError   its address is not one that may be opened here; nothing was asked of it
+    │           └── BusyError             nobody was free to look at it; the same request may well succeed soon
     ├── RegionError (ValueError)      a request lies outside the image
     ├── NotFoundError (LookupError)   no such image, artifact or record: a complete answer, not a guess
     ├── ConflictError                 the request contradicts what is there now
@@ -106,6 +107,10 @@ class UnreadableFileError(ReadError):
 
 class RefusedAddressError(UnreadableFileError):
     """A remote address that may not be opened: not on the list, private, or a kind nobody reads. Nothing was sent."""
+
+
+class BusyError(UnreadableFileError):
+    """No process was free to look at the file, or none could be started: the state of the server, not of the file."""
 
 
 class RegionError(CoverslipError, ValueError):

@@ -1,5 +1,6 @@
 """Uploads are opened in confined processes: what they do there hurts nobody else."""
 
+import sys
 from pathlib import Path
 
 import psutil
@@ -67,3 +68,21 @@ def test_a_read_that_kills_fails_alone(tmp_path: Path, monkeypatch: pytest.Monke
             assert service.client.get(f"/api/images/{good}/slice/0").status_code == 200
             assert service.client.get(f"/api/images/{evil}/zarr/0/c/0/0/0/0/0").status_code == 422
         check_problem(service.client.get(f"/api/images/{evil}/thumbnail"), 422, "undrawable")
+
+
+@pytest.mark.kill
+def test_where_no_process_can_be_started_the_server_is_busy(
+    service: Service, stack_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"/api/images/{service.upload(stack_file).json()['id']}"
+    kept = service.uploads
+    for process in confined():
+        process.kill()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", "/nowhere/python")
+        for answer in (service.upload(stack_file), service.client.get(f"{address}/slice/1")):
+            check_problem(answer, 503, "busy")
+            assert answer.headers["retry-after"]
+        check_problem(service.client.get(f"{address}/thumbnail"), 503, "not-built-yet")
+        assert (service.uploads, service.total()) == (kept, 1)
+    assert service.client.get(f"{address}/slice/1").status_code == 200

@@ -53,6 +53,7 @@ def test_every_error_of_ours_has_its_own_line_in_the_table(kind: type[CoverslipE
         (errors.TooLargeError("at most 5"), 413, "too-large"),
         (errors.ReadError("a.tif: truncated"), 422, "unreadable-file"),
         (errors.MissingDependencyError("a.czi: needs czifile", "czifile"), 500, "missing-dependency"),
+        (errors.BusyError("all 4 confined processes have been busy"), 503, "busy"),
         (errors.BuildError("not in time"), 503, "not-built-yet"),
         (errors.CatalogError("away"), 503, "catalog-unavailable"),
         (errors.StorageError("away"), 503, "storage-unavailable"),

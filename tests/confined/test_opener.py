@@ -61,3 +61,12 @@ def test_sets_of_several_folders_open_where_all_files_are_confined(tmp_path: Pat
         (tmp_path / folder).rename(uploads / folder)
     with Opener(Settings(home=tmp_path / "home")) as opener, pytest.raises(ReadError, match="outside of"):
         opener.open_image(uploads / "FOV1")
+
+
+def test_cell_tables_are_read_where_all_files_are_confined(tmp_path: Path) -> None:
+    (tmp_path / "FOV1").mkdir()
+    tifffile.imwrite(tmp_path / "FOV1" / "CD4.tif", np.ones((16, 16), np.uint16))
+    (tmp_path / "cell_table.csv").write_text("fov,label,type\nFOV1,1,B\nFOV2,1,T\n")
+    settings = Settings(home=tmp_path / "home", confine="all")
+    with Opener(settings) as opener, opener.open_image(tmp_path / "FOV1") as field:
+        assert field.images[0].rows() == [{"fov": "FOV1", "label": 1, "type": "B"}]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import psutil
@@ -17,8 +18,9 @@ import tifffile
 
 import coverslip.confined.pool
 from coverslip import Region, open_image
-from coverslip.confined import Pool
-from coverslip.errors import BudgetError, CoverslipError, ReadError, RegionError, UnreadableFileError
+from coverslip.confined import Pool, wire
+from coverslip.confined.process import Process
+from coverslip.errors import BudgetError, BusyError, CoverslipError, ReadError, RegionError
 from coverslip.model import Budgets
 from coverslip.ngff import write
 from tests.confined.strange import install
@@ -168,8 +170,127 @@ def test_while_all_are_busy_nothing_is_known_of_other_files(site: Path) -> None:
     with Pool(1, Budgets(seconds=2)) as pool:
         with pool.open_image(strange(site, "fine")):
             pass
-        with pool.process("another"), pytest.raises(UnreadableFileError, match="all 1 confined processes"):
+        with pool.process("another"), pytest.raises(BusyError, match="all 1 confined processes"):
             pool.open_image(strange(site, "fine"))
+        with pool.open_image(strange(site, "fine")) as file:
+            with pool.process("another"), pytest.raises(BusyError, match="all 1 confined processes"):
+                file.images[0].plane()
+            assert file.images[0].plane().sum() == 7 * 16
+
+
+def test_where_no_process_starts_the_file_is_not_blamed(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = strange(site, "fine")
+    before = psutil.Process().num_fds()
+    with Pool(1, BUDGETS) as pool:
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "executable", str(site / "no-python"))
+            for _ in range(3):
+                with pytest.raises(BusyError, match="no confined process could be started"):
+                    pool.open_image(path)
+        assert psutil.Process().num_fds() == before
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "executable", "/bin/false")
+            with pytest.raises(BusyError, match="no confined process could be started"):
+                pool.open_image(path)
+        assert psutil.Process().num_fds() == before
+        read(pool, path)
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize("is_seen_at_once", [True, False])
+def test_idle_processes_that_died_hurt_no_file(
+    *, is_seen_at_once: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = next(iter(make_mrc(tmp_path)))
+    if not is_seen_at_once:  # as if it died between the look at it and the request
+        monkeypatch.setattr(Process, "is_alive", lambda process: not process.is_over)
+    with Pool(1, BUDGETS) as pool, pool.open_image(path) as file:
+        truth = file.images[0].plane()
+
+        def look_at_another() -> object:
+            with pool.open_image(path) as other:
+                return other.images[0].plane()
+
+        for look in (file.images[0].plane, look_at_another):
+            (pid,) = pool.pids
+            died = psutil.Process(pid)
+            died.kill()
+            while died.is_running() and died.status() != psutil.STATUS_ZOMBIE:
+                threading.Event().wait(0.01)
+            np.testing.assert_array_equal(look(), truth)
+            assert pid not in pool.pids
+
+
+@pytest.mark.kill
+def test_a_process_that_dies_with_the_request_unread_hurts_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = next(iter(make_mrc(tmp_path)))
+    with Pool(1, BUDGETS) as pool, pool.open_image(path) as file:
+        truth = file.images[0].plane()
+        (pid,) = pool.pids
+        stopped = psutil.Process(pid)
+        stopped.suspend()
+        send = wire.send
+
+        def send_and_kill(*parts: Any) -> None:
+            send(*parts)
+            if pid in pool.pids:
+                stopped.kill()
+
+        monkeypatch.setattr(wire, "send", send_and_kill)
+        np.testing.assert_array_equal(file.images[0].plane(), truth)
+        assert pid not in pool.pids
+
+
+def test_an_answer_without_files_is_nonsense(tmp_path: Path, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = next(iter(make_mrc(tmp_path)))
+    ask = Process._ask
+    for change in ({}, {"files": None}, {"files": [7]}, {"files": ["a\0b"]}):
+
+        def told(process: Process, *asked: Any, change: dict[str, Any] = change) -> dict[str, Any]:
+            answer = ask(process, *asked)
+            answer.pop("files", None)
+            return answer | change
+
+        monkeypatch.setattr(Process, "_ask", told)
+        with pytest.raises(ReadError, match="told nonsense: no names of files"):
+            pool.open_image(path)
+
+
+@pytest.mark.parametrize("rows", [None, [7], [{"x": []}]])
+def test_rows_that_are_no_table_are_nonsense(
+    rows: object, tmp_path: Path, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pool.open_image(make_table(tmp_path), reach=2) as file:
+        monkeypatch.setattr(Process, "rows", lambda *_: rows)
+        with pytest.raises(ReadError, match="told nonsense: no rows"):
+            file.images[0].rows()
+
+
+def make_table(folder: Path) -> Path:
+    (folder / "FOV1").mkdir()
+    tifffile.imwrite(folder / "FOV1" / "CD4.tif", np.ones((16, 16), np.uint16))
+    (folder / "cell_table.csv").write_text("fov,label,size,type\nFOV1,1,2.5,B\nFOV2,1,1,T\nFOV1,2,nan,\n")
+    return folder / "FOV1"
+
+
+def test_rows_of_the_cell_table_are_those_of_an_open_file(
+    tmp_path: Path, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_table(tmp_path)
+    with open_image(path) as free:
+        truth = free.images[0].rows()
+    assert len(truth) == 2
+    with pool.open_image(path, reach=2) as confined:
+        assert repr(confined.images[0].rows()) == repr(truth)  # one of them is not a number
+        pool.close_idle(0)
+        assert repr(confined.images[0].rows()) == repr(truth)
+        (tmp_path / "cell_table.csv").write_text("no table")
+        with pytest.raises(ReadError, match="reading the cell table failed"):
+            confined.images[0].rows()
+    with pytest.raises(ReadError, match="the file is closed"):
+        confined.images[0].rows()
 
 
 def test_larger_reads_than_the_budget_are_the_mistake_of_who_asks(site: Path, pool: Pool) -> None:
@@ -285,3 +406,31 @@ def test_closing_fails_the_reads_that_are_under_way(site: Path) -> None:
     pool.close()
     thread.join(60)
     assert len(caught) == 1
+
+
+def test_a_process_that_starts_while_the_pool_closes_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = next(iter(make_mrc(tmp_path)))
+    pool = Pool(1, BUDGETS)
+    started: list[int] = []
+    init = Process.__init__
+
+    def start_late(process: Process) -> None:
+        init(process)
+        started.append(process.pid)
+        pool.close()
+
+    monkeypatch.setattr(Process, "__init__", start_late)
+    for _ in range(2):
+        with pytest.raises(BusyError, match="closing down"):
+            pool.open_image(path)
+    (pid,) = started
+    assert not psutil.pid_exists(pid)
+    assert (pool.pids, pool.is_closed) == ((), True)
+
+
+def test_a_process_at_work_while_the_pool_closes_is_not_kept(tmp_path: Path) -> None:
+    pool = Pool(1, BUDGETS)
+    with pool.process("one") as process:
+        pool.close()
+        process.is_over = False  # as if it had been given back at that moment
+    assert (pool.pids, process.is_over) == ((), True)

@@ -16,6 +16,7 @@ from coverslip import readers
 from coverslip.errors import (
     BudgetError,
     BuildError,
+    BusyError,
     CatalogError,
     ConflictError,
     CoverslipError,
@@ -61,6 +62,7 @@ ANSWERS: Mapping[type[CoverslipError], Answer] = {
     ConflictError: Answer(409, "conflict", "The request contradicts the present state"),
     TooLargeError: Answer(413, "too-large", "This is larger than the server accepts"),
     BudgetError: Answer(422, "beyond-budget", "The file asks for more than one file may cost"),
+    BusyError: Answer(503, "busy", "Nobody is free to look at the file now"),
     UnreadableFileError: Answer(422, "unreadable-file", "The file could not be looked at"),
     ReadError: Answer(422, "unreadable-file", "The file is damaged, incomplete or unreadable"),
     MissingDependencyError: Answer(500, "missing-dependency", "A package that this needs is not installed"),

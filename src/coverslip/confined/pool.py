@@ -4,7 +4,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from coverslip.confined.process import Process
-from coverslip.errors import ReadError, UnreadableFileError
-from coverslip.model import Budgets, ImageMetadata, Region
+from coverslip.confined.process import GoneError, Process
+from coverslip.confined.told import Box, Described, described_of, names_of, rows_of
+from coverslip.errors import BusyError, ReadError
+from coverslip.model import Budgets, Cell, ImageMetadata, Region
 from coverslip.readers import ImageFile, within
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 RECYCLED_AFTER = 200
 """Files a process opens before another one takes its place: what libraries leak and fragment goes with it."""
-PIXEL_KINDS = "biufc"
-
-type Box = tuple[int, int, int, int, int]
-"""Lengths along T, C, Z, Y, X."""
 
 
 class Pool:
@@ -52,6 +48,7 @@ class Pool:
         self._busy: list[Process | None] = []
         """``None`` is one that is being started."""
         self._unwanted: set[str] = set()
+        self.is_closed = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._limit, self._budgets)
@@ -86,7 +83,7 @@ class Pool:
             As ``readers.open_image`` does.
         BudgetError
             It takes more than it may: also seconds and memory.
-        UnreadableFileError
+        BusyError
             All processes are busy with other files, or none can be started.
         """
         opened = _Opened(self, Path(path), self._budgets, reach)
@@ -99,7 +96,7 @@ class Pool:
 
         Raises
         ------
-        UnreadableFileError
+        BusyError
             All are busy, or none can be started.
         """
         process = self._take(token) or self._start()
@@ -130,8 +127,9 @@ class Pool:
             process.close()
 
     def close(self) -> None:
-        """End all processes, those at work too: their requests fail."""
+        """End all processes, those at work too: their requests fail. No more are started."""
         with self._turn:
+            self.is_closed = True
             gone = [*self._idle, *(process for process in self._busy if process is not None)]
             self._idle = []
         for process in gone:
@@ -142,6 +140,7 @@ class Pool:
         until = time.monotonic() + self._budgets.seconds
         with self._turn:
             while True:
+                self._idle = [process for process in self._idle if process.is_alive()]
                 if self._idle:
                     best = max(self._idle, key=lambda process: (token in process.held, process.used_at))
                     self._idle.remove(best)
@@ -151,7 +150,7 @@ class Pool:
                     self._busy.append(None)
                     return None
                 if not self._turn.wait(until - time.monotonic()):
-                    raise UnreadableFileError(
+                    raise BusyError(
                         f"all {self._limit} confined processes have been busy with other files for "
                         f"{self._budgets.seconds:g} s. Try again, or raise COVERSLIP_CONFINED_PROCESSES"
                     )
@@ -159,16 +158,22 @@ class Pool:
     def _start(self) -> Process:
         process = None
         try:
-            process = Process()
+            if not self.is_closed:
+                process = Process()
+        except BusyError:
+            raise
         except OSError as error:
-            if isinstance(error, UnreadableFileError):
-                raise
-            raise UnreadableFileError(f"no confined process could be started: {error}") from error
+            raise BusyError(f"no confined process could be started: {error}") from error
         finally:
             with self._turn:
                 self._busy.remove(None)
-                self._busy += [] if process is None else [process]
+                is_late = self.is_closed
+                self._busy += [] if process is None or is_late else [process]
                 self._turn.notify()
+            if is_late and process is not None:
+                process.close()
+        if process is None or is_late:
+            raise BusyError("no confined process is started any more: whoever needed them is closing down")
         return process
 
     def _give_back(self, process: Process) -> None:
@@ -176,9 +181,9 @@ class Pool:
             unwanted = self._unwanted & set(process.held)
         for token in unwanted:
             self._drop(process, token)
-        if process.opened >= RECYCLED_AFTER:
-            process.close()
         with self._turn:
+            if process.opened >= RECYCLED_AFTER or self.is_closed:
+                process.close()
             self._busy.remove(process)
             if not process.is_over:
                 self._idle.append(process)
@@ -202,29 +207,53 @@ class _Opened:
         self._budgets = budgets
         self._reach = reach
         self._token = uuid.uuid4().hex
-        with pool.process(self._token) as process:
-            known = self._open(process)
+        known = self._in_process(self._open)
         self.reader = str(known.get("reader"))
-        self.files: Sequence[Path] = [self._inside(name) for name in known["files"]]
-        self._known = _described(path, known.get("images"))
+        self.files: Sequence[Path] = [self._inside(name) for name in names_of(path, known.get("files"))]
+        self._known = described_of(path, known.get("images"))
         self.images = [_Image(self, one, number) for number, one in enumerate(self._known)]
 
     def read(self, meta: ImageMetadata, number: int, label: int | None, level: int, region: Region) -> "Array":
         """Return the pixels of a region of one image, or of one of its label images."""
         shape = (*region.shape, meta.samples) if meta.samples > 1 else region.shape
         place = {"image": number, "label": label, "level": level, "region": region.spans}
-        with self._pool.process(self._token) as process:
-            if self._token not in process.held and (
-                _described(self._path, self._open(process).get("images")) != self._known
-            ):
-                raise ReadError(f"{self._path}: the file has changed since it was opened. Open it again")
+
+        def fill(process: Process) -> "Array":
+            self._hold(process)
             out: Array = np.empty(shape, meta.dtype)
             process.read(self._token, self._path, self._budgets, place, out)
-        return out
+            return out
+
+        return self._in_process(fill)
+
+    def rows(self, number: int) -> list[dict[str, Cell]]:
+        """Return the rows of the cell table of one image."""
+
+        def ask(process: Process) -> object:
+            self._hold(process)
+            return process.rows(self._token, self._path, self._budgets, number)
+
+        return rows_of(self._path, self._in_process(ask))
 
     def close(self) -> None:
         """Release the file."""
         self._pool.forget(self._token)
+
+    def _in_process[T](self, do: Callable[[Process], T]) -> T:
+        """Return what one request gives; once more in another process if the first had died before it took it."""
+        try:
+            with self._pool.process(self._token) as process:
+                return do(process)
+        except GoneError:
+            with self._pool.process(self._token) as process:
+                return do(process)
+
+    def _hold(self, process: Process) -> None:
+        """Open the file again if it is not open in this process."""
+        if self._token not in process.held and (
+            described_of(self._path, self._open(process).get("images")) != self._known
+        ):
+            raise ReadError(f"{self._path}: the file has changed since it was opened. Open it again")
 
     def _open(self, process: Process) -> dict[str, Any]:
         return process.open(self._token, self._path, self._budgets)
@@ -239,18 +268,10 @@ class _Opened:
         return Path(name)
 
 
-class _Described(BaseModel):
-    """What a process tells of an image."""
-
-    metadata: ImageMetadata
-    chunks: tuple[Box, ...]
-    labels: "tuple[_Described, ...]" = ()
-
-
 class _Image:
     """One image of such a file, or one of its label images."""
 
-    def __init__(self, opened: _Opened, known: _Described, number: int, label: int | None = None) -> None:
+    def __init__(self, opened: _Opened, known: Described, number: int, label: int | None = None) -> None:
         self.metadata = known.metadata
         self.labels = tuple(_Image(opened, one, number, n) for n, one in enumerate(known.labels))
         self._opened = opened
@@ -265,19 +286,6 @@ class _Image:
         """Return pixels; see ``model.protocols.CanRead``."""
         return self._opened.read(self.metadata, *self._place, level, region)
 
-
-def _described(path: Path, told: object) -> tuple[_Described, ...]:
-    """Return what a process answered with, after a look at whether arrays can be made from it."""
-    try:
-        found = TypeAdapter(tuple[_Described, ...]).validate_python(told)
-        sound = all(_is_sound(one) and all(map(_is_sound, one.labels)) for one in found)
-    except (ValidationError, TypeError) as error:
-        raise ReadError(f"{path}: the process that read it told nonsense: {error}") from error
-    if not sound:
-        raise ReadError(f"{path}: the process that read it told nonsense: no type of pixels")
-    return found
-
-
-def _is_sound(one: _Described) -> bool:
-    kind = np.dtype(one.metadata.dtype).kind
-    return kind in PIXEL_KINDS and len(one.chunks) == len(one.metadata.levels) and min(map(min, one.chunks)) > 0
+    def rows(self) -> Iterator[Mapping[str, Cell]]:
+        """Yield the rows of the cell table; see ``model.protocols.CanLabel``."""
+        yield from self._opened.rows(self._place[0])

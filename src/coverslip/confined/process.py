@@ -8,11 +8,12 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coverslip.confined import wire
-from coverslip.errors import BudgetError, CoverslipError, ReadError, UnreadableFileError
+from coverslip.errors import BudgetError, BusyError, CoverslipError, ReadError
 from coverslip.model import Budgets
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ HELD = 4
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "VIRTUAL_ENV", "SYSTEMROOT")
 """Variables that a process gets from its owner, and those of Python and of locales: keys and passwords stay here."""
 TIME_SIGNALS = (signal.SIGALRM, signal.SIGXCPU)
+
+
+class GoneError(BusyError):
+    """The process had died before it took the request: the file has no part in it."""
 
 
 class Process:
@@ -38,7 +43,8 @@ class Process:
         self.is_over = False
         self._unwanted: list[str] = []
         self._line, theirs = socket.socketpair()
-        with theirs:
+        with ExitStack() as failed, theirs:
+            failed.callback(self._line.close)
             for end in (self._line, theirs):
                 for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
                     end.setsockopt(socket.SOL_SOCKET, option, wire.BUFFER_BYTES)
@@ -50,16 +56,23 @@ class Process:
                 start_new_session=True,  # Ctrl-C is for the owner
                 env={name: text for name, text in os.environ.items() if _is_passed_on(name)},
             )
+            failed.pop_all()
         try:
             wire.receive(self._line, time.monotonic() + START_SECONDS)
         except (wire.LineLostError, wire.TooLateError) as error:
             self.close()
-            raise UnreadableFileError("no confined process could be started; the log of the server says why") from error
+            raise BusyError("no confined process could be started; the log of the server says why") from error
 
     @property
     def pid(self) -> int:
         """Number of the process."""
         return self._process.pid
+
+    def is_alive(self) -> bool:
+        """Return whether the process still runs; let go of it if not."""
+        if not self.is_over and self._process.poll() is not None:
+            self.close()
+        return not self.is_over
 
     def open(self, token: str, path: Path, limits: Budgets) -> dict[str, Any]:
         """Open a file under a token and return what the process knows about it.
@@ -86,6 +99,17 @@ class Process:
         """
         self.held.move_to_end(token)
         self._ask({"do": "read", "token": token, **place}, path, limits, memoryview(out.reshape(-1).view("u1")))
+
+    def rows(self, token: str, path: Path, limits: Budgets, number: int) -> object:
+        """Return the rows of the cell table of one image of a file that is open here, as the process tells them.
+
+        Raises
+        ------
+        CoverslipError
+            They cannot be had, or not within the budgets.
+        """
+        self.held.move_to_end(token)
+        return self._ask({"do": "rows", "token": token, "image": number}, path, limits).get("rows")
 
     def drop(self, token: str, limits: Budgets) -> None:
         """Close a file, if it is open here."""
@@ -122,6 +146,9 @@ class Process:
         except wire.TooLateError as error:
             self.close()
             raise _too_slow(path, limits) from error
+        except wire.NobodyThereError as error:
+            self.close()
+            raise GoneError(f"{path}: the confined process had ended before it looked at it. Try again") from error
         except wire.LineLostError as error:
             raise self._fate(path, limits) from error
         except BudgetError as error:

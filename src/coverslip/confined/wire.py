@@ -41,6 +41,10 @@ class LineLostError(Exception):
     """The other side is gone, or says what makes no sense."""
 
 
+class NobodyThereError(LineLostError):
+    """The other side was gone before it took what was sent."""
+
+
 class TooLateError(Exception):
     """The other side did not answer in time."""
 
@@ -50,7 +54,7 @@ def send(line: socket.socket, document: Mapping[str, Any], payload: memoryview |
 
     Raises
     ------
-    LineLostError
+    NobodyThereError
         The other side is gone.
     """
     text = json.dumps(document).encode("ascii")  # ASCII: names of files may hold bytes that are no text
@@ -62,7 +66,7 @@ def send(line: socket.socket, document: Mapping[str, Any], payload: memoryview |
     except TimeoutError as error:
         raise TooLateError from error
     except OSError as error:
-        raise LineLostError(str(error)) from error
+        raise NobodyThereError(str(error)) from error
 
 
 def receive(line: socket.socket, until: float | None = None) -> tuple[dict[str, Any], int]:
@@ -105,6 +109,8 @@ def fill(line: socket.socket, target: memoryview, until: float | None = None) ->
             count = line.recv_into(target[done:])
         except TimeoutError as error:
             raise TooLateError from error
+        except ConnectionResetError as error:  # it left something unread
+            raise NobodyThereError(str(error)) from error
         except OSError as error:
             raise LineLostError(str(error)) from error
         if count == 0:

@@ -3,6 +3,7 @@
 It ends when its owner does, when the line makes no sense, and by the alarm where one request takes far too long.
 """
 
+import json
 import logging
 import os
 import resource
@@ -13,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from coverslip.confined.wire import LineLostError, document_of, receive, send
-from coverslip.errors import BudgetError, CoverslipError
+from coverslip.confined.wire import MAX_DOCUMENT_BYTES, LineLostError, document_of, receive, send
+from coverslip.errors import BudgetError, CoverslipError, ReadError
 from coverslip.model import Budgets, Region
 from coverslip.readers import Image, ImageFile, load, open_image
 
@@ -36,6 +37,8 @@ def serve(line: socket.socket) -> None:
         try:
             if asked["do"] == "open":
                 answer = opened(files, asked, limits)
+            elif asked["do"] == "rows":
+                answer = rows(files, asked)
             elif asked["do"] == "read":
                 pixels = read(files, asked)
                 answer, payload = {}, memoryview(pixels.reshape(-1).view("u1"))
@@ -75,6 +78,19 @@ def read(files: dict[str, ImageFile], asked: dict[str, Any]) -> Any:
         image = image.labels[asked["label"]]
     t, c, z, y, x = ((start, stop) for start, stop in asked["region"])
     return image.read(asked["level"], Region(t, c, z, y, x))
+
+
+def rows(files: dict[str, ImageFile], asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the rows of the cell table of an image, if they are not too many for one message."""
+    image = files[asked["token"]].images[asked["image"]]
+    answer = {"rows": image.rows()}
+    size = len(json.dumps(answer))
+    if size > MAX_DOCUMENT_BYTES:
+        raise ReadError(
+            f"{asked['path']}: the rows of its cell table are too many for a confined process: {size:,} bytes; "
+            f"{MAX_DOCUMENT_BYTES:,} may be. Split the table, or open the file with COVERSLIP_CONFINE=uploads"
+        )
+    return answer
 
 
 def out_of_memory(error: BaseException, asked: dict[str, Any], limits: Budgets) -> CoverslipError:

@@ -24,7 +24,7 @@ from coverslip.derive.outcome import (
 )
 from coverslip.derive.serving import current
 from coverslip.derive.sources import GivenUp, open_source
-from coverslip.errors import BuildError, CatalogError, CoverslipError, NotFoundError
+from coverslip.errors import BuildError, BusyError, CatalogError, CoverslipError, NotFoundError
 from coverslip.jobs import Heartbeat, KeyedLocks
 from coverslip.model.records import ArtifactRecord, Built, Claim
 from coverslip.readers import ImageFile, open_image
@@ -293,7 +293,8 @@ class Builder:
         if outcome.state != "failed" or reason is None:
             return
         if self.catalog.artifact(claim.kind, claim.image_id, claim.annotation_id).wanted == claim.seen:
-            raise BuildError(reason, retryable=not isinstance(outcome.cause, LASTING)) from outcome.cause
+            is_lasting = isinstance(outcome.cause, LASTING) and not isinstance(outcome.cause, BusyError)
+            raise BuildError(reason, retryable=not is_lasting) from outcome.cause
 
     def _is_fresh(self, record: ArtifactRecord) -> bool:
         return record.is_fresh(self.versions[record.kind])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 from coverslip.errors import (
     BudgetError,
+    BusyError,
     CoverslipError,
     MissingDependencyError,
     ReadError,
@@ -46,8 +47,8 @@ def foreign[T](doing: str, path: Path, call: Callable[[], T]) -> T:
     """
     try:
         return call()
-    except BudgetError as error:
-        if str(path) in str(error):
+    except (BudgetError, BusyError) as error:
+        if isinstance(error, BusyError) or str(path) in str(error):
             raise
         raise error.about(path) from error
     except ReadError as error:
@@ -118,7 +119,9 @@ class Image:
         if self.metadata.table is None:
             return []
         source = cast("CanLabel", self._source)
-        return foreign("reading the cell table", self._path, lambda: list(source.rows()))
+        with self._turns as turns, within(self._budgets):
+            self._check_open(turns)
+            return foreign("reading the cell table", self._path, lambda: list(source.rows()))
 
     @property
     def is_concurrent(self) -> bool:
