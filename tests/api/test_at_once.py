@@ -25,6 +25,7 @@ from starlette.types import Message, Receive, Scope, Send
 from coverslip.api import create_app
 from coverslip.api.at_once import AtOnce
 from coverslip.api.near import is_near
+from coverslip.api.open_files import OpenFiles
 from coverslip.catalog import Catalog
 from coverslip.catalog.places import Places
 from coverslip.derive import open_catalog
@@ -380,6 +381,118 @@ def test_a_file_that_changes_unnoticed_is_no_old_picture(server: Server, tmp_pat
     assert server.ask(address).status == 422
 
 
+def touched_alike(path: Path, data: bytes) -> None:
+    """Write other bytes of the same number into a file, and set its old time again."""
+    found = path.stat()
+    assert len(data) == found.st_size
+    with path.open("r+b") as file:
+        file.write(data)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert path.stat().st_mtime_ns == found.st_mtime_ns
+
+
+def mirrored(path: Path) -> bytes:
+    """Return the bytes of an uncompressed file of shape 4, 20, 40 with its pixels mirrored."""
+    pixels = tifffile.imread(path)
+    data = path.read_bytes()
+    assert data.count(pixels.tobytes()) == 1
+    return data.replace(pixels.tobytes(), np.ascontiguousarray(pixels[..., ::-1]).tobytes())
+
+
+@pytest.mark.parametrize("picture", [*PICTURES, "stats"])
+def test_a_file_edited_in_place_with_its_old_time_is_no_old_picture(
+    server: Server, tmp_path: Path, picture: str
+) -> None:
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, counted(4, 20, 40), photometric="minisblack")
+    address = f"/api/images/{server.added(path)}/{picture}"
+    before = [server.ask(address) for _ in range(3)][-1]
+    touched_alike(path, mirrored(path))
+    after = server.ask(address, if_none_match=before.headers["etag"])
+    assert after.status == 200
+    assert after.headers["etag"] != before.headers["etag"]
+    assert picture == "stats" or after.body != before.body  # the same values elsewhere
+
+
+def numbered(folder: Path) -> list[Path]:
+    """Write a set of four numbered TIFFs of one plane each."""
+    folder.mkdir()
+    paths = [folder / f"cells_z{z:02}.tif" for z in range(4)]
+    for path, plane in zip(paths, counted(4, 20, 40), strict=True):
+        tifffile.imwrite(path, plane, photometric="minisblack")
+    return paths
+
+
+@pytest.mark.parametrize("view", [*PICTURES[:-1], "stats", "zarr/0/c/0/0/2/0/0"])
+@pytest.mark.parametrize("keeps_time", [True, False])
+def test_a_member_of_a_set_that_changes_unnoticed_is_no_old_picture(
+    server: Server, tmp_path: Path, view: str, keeps_time: bool
+) -> None:
+    paths = numbered(tmp_path / "set")
+    address = f"/api/images/{server.added(paths[0])}/{view.replace('slice/1', 'slice/2')}"
+    first, *_, before = [server.ask(address) for _ in range(3)]
+    assert first == before
+    if keeps_time:
+        touched_alike(paths[2], mirrored(paths[2]))
+    else:
+        tifffile.imwrite(paths[2], np.full((20, 40), 60000, np.uint16), photometric="minisblack")
+    after = server.ask(address, if_none_match=before.headers["etag"])
+    assert after.status == 200
+    assert after.headers["etag"] != before.headers["etag"]
+    if not keeps_time and "region" not in view and "multiview" not in view:
+        assert after.body != before.body
+    assert server.ask(address) == after
+
+
+def test_tags_of_a_set_tell_of_changes_while_no_server_ran(tmp_path: Path) -> None:
+    paths = numbered(tmp_path / "set")
+    with served(tmp_path / "home") as server:
+        address = f"/api/images/{server.added(paths[0])}/slice/2"
+        before = server.ask(address)
+    with served(tmp_path / "home") as server:
+        assert server.ask(address, if_none_match=before.headers["etag"]).status == 304
+    touched_alike(paths[2], mirrored(paths[2]))
+    with served(tmp_path / "home") as server:
+        after = server.ask(address, if_none_match=before.headers["etag"])
+        assert (after.status, after.body == before.body) == (200, False)
+
+
+@pytest.mark.parametrize("way", ["routes", None])
+def test_equal_tags_of_chunks_made_from_a_folder_are_equal_bytes(
+    server: Server, tmp_path: Path, way: str | None
+) -> None:
+    path, _ = stored(tmp_path, "zarr")
+    prefix = f"/api/images/{server.added(path)}/zarr04/"
+    if way:
+        server.app.state.rooms = replace(server.app.state.rooms, places=None)
+    key = chunk("zarr04")
+    before = server.ask(prefix + key)
+    assert server.ask(prefix + key, if_none_match=before.headers["etag"]).status == 304
+    assert server.ask(prefix + key, "HEAD").headers == before.headers
+    touched_alike(path / chunk("zarr"), bytes(reversed((path / chunk("zarr")).read_bytes())))
+    after = server.ask(prefix + key, if_none_match=before.headers["etag"])
+    assert (after.status, after.body == before.body) == (200, False)
+    assert server.ask(prefix + key, "HEAD").headers == after.headers
+    part = server.ask(prefix + key, range="bytes=0-9", if_range=before.headers["etag"])
+    assert (part.status, part.body) == (200, after.body)
+    assert server.ask(prefix + key, if_none_match=after.headers["etag"]).status == 304
+    document = server.ask(prefix + ".zattrs")
+    assert server.ask(prefix + ".zattrs", if_none_match=document.headers["etag"]).status == 304
+    assert server.ask(prefix + "0/.zarray").headers["etag"] != document.headers["etag"]
+
+
+def test_pictures_of_sets_and_folders_go_to_the_routes(near: Path) -> None:
+    with served(near / "home") as server:
+        folder, _ = stored(near, "zarr")
+        for path in (numbered(near / "set")[0], folder):
+            address = f"/api/images/{server.added(path)}"
+            first = [server.ask(f"{address}/{word}") for _ in range(2) for word in ("slice/0", "thumbnail")]
+            assert [answer.status for answer in first] == [200] * 4
+            with server.only("at once"):
+                assert server.ask(f"{address}/slice/0").status == 404  # there is no route
+                assert server.ask(f"{address}/thumbnail") == first[-1]  # depends on the catalog alone
+
+
 def test_a_thumbnail_that_is_marked_is_built_again(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "stack.tif"
     tifffile.imwrite(path, counted(4, 20, 40), photometric="minisblack")
@@ -398,6 +511,7 @@ def test_the_pictures_kept_are_bounded_and_the_oldest_go_first(near: Path) -> No
     path = near / "stack.tif"
     tifffile.imwrite(path, counted(4, 20, 40), photometric="minisblack")
     asked: list[str] = []
+    files = OpenFiles()
 
     async def draw(scope: Scope, _receive: Receive, send: Send) -> None:
         asked.append(scope["path"][-1])
@@ -413,7 +527,7 @@ def test_the_pictures_kept_are_bounded_and_the_oldest_go_first(near: Path) -> No
         await asyncio.create_task(app(scope, nothing, nothing))  # type: ignore[arg-type]
 
     async def run(image_id: str, places: Places) -> None:
-        app = AtOnce(draw, State({"rooms": SimpleNamespace(places=places)}), limit=1000)
+        app = AtOnce(draw, State({"rooms": SimpleNamespace(places=places, files=files)}), limit=1000)
         for z in (1, 2, 1, 3, 1, 3, 2, 9, 9):
             await ask(app, image_id, z)
 
@@ -421,6 +535,7 @@ def test_the_pictures_kept_are_bounded_and_the_oldest_go_first(near: Path) -> No
         add([path], catalog=catalog)
         places = catalog.places()
         assert places is not None
-        with closing(places):
+        with closing(places), closing(files):
+            files.identity(str(path), 1)  # what shows that it is a single file
             asyncio.run(run(catalog.list_images().images[0].id, places))
     assert asked == ["1", "2", "3", "2", "9", "9"]  # 2 made room for 3, and 9 is larger than all there is

@@ -1,9 +1,12 @@
+import shutil
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
-from coverslip.api.open_files import Identity, OpenFiles
+from coverslip.api.open_files import LARGE_SET, LOOK_SECONDS, Identity, OpenFiles
 from coverslip.errors import ReadError
 from coverslip.readers import ImageFile, open_image
 from tests.api.tiffs import write_stack
@@ -141,6 +144,56 @@ def test_many_threads_share_few_files(tmp_path: Path, opener: Opener) -> None:
     files.close()
     assert wrong == []
     assert len(files) == 0
+
+
+@pytest.mark.usefixtures("no_open_handles")
+def test_the_files_of_a_set_belong_to_its_identity(tmp_path: Path, opener: Opener) -> None:
+    paths = [tmp_path / f"cells_z{z}.tif" for z in range(3)]
+    for z, path in enumerate(paths):
+        tifffile.imwrite(path, np.full((8, 9), z, np.uint16))
+    files = OpenFiles(open_file=opener)
+    before = files.identity(str(paths[0]), 1)
+    assert files.identity(str(paths[0]), 1) == before
+    assert len(opener.opened) == 1
+    assert files.identity_at_once(str(paths[0]), 1) is None
+    tifffile.imwrite(paths[2], np.full((8, 9), 77, np.uint16))
+    after = files.identity(str(paths[0]), 1)
+    assert after.tag != before.tag
+    with files.borrow(after) as file:
+        assert file.images[0].plane(z=2).max() == 77
+    paths[2].unlink()
+    assert files.identity(str(paths[0]), 1).tag not in (before.tag, after.tag)
+    files.close()
+
+
+def test_a_large_set_is_looked_at_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [tmp_path / f"cells_z{z:02}.tif" for z in range(LARGE_SET + 1)]
+    for path in paths:
+        tifffile.imwrite(path, np.zeros((4, 5), np.uint16))
+    now = 1000.0
+    monkeypatch.setattr("coverslip.api.open_files.time.monotonic", lambda: now)
+    files = OpenFiles()
+    before = files.identity(str(paths[0]), 1)
+    tifffile.imwrite(paths[9], np.ones((4, 5), np.uint16))
+    assert files.identity(str(paths[0]), 1) == before
+    now += LOOK_SECONDS
+    assert files.identity(str(paths[0]), 1).tag != before.tag
+    files.close()
+
+
+def test_an_edit_that_keeps_time_and_size_is_another_file(tmp_path: Path) -> None:
+    path = write_stack(tmp_path / "a.ome.tif")
+    files = OpenFiles()
+    assert files.identity_at_once(str(path), 1) is None  # nobody knows yet whether it is a set
+    before = files.identity(str(path), 1)
+    assert files.identity_at_once(str(path), 1) == before
+    other = tmp_path / "other"
+    shutil.copy2(path, other)
+    other.replace(path)
+    after = files.identity(str(path), 1)
+    assert (after.mtime_ns, after.size) == (before.mtime_ns, before.size)
+    assert after.tag != before.tag
+    files.close()
 
 
 def test_a_file_that_is_gone(tmp_path: Path) -> None:

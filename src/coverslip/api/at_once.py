@@ -20,6 +20,7 @@ from coverslip.api.rooms import Rooms
 from coverslip.api.stored_files import KEY
 from coverslip.api.stores import media_type_of
 from coverslip.catalog.places import Places
+from coverslip.errors import ReadError
 from coverslip.model.records import ImagePlace
 
 ADDRESS = re.compile(
@@ -43,6 +44,8 @@ class Seen(NamedTuple):
     place: ImagePlace
     mtime_ns: int
     size: int
+    ctime_ns: int
+    ino: int
     version: int | None
     """Of the whole catalog, for pictures that depend on more of it than the place; else ``None``."""
 
@@ -99,7 +102,7 @@ class AtOnce:
         if method == "HEAD":
             await self._app(scope, receive, send)
             return
-        await self._picture(rooms.places, image_id, kind, scope, receive, send)
+        await self._picture(rooms, image_id, kind, scope, receive, send)
 
     def _chunk(self, rooms: Rooms, image_id: str, version: str, key: str, scope: Scope) -> tuple[Head, bytes] | None:
         """Return the answer for a stored document or chunk that can be read without waiting."""
@@ -130,24 +133,26 @@ class AtOnce:
     def _ask_again(self) -> None:
         self._is_asked = False
 
-    def _look(self, places: Places, image_id: str, *, is_thumbnail: bool) -> Seen | None:
+    def _look(self, rooms: Rooms, image_id: str, *, is_thumbnail: bool) -> Seen | None:
         """Return what a picture of an image made now would depend on; ``None`` where it is not known at once."""
-        version = self._refreshed(places)
-        place = None if version is None else places.get(image_id)
+        places = rooms.places
+        version = None if places is None else self._refreshed(places)
+        place = None if places is None or version is None else places.get(image_id)
         if place is None:
             return None
         try:
             found = os.stat(place.path)  # noqa: PTH116  a microsecond less, thousands of times a second
         except OSError:
             return None
-        return Seen(place, found.st_mtime_ns, found.st_size, version if is_thumbnail else None)
+        words = found.st_mtime_ns, found.st_size, found.st_ctime_ns, found.st_ino
+        return Seen(place, *words, version if is_thumbnail else None)
 
     async def _picture(
-        self, places: Places, image_id: str, kind: str, scope: Scope, receive: Receive, send: Send
+        self, rooms: Rooms, image_id: str, kind: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Answer with a kept picture, or have one made and keep it."""
         name, known = _name(scope)
-        seen = self._look(places, image_id, is_thumbnail=kind == "thumbnail")
+        seen = self._look(rooms, image_id, is_thumbnail=kind == "thumbnail")
         kept = self._kept.get(name)
         if kept is not None and kept.seen == seen:
             self._kept.move_to_end(name)
@@ -166,7 +171,8 @@ class AtOnce:
             and len(passing.body) <= min(LARGEST_BYTES, self._limit)
             and len(scope["path"]) + len(name[1]) + len(name[2]) <= LONGEST_NAME
             and is_near(_something_of(seen.place.path))
-            and self._look(places, image_id, is_thumbnail=kind == "thumbnail") == seen
+            and ((kind == "thumbnail" and not name[1]) or _is_single(rooms, seen.place))
+            and self._look(rooms, image_id, is_thumbnail=kind == "thumbnail") == seen
         ):
             self._keep(name, Kept(seen, passing.etag, passing.headers, passing.body))
 
@@ -215,6 +221,14 @@ def _name(scope: Scope) -> tuple[Name, str | None]:
         elif name == b"if-none-match" and known is None:
             known = value.decode("latin-1")
     return (scope["path"], scope["query_string"], accept), known
+
+
+def _is_single(rooms: Rooms, place: ImagePlace) -> bool:
+    """Return whether one look tells of every change of an image: not of sets and folders, nor where nobody knows."""
+    try:
+        return rooms.files.identity_at_once(place.path, place.revision) is not None
+    except ReadError:
+        return False
 
 
 def _something_of(path: str) -> str:

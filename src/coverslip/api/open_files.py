@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from stat import S_ISDIR
@@ -15,7 +15,11 @@ from coverslip.readers import ImageFile, open_image
 from coverslip.sources import RemotePath, is_remote, locate
 
 LOOK_SECONDS = 1.0
-"""How long what was seen of a remote file is believed: a viewer asks for hundreds of chunks a second."""
+"""How long what was seen of a remote file or a large set is believed: a viewer asks for hundreds of chunks a second."""
+LARGE_SET = 64
+"""Files of a set that are looked at for each request; of a larger one they are looked at once in ``LOOK_SECONDS``."""
+MOST_KNOWN = 4096
+"""Images whose files are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,13 @@ class Identity:
     size: int
     version: str = ""
     """Of a remote file, as its place states it."""
+    ctime_ns: int = 0
+    """Of a file of this machine: a change that sets the old time again shows here."""
+    ino: int = 0
+    is_folder: bool = False
+    """What lies in a folder may change without a trace here."""
+    members: str = ""
+    """Digest of what the files of a set were; empty where there is one file."""
 
     @classmethod
     def of(cls, path: str, revision: int, locate: Callable[[str], Path] = locate) -> "Identity":
@@ -52,14 +63,18 @@ class Identity:
             if isinstance(error, ReadError):
                 raise
             raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
-        version = place.source().version if isinstance(place, RemotePath) and not S_ISDIR(found.st_mode) else ""
-        return cls(path, revision, found.st_mtime_ns, found.st_size, version)
+        is_folder = S_ISDIR(found.st_mode)
+        if isinstance(place, RemotePath):
+            version = "" if is_folder else place.source().version
+            return cls(path, revision, found.st_mtime_ns, found.st_size, version, is_folder=is_folder)
+        words = found.st_mtime_ns, found.st_size, "", found.st_ctime_ns, found.st_ino
+        return cls(path, revision, *words, is_folder=is_folder)
 
     @property
     def tag(self) -> str:
         """Short text for an ETag."""
-        version = f"-{sha256(self.version.encode()).hexdigest()[:16]}" if self.version else ""
-        return f"{self.revision}-{self.mtime_ns:x}-{self.size:x}{version}"
+        words = f"{self.version}\0{self.members}\0{self.ctime_ns}\0{self.ino}"
+        return f"{self.revision}-{self.mtime_ns:x}-{self.size:x}-{sha256(words.encode()).hexdigest()[:16]}"
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +84,15 @@ class _Entry:
     users: int = 0
     used_at: float = 0.0
     dropped: bool = False
+
+
+@dataclass(slots=True)
+class _Members:
+    """The files of an image, and what they were when somebody looked."""
+
+    paths: tuple[Path, ...]
+    seen_at: float = -LOOK_SECONDS
+    digest: str = ""
 
 
 class OpenFiles:
@@ -94,6 +118,7 @@ class OpenFiles:
         self._open = open_file
         self.locate = locate
         self._looks: dict[tuple[str, int], tuple[float, Identity]] = {}
+        self._members: OrderedDict[Identity, _Members] = OrderedDict()
         self._lock = threading.Lock()
         self._entries: OrderedDict[Identity, _Entry] = OrderedDict()
 
@@ -101,15 +126,18 @@ class OpenFiles:
         return len(self._entries)
 
     def identity(self, path: str, revision: int) -> Identity:
-        """Return what a file is now; of a remote one, what it was within the last second.
+        """Return what an image's files are now; of a remote one or a large set, what they were in the last second.
+
+        Which files belong to an image of this machine is known once it was opened, so it is opened the first time.
+        Of a remote set the cataloged file alone counts.
 
         Raises
         ------
-        ReadError
-            The file is gone or may not be read.
+        ImageLoadError
+            The file is gone, may not be read or cannot be opened.
         """
         if not is_remote(path):
-            return Identity.of(path, revision)
+            return self._with_members(Identity.of(path, revision))
         now = time.monotonic()
         with self._lock:
             seen_at, known = self._looks.get((path, revision), (-LOOK_SECONDS, None))
@@ -121,6 +149,55 @@ class OpenFiles:
             self._looks = fresh | {(path, revision): (now, found)}
         return found
 
+    def identity_at_once(self, path: str, revision: int) -> Identity | None:
+        """Return what a single file of this machine is now; ``None`` for everything that takes longer to say.
+
+        Raises
+        ------
+        ReadError
+            The file is gone or may not be read.
+        """
+        if is_remote(path):
+            return None
+        alone = Identity.of(path, revision)
+        known = None if alone.is_folder else self._members.get(alone)
+        return None if known is None or len(known.paths) > 1 else alone
+
+    def _with_members(self, cataloged: Identity) -> Identity:
+        """Return the identity of all files of an image, given that of the one that is cataloged."""
+        with self._lock:
+            known = self._members.get(cataloged)
+            if known is not None:
+                self._members.move_to_end(cataloged)
+        if known is None:
+            known = self._find_members(cataloged)
+        if len(known.paths) < 2:
+            return cataloged
+        now = time.monotonic()
+        if len(known.paths) <= LARGE_SET or now - known.seen_at >= LOOK_SECONDS:
+            digest = _digest(known.paths)
+            with self._lock:
+                known.digest, known.seen_at = digest, now
+            return replace(cataloged, members=digest)
+        with self._lock:
+            return replace(cataloged, members=known.digest)
+
+    def _find_members(self, cataloged: Identity) -> _Members:
+        """Open an image to learn which files it has.
+
+        A set is not kept open: it was opened before anybody looked what its files were.
+        """
+        with self._borrowed(cataloged) as file:
+            found = _Members(file.files)
+        with self._lock:
+            known = self._members.setdefault(cataloged, found)
+            while len(self._members) > MOST_KNOWN:
+                self._members.popitem(last=False)
+            is_kept = len(known.paths) > 1 and cataloged in self._entries
+            gone = [self._drop(cataloged)] if is_kept else []
+        _close(gone)
+        return known
+
     @contextmanager
     def borrow(self, identity: Identity) -> Iterator[ImageFile]:
         """Give the open file for the time of a ``with`` statement; it is not closed meanwhile.
@@ -130,6 +207,11 @@ class OpenFiles:
         ImageLoadError
             The file cannot be opened.
         """
+        with self._borrowed(identity) as file:
+            yield file
+
+    @contextmanager
+    def _borrowed(self, identity: Identity) -> Iterator[ImageFile]:
         entry = self._take(identity)
         try:
             with entry.opening:
@@ -188,3 +270,16 @@ def _close(entries: list[_Entry]) -> None:
     for entry in entries:
         if entry.users == 0 and entry.file is not None:
             entry.file.close()
+
+
+def _digest(paths: tuple[Path, ...]) -> str:
+    """Return what files are now as a few letters. One that is gone counts as such: what needs it will say so."""
+    seen = sha256()
+    for path in paths:
+        try:
+            found = path.stat()
+        except OSError as error:
+            seen.update(f"{error.errno}\n".encode())
+        else:
+            seen.update(f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}\n".encode())
+    return seen.hexdigest()[:32]

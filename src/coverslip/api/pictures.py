@@ -23,7 +23,6 @@ from coverslip.errors import BuildError, ReadError
 from coverslip.model import CanRead, RenderSpec
 from coverslip.model.records import ImagePlace
 from coverslip.model.render import MediaType
-from coverslip.sources import is_remote
 
 ALWAYS_STORED = ("thumbnail", "key-image")
 """Kinds that are artifacts of small images too."""
@@ -195,9 +194,8 @@ class Pictures:
         if self._places is None or self._places.refresh() is None:
             return None
         place = self._places.get(image_id)
-        if place is None or is_remote(place.path):
-            return None
-        return place, self._files.identity(place.path, place.revision)
+        identity = None if place is None else self._files.identity_at_once(place.path, place.revision)
+        return None if place is None or identity is None else (place, identity)
 
     def _look_up(self, image_id: str) -> tuple[ImagePlace, Identity]:
         place = self._catalog.place_of(image_id)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Stores:
         known
             The ``If-None-Match`` header of the request.
         size_only
-            Whether the bytes are not wanted; a chunk is not read then.
+            Whether the bytes are not wanted; a chunk is not read then, unless the image is a folder.
 
         Raises
         ------
@@ -126,12 +127,16 @@ class Stores:
             if key not in store:
                 name = Path(place.path).name
                 raise NotFoundError(f"{name} as OME-Zarr {version} has no {key!r}{_hint(key, version)}")
-            if is_known(etag, known):
+            if not identity.is_folder and is_known(etag, known):
                 return Stored(etag, 0, None, is_known=True)
-            if size_only:
+            if not identity.is_folder and size_only:
                 return Stored(etag, store.size(key) or 0, None)
             data = self._bytes(place, etag, store, key)
-        return Stored(etag, len(data), data)
+        if identity.is_folder:  # its files change without a trace that could be looked at quickly
+            etag = f'"{sha256(data).hexdigest()[:32]}"'
+            if is_known(etag, known):
+                return Stored(etag, 0, None, is_known=True)
+        return Stored(etag, len(data), None if size_only else data)
 
     def _bytes(self, place: ImagePlace, etag: str, store: VirtualStore, key: str) -> bytes:
         """Return document or chunk; documents are kept, because one of them takes a look at pixels of each channel."""
