@@ -109,7 +109,7 @@ def test_a_server_whose_rules_exclude_an_address_does_not_open_it(
     asked = web.requests
     with running(tmp_path / "home", remote_allowed="https://elsewhere.example") as stricter:
         answer = stricter.client.get(f"/api/images/{image}/slice/0")
-        check_problem(answer, 422, "unreadable-file")
+        check_problem(answer, 403, "refused-address")
         assert "COVERSLIP_REMOTE_ALLOWED" in answer.json()["detail"]
     assert web.requests == asked
 
