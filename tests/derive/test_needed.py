@@ -54,7 +54,7 @@ def test_a_change_of_the_file_builds_each_once(lab: Lab, builder: Builder, sourc
     image = lab.add()
     builder.ensure("echo", image, 20)
     lab.add(mtime_ns=2)
-    assert drain(builder) == 2
+    assert drain(builder) in (1, 2)  # whichever is claimed first: what is made of the other builds it too
     assert builder.read_artifact("echo", image, 0)[1] == b"echo of cells.tif revision 2"
     assert (source.builds, echo.builds) == (2, 2)
 
