@@ -6,23 +6,25 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from coverslip.api.errors import responses
+from coverslip.api.errors import Answer, problem, responses
 from coverslip.api.parts import Asked, Head, bodiless, head_of, with_head
 from coverslip.api.rooms import InRooms, Rooms
 from coverslip.api.stored_files import FileAnswer, StoredFile
 from coverslip.api.stores import media_type_of
+from coverslip.errors import ReadError, UnreadableFileError
 from coverslip.ngff import Version
 
 router = APIRouter(prefix="/api/images", tags=["images"])
 
 Key = Annotated[str, Path(description="Key of a document or chunk, such as `zarr.json` or `0/c/0/0/12/0/0`.")]
 
+UNREAD = Answer(500, "unreadable-file", "The file does not give this part of the image")
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The document or chunk", "content": {"application/json": {}, "application/octet-stream": {}}},
     206: {"description": "The bytes asked for"},
     304: {"description": "The client has it already"},
     416: {"description": "There are no such bytes"},
-    **responses(400, 404, 422, 503),
+    **responses(400, 404, 422, 500, 503),
 }
 
 
@@ -41,6 +43,16 @@ async def get_zarr04(rooms: InRooms, image_id: str, key: Key, request: Request) 
 
 
 async def _answer(rooms: Rooms, image_id: str, version: Version, key: str, request: Request) -> Response:
+    """Return what is under a key. A read that fails is 500: viewers take many other answers for an empty chunk."""
+    try:
+        return await _found(rooms, image_id, version, key, request)
+    except ReadError as error:
+        if type(error) not in (ReadError, UnreadableFileError):  # budgets and busy servers have answers of their own
+            raise
+        return problem(UNREAD, str(error))
+
+
+async def _found(rooms: Rooms, image_id: str, version: Version, key: str, request: Request) -> Response:
     asked = Asked.of(request.headers.raw)
     is_head = request.method == "HEAD"
     stored = await rooms.stores.get(image_id, version, key, known=asked.known, size_only=is_head)
