@@ -66,7 +66,7 @@ def test_a_read_that_kills_fails_alone(tmp_path: Path, monkeypatch: pytest.Monke
         for _ in range(2):
             check_problem(service.client.get(f"/api/images/{evil}/slice/0"), 422, "unreadable-file")
             assert service.client.get(f"/api/images/{good}/slice/0").status_code == 200
-            assert service.client.get(f"/api/images/{evil}/zarr/0/c/0/0/0/0/0").status_code == 422
+            assert service.client.get(f"/api/images/{evil}/zarr/0/c/0/0/0/0/0").status_code == 500
         check_problem(service.client.get(f"/api/images/{evil}/thumbnail"), 422, "undrawable")
 
 
