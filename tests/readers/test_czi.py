@@ -208,6 +208,20 @@ def test_an_axis_with_next_to_nothing_on_it_is_refused(tmp_path: Path) -> None:
         assert file.images[0].plane(z=1_500).min() == 7
 
 
+def test_only_width_and_height_may_span_more_than_was_stored(tmp_path: Path) -> None:
+    def spanning(slices: int) -> Path:
+        block = Block(np.ones((2, 4, 5), "u1"), "ZYX", {}, {"Z": slices})
+        return write(tmp_path / f"{slices}.czi", [block])
+
+    with pytest.raises(ReadError, match="131073 planes, of which 2 are there, cannot be"):
+        coverslip.open_image(spanning(131_073))
+    with (
+        coverslip.open_image(spanning(1_500)) as file,
+        pytest.raises(ReadError, match="said to span 1500 on axis Z with 2 stored there"),
+    ):
+        file.images[0].plane(z=1_499)
+
+
 def test_subblocks_that_promise_more_than_their_bytes_could_become_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.czi", [Block(np.zeros((4, 5), "u1"), "YX", {}, compression=ZSTD0)])
     content = path.read_bytes()

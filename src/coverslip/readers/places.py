@@ -5,7 +5,7 @@ it; the stream of a remote file has one position, for one reader at a time.
 """
 
 import os
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -18,10 +18,14 @@ LIMIT = 1 << 30
 """Bytes asked of the system at once; Linux gives no more than 2 GiB."""
 
 
-def descriptor_of(stream: "IO[bytes]") -> int | None:
-    """Return the number of a file that is open on this machine; the stream of a remote one has none."""
+class _HasNumber(Protocol):
+    def fileno(self) -> int: ...
+
+
+def descriptor_of(stream: _HasNumber) -> int | None:
+    """Return the number of an open file that ``read_at`` takes; the stream of a remote one has none."""
     try:
-        return stream.fileno()
+        return stream.fileno() if hasattr(os, "pread") else None
     except OSError:
         return None
 

@@ -1,6 +1,5 @@
 """The pixels of single subblocks, decoded outside of any lock and kept for a while."""
 
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from coverslip.errors import ReadError
 from coverslip.readers.budgets import check_piece
 from coverslip.readers.decoded import Decoded
-from coverslip.readers.places import read_at
+from coverslip.readers.places import descriptor_of, read_at
 
 if TYPE_CHECKING:
     from czifile import CziDirectoryEntryDV, CziFile, CziSubBlockSegmentData
@@ -36,7 +35,7 @@ class Subblocks:
         self._czi = czi
         self._path = path
         self._lock = threading.Lock()
-        self._descriptor = czi.filehandle.fileno() if hasattr(os, "pread") else None
+        self._descriptor = descriptor_of(czi.filehandle)
         self._decoded: Decoded[tuple[Array, Array | None]] = Decoded()
 
     def load(
@@ -93,13 +92,21 @@ class Subblocks:
         pixels = _as_pixel_type(pixels, entry.pixel_type, pixel_type)
         covered: Sequence[int] = entry.shape if is_full else entry.stored_shape
         for axis, (name, length) in enumerate(zip(entry.dims, covered, strict=True)):
-            pixels = _resample(pixels, axis, length if name != "S" else pixels.shape[axis])
-            if mask is not None and name in "YX":
+            if name not in "YX":
+                continue
+            pixels = _resample(pixels, axis, length)
+            if mask is not None:
                 mask = _resample(mask, "YX".index(name), length)
         return pixels, mask
 
     def _check(self, entry: "CziDirectoryEntryDV", block: "CziSubBlockSegmentData") -> None:
         """Refuse pixels that are not there, and promises that so few bytes cannot keep."""
+        for axis, covered, stored in zip(entry.dims, entry.shape, entry.stored_shape, strict=True):
+            if axis not in "YXS" and covered != stored:
+                raise ReadError(
+                    f"{self._path}: the subblock at byte {entry.file_position} is said to span {covered} on axis "
+                    f"{axis} with {stored} stored there: the directory is damaged. Copy the file again from its source"
+                )
         if block.data_offset + block.data_size > self._czi.filesize:
             raise ReadError(
                 f"{self._path}: the pixels at byte {block.data_offset} are said to take {block.data_size} bytes, "

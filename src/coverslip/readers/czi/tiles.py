@@ -80,7 +80,11 @@ def frame_of(entries: Sequence["CziDirectoryEntryDV"]) -> Frame:
     frame = Frame(start, size, tuple(sorted(exotic, key=lambda axis: (FOLDED_AXES + axis).index(axis))))
     channels, planes = frame.length("C"), frame.length("T") * frame.length("C") * frame.length("Z")
     recorded = sum(
-        prod(length for axis, length in zip(entry.dims, entry.shape, strict=True) if axis not in "YXS")
+        prod(
+            min(length, stored)
+            for axis, length, stored in zip(entry.dims, entry.shape, entry.stored_shape, strict=True)
+            if axis not in "YXS"
+        )
         for entry in entries
     )
     check_pages(planes, "planes")

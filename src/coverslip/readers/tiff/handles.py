@@ -1,6 +1,5 @@
 """The files of a TIFF set, and bytes from them."""
 
-import os
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coverslip.errors import ReadError
-from coverslip.readers.places import read_at
+from coverslip.readers.places import descriptor_of, read_at
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +29,7 @@ class Handles:
         self.lock = threading.RLock()
         self._scratch = threading.local()
         self._root = root
-        self._descriptor = _descriptor(root)
+        self._descriptor = descriptor_of(root)
         self._members: OrderedDict[str, FileHandle] = OrderedDict()
 
     def fill(self, handle: "FileHandle", place: int, into: "NDArray[Any]") -> None:
@@ -92,14 +91,6 @@ class Handles:
         self._members.move_to_end(handle.path)
         while len(self._members) > MAX_OPEN_MEMBERS:
             self._members.popitem(last=False)[1].close()
-
-
-def _descriptor(handle: "FileHandle") -> int | None:
-    """Return the number of a file that is open here; a stream of another kind has none."""
-    try:
-        return handle.fileno() if hasattr(os, "pread") else None
-    except OSError:
-        return None
 
 
 def _check_end(handle: "FileHandle", place: int, count: int) -> None:
