@@ -504,6 +504,23 @@ def test_a_small_file_that_claims_a_huge_image_is_refused(tmp_path: Path, dice: 
             coverslip.open_image(path)
 
 
+@pytest.mark.parametrize("again", [0, 1, 149])
+def test_a_chain_of_pages_in_a_circle_is_refused(again: int, tmp_path: Path) -> None:
+    path = tmp_path / "circle.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(150):
+            writer.write(np.zeros((4, 5), "u1"), contiguous=False, metadata=None)
+    with tifffile.TiffFile(path) as tif:
+        last, target = tif.pages[149], tif.pages[again]
+        with path.open("r+b") as file:
+            file.seek(last.offset)
+            tags = struct.unpack("<H", file.read(2))[0]
+            file.seek(last.offset + 2 + 12 * tags)
+            file.write(struct.pack("<I", target.offset))
+    with pytest.raises(ReadError, match=f"page 150 is said to be the one at byte {target.offset} again"):
+        coverslip.open_image(path)
+
+
 def test_an_unknown_pixel_type_is_refused(tmp_path: Path, dice: np.random.Generator) -> None:
     tifffile.imwrite(tmp_path / "a.tif", pixels(dice, (6, 7), "f4"), metadata=None)
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as tif:

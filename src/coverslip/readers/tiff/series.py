@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coverslip.errors import ImageLoadError, ReadError
+from coverslip.readers.budgets import check_pages
 from coverslip.readers.image import foreign
 from coverslip.readers.tiff import ome_xml
 from coverslip.readers.tiff.describe import variant
 from coverslip.readers.vendor_metadata import declares_type, positive
+from coverslip.sources import RemotePath
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -101,7 +103,17 @@ def check_directory(tif: "TiffFile", offset: int) -> None:
 
 
 def all_series(tif: "TiffFile", path: Path) -> tuple[list["TiffPageSeries"], str | None]:
-    """Return all series with all their axes, and a note where a dialect's own reading had to be given up."""
+    """Return all series with all their axes, and a note where a dialect's own reading had to be given up.
+
+    Raises
+    ------
+    ReadError
+        The file is damaged.
+    BudgetError
+        ``pages``.
+    """
+    if not (isinstance(path, RemotePath) and (tif.is_mmstack or tif.is_scanimage)):  # they know their pages unwalked
+        _check_circle(tif, path)
     try:
         series = foreign("reading the series", path, lambda: list(tif.series(squeeze=False)))
         for one in series:
@@ -134,6 +146,38 @@ def _check_length(series: "TiffPageSeries") -> None:
         found, stated = len(series), math.prod(series.shape) // math.prod(series.keyframe.shape)
         if found != stated:
             raise ReadError(f"it states {stated} planes, the file has {found}")
+
+
+def _check_circle(tif: "TiffFile", path: Path) -> None:
+    """Refuse a chain of pages without an end before tifffile walks it: it notices few circles, and leaves none.
+
+    Raises
+    ------
+    ReadError
+        A page is followed by one before it.
+    BudgetError
+        ``pages``.
+    """
+    handle, form = tif.filehandle, tif.tiff
+    number, pointer = struct.Struct(form.tagnoformat), struct.Struct(form.offsetformat)
+    place, seen = tif.pages.first.offset, set[int]()
+    while place:
+        if place in seen:
+            raise ReadError(
+                f"{path}: page {len(seen)} is said to be the one at byte {place} again: the chain of pages has no end, "
+                "it is damaged. Copy it again from its source"
+            )
+        seen.add(place)
+        check_pages(len(seen), "pages")
+        handle.seek(place)
+        tags = handle.read(number.size)
+        if len(tags) < number.size:
+            return
+        handle.seek(place + number.size + number.unpack(tags)[0] * form.tagsize)
+        following = handle.read(pointer.size)
+        if len(following) < pointer.size:
+            return
+        place = pointer.unpack(following)[0]
 
 
 def _check_chain(tif: "TiffFile", path: Path) -> None:
