@@ -120,13 +120,13 @@ def test_an_older_program_leaves_what_a_newer_recipe_built(catalog: Catalog) -> 
     assert catalog.counts({"thumbnail": 1}).artifacts_fresh == 1
 
 
-def test_changed_ones_and_old_recipes_are_claimed_together_up_to_the_limit(catalog: Catalog) -> None:
+def test_changed_ones_are_claimed_before_those_of_old_recipes(catalog: Catalog) -> None:
     old, changed = add_one(catalog, "/1.tif"), add_one(catalog, "/2.tif")
     build(catalog, old)
     assert len(catalog.claim({"thumbnail": 2}, lease_seconds=0, limit=1)) == 1
-    claims = catalog.claim({"thumbnail": 2}, lease_seconds=LEASE, limit=2)
-    assert [found.image_id for found in claims] == [changed, old]
-    assert catalog.claim({"thumbnail": 2}, lease_seconds=LEASE, limit=2) == []
+    for expected in ([changed], [old], []):
+        claims = catalog.claim({"thumbnail": 2}, lease_seconds=LEASE, limit=2)
+        assert [found.image_id for found in claims] == expected
 
 
 def test_a_claim_keeps_others_out_until_its_lease_runs_out(catalog: Catalog, clock: Clock) -> None:
@@ -222,11 +222,37 @@ def test_the_longest_stale_comes_first_and_a_batch_in_its_order(catalog: Catalog
     clock.advance(1)
     late = add_one(catalog, "/c.tif", "c")
     first = [image.id for image in catalog.list_images(limit=9).images if image.id != late]
+    assert [found.image_id for found in catalog.claim(VERSIONS, lease_seconds=0, limit=3)] == first
     clock.advance(1)
     catalog.mark("thumbnail", [first[0]])  # it was stale before: that does not send it to the end
     claims = catalog.claim(VERSIONS, lease_seconds=LEASE, limit=3)
-    assert [found.image_id for found in claims] == first
+    assert {found.image_id for found in claims} == set(first)
     assert must_claim(catalog).image_id == late
+
+
+def test_ends_are_written_together_and_lost_claims_are_left_out(catalog: Catalog, clock: Clock) -> None:
+    add(catalog, item("/a.lif", "a", "b", "c"))
+    claims = catalog.claim(VERSIONS, lease_seconds=LEASE, limit=3)
+    clock.advance(LEASE)
+    (again,) = catalog.claim(VERSIONS, lease_seconds=LEASE, limit=1)
+    ends = [(claim, built(f"thumbnail/{claim.image_id}.png")) for claim in claims]
+    kept = catalog.finish_all(ends, {})
+    assert kept == {claim.artifact_id for claim in claims} - {again.artifact_id}
+    assert catalog.counts(VERSIONS).artifacts_fresh == 2
+    told = [event.image_id for event in catalog.events_after(0) if event.type == "artifact.built"]
+    assert sorted(told) == sorted(claim.image_id for claim in claims if claim.artifact_id in kept)
+    assert catalog.finish_all(ends, {}) == set(), "an end is written once"
+
+
+def test_several_are_given_back_at_once_but_no_claim_of_others(catalog: Catalog, clock: Clock) -> None:
+    add(catalog, item("/a.lif", "a", "b", "c"))
+    claims = catalog.claim(VERSIONS, lease_seconds=LEASE, limit=3)
+    clock.advance(LEASE)
+    (again,) = catalog.claim(VERSIONS, lease_seconds=LEASE, limit=1)
+    catalog.release(*claims)
+    catalog.release()
+    assert catalog.heartbeat(again, LEASE)
+    assert len(catalog.claim(VERSIONS, lease_seconds=LEASE, limit=3)) == 2
 
 
 def test_what_became_stale_again_queues_at_the_end(catalog: Catalog, clock: Clock) -> None:

@@ -25,7 +25,7 @@ def work_until(lab: Lab, number: int, *, interval: float, max_batch: int | None,
 
     with ThreadPoolExecutor(2) as pool:
         keep_building(
-            builder.build_next,
+            builder.build_some,
             pool,
             concurrency=2,
             interval=interval,
@@ -61,12 +61,12 @@ def test_without_a_limit_one_batch_builds_everything(lab: Lab) -> None:
 def test_a_step_that_fails_is_logged_and_the_next_batch_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     stop, steps = threading.Event(), [0]
 
-    def step() -> Outcome | None:
+    def step(_limit: int | None) -> list[Outcome]:
         steps[0] += 1
         if steps[0] == 1:
             raise CatalogError("the catalog is away")
         stop.set()
-        return None
+        return []
 
     with ThreadPoolExecutor(1) as pool:
         keep_building(step, pool, concurrency=1, interval=0.01, max_batch=None, should_stop=stop)

@@ -12,6 +12,7 @@ from coverslip.catalog.address import parse_address
 from coverslip.catalog.annotations import Annotations
 from coverslip.catalog.artifacts import Artifacts
 from coverslip.catalog.assets import Assets
+from coverslip.catalog.claims import Claims
 from coverslip.catalog.database import Database, utc_now
 from coverslip.catalog.events import Events
 from coverslip.catalog.health import Health
@@ -26,7 +27,7 @@ from coverslip.catalog.waiting import Waiting
 __all__ = ["Catalog"]
 
 
-class Catalog(Assets, Sync, Images, Annotations, Artifacts, Waiting, Keeping, Events, Health, QuickPlaces):
+class Catalog(Assets, Sync, Images, Annotations, Artifacts, Claims, Waiting, Keeping, Events, Health, QuickPlaces):
     """An open catalog. Safe to use from many threads; every method is one short transaction.
 
     A context manager. Methods raise ``CatalogError`` when the database refuses or cannot be reached.

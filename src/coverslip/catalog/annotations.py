@@ -1,6 +1,6 @@
 """Annotations: saved, deleted and undone with everything that follows from it, each in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,7 +26,7 @@ from coverslip.catalog.annotation_rows import (
 )
 from coverslip.catalog.annotation_tables import Annotation as Row
 from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
-from coverslip.catalog.part import Part, known_form, new_id
+from coverslip.catalog.part import Part, chunks, known_form, new_id
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError, RevisionConflictError
 from coverslip.model.annotations import Annotation, AnnotationContent, Saved
 from coverslip.model.annotations import AnnotationRevision as Revision
@@ -61,6 +61,15 @@ class Annotations(Part):
         """
         with self._database.reading() as connection:
             return one_annotation(connection, annotation_id)
+
+    def get_annotations(self, annotation_ids: Iterable[str]) -> dict[str, Annotation]:
+        """Return those of some annotations that are there and not deleted, by identifier."""
+        found: dict[str, Annotation] = {}
+        with self._database.reading() as connection:
+            for some in chunks(annotation_ids):
+                rows = connection.execute(select(*ANNOTATION).where(Row.id.in_(some), Row.deleted_at.is_(None)))
+                found |= {row.id: to_annotation(row) for row in rows}
+        return found
 
     def create_annotation(
         self, image_id: str, content: AnnotationContent, *, author: str = "", save_id: str | None = None, tiled: bool

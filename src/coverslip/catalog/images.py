@@ -108,6 +108,15 @@ class Images(Part):
             raise no_such_image(image_id)
         return _to_record(row)
 
+    def get_images(self, image_ids: Iterable[str]) -> dict[str, ImageRecord]:
+        """Return those of some images that are there and not deleted, with all their metadata, by identifier."""
+        wanted = self._select().add_columns(Image.vendor).where(Image.deleted_at.is_(None))
+        found: dict[str, ImageRecord] = {}
+        with self._database.reading() as connection:
+            for some in chunks(image_ids):
+                found |= {row.id: _to_record(row) for row in connection.execute(wanted.where(Image.id.in_(some)))}
+        return found
+
     def place_of(self, image_id: str) -> ImagePlace:
         """Return where the pixels of an image are; a fifth of the time that its metadata takes.
 

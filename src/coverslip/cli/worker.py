@@ -57,6 +57,6 @@ def run(
 
 def _drain(builder: Builder) -> int:
     count = 0
-    while builder.build_next() is not None:
-        count += 1
+    while outcomes := builder.build_some():
+        count += len(outcomes)
     return count

@@ -54,7 +54,7 @@ def answer(builder: Builder, image_id: str | None, should_stop: threading.Event)
         The catalog does not answer: the message is to come again.
     """
     if image_id is None:
-        while not should_stop.is_set() and builder.build_next(should_stop=should_stop.is_set) is not None:
+        while not should_stop.is_set() and builder.build_some(should_stop=should_stop.is_set):
             pass
         return
     try:

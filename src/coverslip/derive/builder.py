@@ -2,16 +2,17 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from coverslip.catalog import Catalog
-from coverslip.derive.kind import Inputs, Kind, Subject, by_name, dependents_of
+from coverslip.derive.held import HeldClaims, Pace
+from coverslip.derive.kind import Inputs, Kind, Subject, by_name, dependents_of, depths_of
 from coverslip.derive.kinds import KINDS
 from coverslip.derive.metrics import BuildMetrics
-from coverslip.derive.needed import gather
+from coverslip.derive.needed import gather, subject_of, subjects_of
 from coverslip.derive.outcome import (
     LASTING,
     Outcome,
@@ -25,7 +26,7 @@ from coverslip.derive.outcome import (
 from coverslip.derive.serving import current
 from coverslip.derive.sources import GivenUp, open_source
 from coverslip.errors import BuildError, BusyError, CatalogError, CoverslipError, NotFoundError
-from coverslip.jobs import Heartbeat, KeyedLocks
+from coverslip.jobs import KeyedLocks
 from coverslip.model.records import ArtifactRecord, Built, Claim
 from coverslip.readers import ImageFile, open_image
 from coverslip.sources import locate
@@ -74,36 +75,52 @@ class Builder:
         self._open_file = open_file
         self._locate = locate
         self._dependents = dependents_of(kinds)
+        self._depths = depths_of(self.kinds)
+        self._pace = Pace()
         self._asked = KeyedLocks()
         self.metrics = BuildMetrics()
 
-    def build_next(
+    def build_some(
         self,
-        image_id: str | None = None,
+        limit: int | None = None,
         *,
+        image_id: str | None = None,
         except_images: Collection[str] = (),
         should_stop: Callable[[], bool] = lambda: False,
-    ) -> Outcome | None:
-        """Build the artifact that has been stale for longest; ``None`` when there is none to build now.
+    ) -> list[Outcome]:
+        """Build a few artifacts, those that have been stale for longest; none when there are none to build now.
+
+        One while builds are long, and as many as take about a tenth of a second while they are quick: a transaction
+        costs more than a small picture.
 
         Parameters
         ----------
+        limit
+            How many at most.
         image_id
             Only artifacts of this image and its annotations.
         except_images
             None of these, a few.
         should_stop
-            As for ``build_artifact``.
+            Asked between two builds and two reads; when true, what is not built is given back.
 
         Raises
         ------
         CatalogError
             The catalog does not answer.
         """
+        number = self._pace.number if limit is None else min(limit, self._pace.number)
         claims = self.catalog.claim(
-            self.versions, lease_seconds=self._lease, image_id=image_id, except_images=except_images
+            self.versions, lease_seconds=self._lease, limit=number, image_id=image_id, except_images=except_images
         )
-        return self.build_claimed(claims[0], should_stop) if claims else None
+        return self.build_claimed(claims, should_stop)
+
+    def build_next(
+        self, image_id: str | None = None, *, should_stop: Callable[[], bool] = lambda: False
+    ) -> Outcome | None:
+        """Build the artifact that has been stale for longest, as ``build_some`` does; ``None`` when there is none."""
+        outcomes = self.build_some(1, image_id=image_id, should_stop=should_stop)
+        return outcomes[0] if outcomes else None
 
     def build_artifact(
         self, artifact_id: str, *, should_stop: Callable[[], bool] = lambda: False, ignore_backoff: bool = False
@@ -127,7 +144,8 @@ class Builder:
         claims = self.catalog.claim(
             self.versions, lease_seconds=self._lease, artifact_ids=[artifact_id], ignore_backoff=ignore_backoff
         )
-        return self.build_claimed(claims[0], should_stop) if claims else None
+        outcomes = self.build_claimed(claims, should_stop)
+        return outcomes[0] if outcomes else None
 
     def wanted(self, kind: str, image_id: str, annotation_id: str | None = None) -> ArtifactRecord:
         """Return how an artifact stands; one that there is not yet is wanted from now on.
@@ -198,59 +216,67 @@ class Builder:
                 return record, data
             self.ensure(kind, image_id, deadline - time.monotonic(), annotation_id)
 
-    def build_claimed(self, claim: Claim, should_stop: Callable[[], bool] = lambda: False) -> Outcome:
-        """Build what was claimed. The one place where any exception at all becomes a row in the catalog.
+    def build_claimed(self, claims: Sequence[Claim], should_stop: Callable[[], bool] = lambda: False) -> list[Outcome]:
+        """Build what was claimed, one after the other, what others need before those; what is not begun is given back.
 
         Parameters
         ----------
-        claim
+        claims
             From ``Catalog.claim``; used up by this call.
         should_stop
-            As for ``build_artifact``.
+            As for ``build_some``.
         """
-        started = time.monotonic()
-        outcome = self._build_claimed(claim, should_stop)
-        lag = None if claim.stale_since is None else (self.catalog.now() - claim.stale_since).total_seconds()
-        outcome = replace(outcome, seconds=time.monotonic() - started, lag=lag)
-        self.metrics.record(outcome)
-        return outcome
+        if not claims:
+            return []
+        started, outcomes = time.monotonic(), list[Outcome]()
+        with HeldClaims(self.catalog, self._in_order(claims), self._lease, self._dependents) as held:
+            subjects = subjects_of(self.catalog, claims)
+            while not should_stop() and (claim := held.next()) is not None:
+                begun = time.monotonic()
+                outcome = self._build(held, claim, subjects.get(claim.artifact_id), should_stop)
+                outcomes.append(replace(outcome, seconds=time.monotonic() - begun))
+        self._pace.note(len(outcomes), time.monotonic() - started)
+        outcomes = [held.settled(outcome) for outcome in outcomes]
+        for outcome in outcomes:
+            self.metrics.record(outcome)
+        return outcomes
 
-    def _build_claimed(self, claim: Claim, should_stop: Callable[[], bool]) -> Outcome:
-        beat = partial(self.catalog.heartbeat, claim, self._lease)
-        heartbeat = Heartbeat(claim.artifact_id, beat, self._lease / 3)
+    def _build(
+        self, held: HeldClaims, claim: Claim, subject: Subject | None, should_stop: Callable[[], bool]
+    ) -> Outcome:
+        """Build one artifact. The one place where any exception at all becomes a row in the catalog."""
         try:
-            with heartbeat:
-                claim, built = self._make(claim, lambda: heartbeat.lost or should_stop())
+            if subject is None:
+                raise GivenUp
+            held.built(*self._make(held, claim, subject, lambda: held.is_lost or should_stop()))
         except GivenUp:
-            self.catalog.release(claim)
-            return Outcome(claim, "lost" if heartbeat.lost else "released")
+            held.give_back(claim)
+            return Outcome(claim, "lost" if held.is_lost else "released")
         except CatalogError:
             raise  # nothing can be written down now; the lease runs out by itself
         except Exception as error:  # noqa: BLE001  whatever a recipe or library raises is this artifact's failure
-            return self._failed(claim, error)
-        except BaseException:
-            self.catalog.release(claim)
-            raise
-        is_kept = self.catalog.finish(claim, built, self._dependents[claim.kind])
-        return Outcome(claim, "built" if is_kept else "lost")
+            return self._failed(held, claim, error)
+        return Outcome(claim, "built")
 
-    def _make(self, claim: Claim, must_stop: Callable[[], bool]) -> tuple[Claim, Built]:
+    def _make(
+        self, held: HeldClaims, claim: Claim, subject: Subject, must_stop: Callable[[], bool]
+    ) -> tuple[Claim, Built]:
         """Return what was published, and the claim with what it has seen, noted before anything is read."""
         kind = self.kinds[claim.kind]
-        claim, needed = gather(self, claim, kind.needs, must_stop)
-        try:
-            image = self.catalog.get_image(claim.image_id)
-            annotation = None if claim.annotation_id is None else self.catalog.annotation(claim.annotation_id)
-        except NotFoundError as error:
-            raise GivenUp from error
-        data = kind.build(
-            Subject(image, annotation),
-            Inputs(partial(open_source, image, must_stop, self._open_file, self._locate), needed),
-        )
+        needed: Mapping[str, bytes] = {}
+        if kind.needs:
+            held.write()  # what it needs may have been built just before
+            claim, needed = gather(self, claim, kind.needs, must_stop)
+            subject = subject_of(self.catalog, claim)
+        source = partial(open_source, subject.image, must_stop, self._open_file, self._locate)
+        data = kind.build(subject, Inputs(source, needed))
         if must_stop():
             raise GivenUp
         key, etag = put_content(self.storage, kind.name, data, kind.suffix)
         return claim, Built(key=key, etag=etag, media_type=kind.media_type, size=len(data), version=kind.version)
+
+    def _in_order(self, claims: Sequence[Claim]) -> list[Claim]:
+        return sorted(claims, key=lambda claim: self._depths[claim.kind])
 
     def build_until(self, record: ArtifactRecord, is_over: Callable[[], bool]) -> ArtifactRecord:
         """Build an artifact, or wait for whoever builds it; ``ensure`` is what to call from outside.
@@ -278,13 +304,13 @@ class Builder:
                 time.sleep(pause)
                 pause = min(2 * pause, longest)
 
-    def _failed(self, claim: Claim, error: Exception) -> Outcome:
+    def _failed(self, held: HeldClaims, claim: Claim, error: Exception) -> Outcome:
         reason = explain(error)
         if isinstance(error, CoverslipError):
             log.info("%s: %s", name_of(claim), reason)
         else:
             log.error("%s: %s", name_of(claim), reason, exc_info=error)
-        kept = self.catalog.fail(claim, reason, retry_delay(claim.attempts))
+        kept = held.failed(claim, reason, retry_delay(claim.attempts))
         return Outcome(claim, "failed" if kept else "lost", reason, error)
 
     def _raise_failure(self, outcome: Outcome) -> None:

@@ -22,14 +22,15 @@ from coverslip.storage import open_storage
 DASK = "dask://"
 CONNECT_SECONDS = 10
 
-type Step = Callable[[], Outcome | None]
+type Step = Callable[[int | None], list[Outcome]]
+"""Claims some artifacts, at most so many, and builds them."""
 
 
 @contextmanager
 def open_executor(
     settings: Settings, builder: Builder, concurrency: int, should_stop: threading.Event
 ) -> Iterator[tuple[Executor, Step]]:
-    """Give the executor of the settings, and the step it can run: claim one artifact and build it.
+    """Give the executor of the settings, and the step it can run: claim some artifacts and build them.
 
     Each step claims by itself where it runs, so the lease and its heartbeat live where the work is: a machine that is
     gone loses its claims, and this process need not notice.
@@ -52,7 +53,7 @@ def open_executor(
     MissingDependencyError
         distributed is not installed: ``pip install "coverslip[cluster]"``.
     """
-    elsewhere = partial(build_one, settings)
+    elsewhere = partial(build_some, settings)
     if settings.executor.startswith(DASK):
         with _dask(settings.executor) as executor:
             yield executor, elsewhere
@@ -64,19 +65,19 @@ def open_executor(
             yield pool, elsewhere
     else:
         with ThreadPoolExecutor(concurrency, thread_name_prefix="builder") as threads:
-            yield threads, partial(builder.build_next, should_stop=should_stop.is_set)
+            yield threads, partial(builder.build_some, should_stop=should_stop.is_set)
 
 
-def build_one(settings: Settings) -> Outcome | None:
-    """Claim one artifact and build it with the builder of this process, opened when it is needed first.
+def build_some(settings: Settings, limit: int | None) -> list[Outcome]:
+    """Claim some artifacts and build them with the builder of this process, opened when it is needed first.
 
     Raises
     ------
     CatalogError, StorageError
         They do not answer.
     """
-    outcome = _builder_here(settings).build_next()
-    return None if outcome is None else replace(outcome, cause=None)  # errors of strangers need not travel
+    outcomes = _builder_here(settings).build_some(limit)
+    return [replace(outcome, cause=None) for outcome in outcomes]  # errors of strangers need not travel
 
 
 @cache

@@ -125,6 +125,15 @@ def dependents_of(kinds: Mapping[str, Kind]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(other.name for other in kinds.values() if name in other.needs) for name in kinds}
 
 
+def depths_of(kinds: Mapping[str, Kind]) -> dict[str, int]:
+    """Return, for every kind, how many others are built before it, one from the other."""
+
+    def depth(name: str) -> int:
+        return 1 + max((depth(needed) for needed in kinds[name].needs), default=-1)
+
+    return {name: depth(name) for name in kinds}
+
+
 def _check(kind: Kind, kinds: Mapping[str, Kind], way: tuple[str, ...]) -> None:
     for name in kind.needs:
         needed = kinds.get(name)

@@ -1,8 +1,10 @@
-"""The artifacts that another one is made from."""
+"""What an artifact is made from: its subject, and other artifacts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from coverslip.catalog import Catalog
+from coverslip.derive.kind import Subject
 from coverslip.derive.serving import current
 from coverslip.derive.sources import GivenUp
 from coverslip.errors import BuildError, NotFoundError
@@ -10,6 +12,31 @@ from coverslip.model.records import Claim
 
 if TYPE_CHECKING:
     from coverslip.derive.builder import Builder
+
+
+def subjects_of(catalog: Catalog, claims: Sequence[Claim]) -> dict[str, Subject]:
+    """Return what claimed artifacts are of, by artifact; of what is deleted there is none."""
+    images = catalog.get_images(claim.image_id for claim in claims)
+    annotations = catalog.get_annotations(claim.annotation_id for claim in claims if claim.annotation_id)
+    return {
+        claim.artifact_id: Subject(images[claim.image_id], annotations.get(claim.annotation_id or ""))
+        for claim in claims
+        if claim.image_id in images and (claim.annotation_id is None or claim.annotation_id in annotations)
+    }
+
+
+def subject_of(catalog: Catalog, claim: Claim) -> Subject:
+    """Return what a claimed artifact is of.
+
+    Raises
+    ------
+    GivenUp
+        It is deleted: nobody wants it any more.
+    """
+    subject = subjects_of(catalog, [claim]).get(claim.artifact_id)
+    if subject is None:
+        raise GivenUp
+    return subject
 
 
 def gather(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from coverslip.derive.builder import Builder
+from coverslip.derive.executors import Step
 from coverslip.derive.outcome import Outcome
 from coverslip.derive.sweeping import sweep_daily
 from coverslip.jobs import run_workers
@@ -41,7 +42,7 @@ def run_builder(
     """
     start_sweeping(builder, should_stop)
     run_workers(
-        lambda: builder.build_next(except_images=except_images(), should_stop=should_stop.is_set) is not None,
+        lambda: bool(builder.build_some(except_images=except_images(), should_stop=should_stop.is_set)),
         threads=threads,
         should_stop=should_stop,
         idle_seconds=IDLE_SECONDS,
@@ -59,7 +60,7 @@ def start_sweeping(builder: Builder, should_stop: threading.Event) -> None:
 
 
 def keep_building(
-    step: Callable[[], Outcome | None],
+    step: Step,
     executor: Executor,
     *,
     concurrency: int,
@@ -75,7 +76,7 @@ def keep_building(
     Parameters
     ----------
     step
-        Claims one artifact and builds it, wherever the executor runs it; ``None`` when there was none.
+        Claims some artifacts, at most so many, and builds them, wherever the executor runs it.
     executor
         Runs steps: threads, processes or a cluster.
     concurrency
@@ -89,7 +90,7 @@ def keep_building(
     on_outcome
         Told what became of each.
     """
-    under_way: set[Future[Outcome | None]] = set()
+    under_way: set[Future[list[Outcome]]] = set()
     while not should_stop.is_set():
         started = time.monotonic()
         under_way, outcomes = _batch(
@@ -106,33 +107,36 @@ def keep_building(
                 on_outcome(outcome)
         _say(outcomes, time.monotonic() - started)
         should_stop.wait(max(0.0, started + interval - time.monotonic()))
-    for last in _results(wait(under_way).done):
-        if last is not None and on_outcome is not None:
-            on_outcome(last)
+    for future in wait(under_way).done:
+        for last in _result(future):
+            if on_outcome is not None:
+                on_outcome(last)
 
 
 def _batch(
-    step: Callable[[], Outcome | None],
+    step: Step,
     executor: Executor,
-    under_way: set[Future[Outcome | None]],
+    under_way: set[Future[list[Outcome]]],
     *,
     concurrency: int,
     most: int | None,
     should_stop: threading.Event,
     ends: float,
-) -> tuple[set[Future[Outcome | None]], list[Outcome]]:
+) -> tuple[set[Future[list[Outcome]]], list[Outcome]]:
     """Return the steps that are still under way when the batch is over, and what became of the others.
 
     A batch is over when as many were begun as may be and have ended, or when nothing is left to claim; one long build
-    does not keep the next batch from beginning.
+    does not keep the next batch from beginning. What a step finds may be what another has just given back, so nothing
+    is left only when no step of a round has found anything.
     """
     outcomes: list[Outcome] = []
     begun, is_dry = 0, False
+    each = None if most is None else 1  # a batch of a given size is counted out
     while True:
         while not is_dry and (most is None or begun < most) and len(under_way) < concurrency:
             if should_stop.is_set():
                 return under_way, outcomes
-            under_way.add(executor.submit(step))
+            under_way.add(executor.submit(step, each))
             begun += 1
         if not under_way:
             return under_way, outcomes
@@ -140,23 +144,19 @@ def _batch(
         done, under_way = wait(
             under_way, timeout=max(0.0, ends - time.monotonic()) if is_full else None, return_when=FIRST_COMPLETED
         )
-        found = _results(done)
-        outcomes += [outcome for outcome in found if outcome is not None]
-        is_dry = is_dry or None in found
+        found = [outcome for future in done for outcome in _result(future)]
+        outcomes += found
+        is_dry = not found if done else is_dry
         if not done:
             return under_way, outcomes
 
 
-def _results(done: Collection[Future[Outcome | None]]) -> list[Outcome | None]:
-    return [_result(future) for future in done]
-
-
-def _result(future: Future[Outcome | None]) -> Outcome | None:
+def _result(future: Future[list[Outcome]]) -> list[Outcome]:
     try:
         return future.result()
     except Exception:  # the outer edge of a worker: one bad step must not end the others
         log.exception("a step of the worker failed")
-        return None
+        return []
 
 
 def _say(outcomes: Collection[Outcome], seconds: float) -> None:

@@ -23,11 +23,16 @@ class Heartbeat:
         knows, so the next beat tries again: the lease is long enough for more than one.
     every_seconds
         Time between two beats; a third of the lease.
+    first_seconds
+        Time to the first beat; ``None`` is as to the others.
     """
 
-    def __init__(self, name: str, beat: Callable[[], bool], every_seconds: float) -> None:
+    def __init__(
+        self, name: str, beat: Callable[[], bool], every_seconds: float, first_seconds: float | None = None
+    ) -> None:
         self._beat = beat
         self._every = every_seconds
+        self._first = every_seconds if first_seconds is None else first_seconds
         self._done = threading.Event()
         self._lost = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"heartbeat {name}", daemon=True)
@@ -48,7 +53,9 @@ class Heartbeat:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._done.wait(self._every):
+        seconds = self._first
+        while not self._done.wait(seconds):
+            seconds = self._every
             try:
                 if not self._beat():
                     self._lost.set()

@@ -1,0 +1,255 @@
+"""Who builds which artifact, and what came of it."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import dropwhile
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, or_, select, text, update
+
+from coverslip.catalog.events import News, write_events
+from coverslip.catalog.marks import (
+    LOCK_ORDER,
+    are_of_older_recipes,
+    count_change,
+    is_behind,
+    is_past,
+    note_marked,
+    select_shown,
+)
+from coverslip.catalog.part import Part, chunks, execute_many, new_id
+from coverslip.catalog.tables import Artifact, Asset, Image
+from coverslip.model.records import Built, Claim
+
+type _Way = Select[*tuple[Any, ...]]
+
+
+class Claims(Part):
+    """The right to build an artifact: given, kept alive, ended."""
+
+    def claim(
+        self,
+        versions: Mapping[str, int],
+        *,
+        lease_seconds: float,
+        limit: int = 1,
+        image_id: str | None = None,
+        artifact_ids: Sequence[str] | None = None,
+        except_images: Collection[str] = (),
+        ignore_backoff: bool = False,
+    ) -> list[Claim]:
+        """Return the right to build stale artifacts, those that have been stale for longest first.
+
+        Nobody else gets the same artifact before the lease runs out. What is claimed notes how many changes there
+        were, so a change that comes during the build leaves the artifact stale.
+
+        Parameters
+        ----------
+        versions
+            Present recipe version of each kind the caller can build.
+        lease_seconds
+            How long the claim holds without a sign of life.
+        limit
+            How many to claim at most.
+        image_id
+            Only artifacts of this image.
+        artifact_ids
+            Only these, a few.
+        except_images
+            None of these images, a few.
+        ignore_backoff
+            Also those whose last attempt failed a short time ago, or whose failure somebody chose to ignore.
+        """
+        now = self._clock()
+        free = [is_past(Artifact.lease_until, now)]
+        if not ignore_backoff:
+            free += [is_past(Artifact.next_try_at, now), Artifact.ignored_at.is_(None)]
+        if image_id is not None:
+            free.append(Artifact.image_id == image_id)
+        if except_images:
+            free.append(Artifact.image_id.not_in(sorted(except_images)))
+        if artifact_ids is not None:
+            free.append(Artifact.id.in_(artifact_ids))
+        ways = self._worth_trying(_ways_to_claim(versions, free))
+        if not ways:
+            return []
+        with self._database.writing() as connection:
+            if not self._database.is_sqlite and image_id is None and artifact_ids is None:
+                # what became stale just now is not in the statistics yet, and PostgreSQL would sort all of it
+                connection.execute(text("SET LOCAL enable_sort = off"))
+            picked: Sequence[Any] = ()
+            while ways and not picked:  # others may have taken the first ones
+                locking = ways.pop(0).limit(limit).with_for_update(skip_locked=True, of=Artifact)
+                picked = connection.execute(locking).all()
+            token = new_id()
+            lease = {"lease_until": now + timedelta(seconds=lease_seconds), "token": token}
+            for ids in chunks(row.id for row in picked):
+                connection.execute(update(Artifact).where(Artifact.id.in_(ids)).values(lease))
+        return [
+            Claim(row.id, row.kind, row.image_id, row.wanted, token, row.attempts, row.annotation_id, row.stale_since)
+            for row in picked
+        ]
+
+    def _worth_trying(self, ways: list[_Way]) -> list[_Way]:
+        """Return the queries that may find something: idle builders ask all the time, and SQLite has one writer."""
+        if not self._database.is_sqlite:
+            return ways
+        with self._database.reading() as connection:
+            return list(dropwhile(lambda way: connection.execute(way.limit(1)).first() is None, ways))
+
+    def heartbeat(self, claim: Claim, lease_seconds: float) -> bool:
+        """Return whether the claim still holds, and make it hold for longer."""
+        until = self._clock() + timedelta(seconds=lease_seconds)
+        with self._database.writing() as connection:
+            return _update_claimed(connection, claim, {"lease_until": until})
+
+    def look_again(self, claim: Claim) -> Claim | None:
+        """Return the claim as if it were made now, before any source is read; ``None`` when it was lost."""
+        wanted = select(Artifact.wanted).where(Artifact.id == claim.artifact_id, Artifact.token == claim.token)
+        with self._database.reading() as connection:
+            seen = connection.execute(wanted).scalar_one_or_none()
+        return None if seen is None else replace(claim, seen=seen)
+
+    def finish(self, claim: Claim, built: Built, dependents: Collection[str] = ()) -> bool:
+        """Note what was published; return False, and note nothing, when the claim was lost.
+
+        The parameters are those of ``finish_all``, for one.
+        """
+        return bool(self.finish_all([(claim, built)], {claim.kind: dependents}))
+
+    def finish_all(self, ends: Sequence[tuple[Claim, Built]], dependents: Mapping[str, Collection[str]]) -> set[str]:
+        """Note what was published, in one transaction; return the artifacts whose claims were not lost.
+
+        Parameters
+        ----------
+        ends
+            The rights to them, and what became of each.
+        dependents
+            For each kind, the kinds that are made from it. Other bytes than before make theirs stale in the same
+            transaction; equal ones change nothing.
+        """
+        with self._database.writing() as connection:
+            before = _lock_claimed(connection, [claim for claim, _ in ends], dependents)
+            ours = [(claim, built) for claim, built in ends if claim.artifact_id in before]
+            execute_many(connection, _FINISH, [_finished(claim, built) for claim, built in ours])
+            for claim, built in ours:
+                if dependents.get(claim.kind) and before[claim.artifact_id] != built.etag:
+                    self._mark_dependents(connection, claim, dependents[claim.kind])
+            write_events(connection, [_news("artifact.built", claim, etag=built.etag) for claim, built in ours])
+        return set(before)
+
+    def _mark_dependents(self, connection: Connection, claim: Claim, dependents: Collection[str]) -> None:
+        of = [Artifact.annotation_id == claim.annotation_id] if claim.annotation_id else []
+        cause = f"its {claim.kind} has changed"
+        whose = (Artifact.image_id == claim.image_id, Artifact.kind.in_(dependents), *of)
+        note_marked(connection, [claim.image_id])
+        count_change(connection, self._clock(), cause, *whose)
+
+    def fail(self, claim: Claim, error: str, retry_in_seconds: float) -> bool:
+        """Note a failed attempt and when to try again; return False, and note nothing, when the claim was lost.
+
+        Where the sources changed since the claim, nothing is known of the present ones: the artifact is only given
+        back, to be tried at once.
+        """
+        is_outdated = Artifact.wanted > claim.seen
+        next_try_at = self._clock() + timedelta(seconds=retry_in_seconds)
+        values = {"attempts": Artifact.attempts + 1, "next_try_at": next_try_at, "error": error, **_NO_LEASE}
+        with self._database.writing() as connection:
+            if _update_claimed(connection, claim, _NO_LEASE, is_outdated):
+                return True
+            is_ours = _update_claimed(connection, claim, values)
+            if is_ours:
+                write_events(connection, [_news("artifact.failed", claim, error=error)])
+        return is_ours
+
+    def release(self, *claims: Claim) -> None:
+        """Give artifacts back without counting an attempt."""
+        if claims:
+            with self._database.writing() as connection:
+                ids = _lock_claimed(connection, claims)
+                connection.execute(update(Artifact).where(Artifact.id.in_(ids)).values(_NO_LEASE))
+
+
+_STALE_SINCE = case((Artifact.built < Artifact.wanted, Artifact.marked_at)).label("stale_since")
+_NO_LEASE: Mapping[str, Any] = {"lease_until": None, "token": None}
+
+
+_NO_FAILURE: Mapping[str, Any] = {"attempts": 0, "next_try_at": None, "error": None, "ignored_at": None}
+_FINISH = (
+    update(Artifact)
+    .where(Artifact.id == bindparam("artifact_id"))
+    .values(
+        built=bindparam("seen"),
+        version=bindparam("recipe"),
+        key=bindparam("name"),
+        etag=bindparam("digest"),
+        media_type=bindparam("media"),
+        size=bindparam("bytes"),
+        **_NO_FAILURE,
+        **_NO_LEASE,
+    )
+)
+
+
+def _finished(claim: Claim, built: Built) -> dict[str, Any]:
+    """Return what ``_FINISH`` writes."""
+    return {
+        "artifact_id": claim.artifact_id,
+        "seen": claim.seen,
+        "recipe": built.version,
+        "name": built.key,
+        "digest": built.etag,
+        "media": built.media_type,
+        "bytes": built.size,
+    }
+
+
+def _lock_claimed(
+    connection: Connection, claims: Iterable[Claim], dependents: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> dict[str, str | None]:
+    """Return the artifacts of claims that still hold, with their ETags, locked with what may be marked after them.
+
+    Everybody who locks several artifacts does so in this order.
+    """
+    tokens = {claim.artifact_id: claim.token for claim in claims}
+    following = {kind for claim in claims for kind in dependents.get(claim.kind, ())}
+    chosen: ColumnElement[bool] = Artifact.id.in_(sorted(tokens))
+    if following:
+        images = sorted({claim.image_id for claim in claims})
+        chosen = or_(chosen, and_(Artifact.image_id.in_(images), Artifact.kind.in_(sorted(following))))
+    wanted = select(Artifact.id, Artifact.token, Artifact.etag).where(chosen).order_by(*LOCK_ORDER)
+    rows = connection.execute(wanted.with_for_update())
+    return {row.id: row.etag for row in rows if row.token is not None and tokens.get(row.id) == row.token}
+
+
+def _news(what: str, claim: Claim, **data: str) -> News:
+    of = {"annotation_id": claim.annotation_id} if claim.annotation_id else {}
+    return News(what, claim.image_id, {"kind": claim.kind, **of, **data})
+
+
+def _ways_to_claim(versions: Mapping[str, int], free: Sequence[ColumnElement[bool]]) -> list[_Way]:
+    """Return the queries that find what is stale, in the order they are tried; each is answered from an index."""
+    return [
+        _select_claimable().where(is_behind(versions), *free).order_by(Artifact.marked_at),
+        *(_select_claimable().where(way, *free) for way in are_of_older_recipes(versions)),
+    ]
+
+
+def _select_claimable() -> _Way:
+    """Return the query for artifacts of images that can be read."""
+    columns = (Artifact.id, Artifact.kind, Artifact.image_id, Artifact.annotation_id, Artifact.wanted)
+    return (
+        select_shown(*columns, Artifact.attempts, _STALE_SINCE)
+        .join(Asset, Asset.id == Image.asset_id)
+        .where(Image.missing_since.is_(None), Asset.missing_since.is_(None))
+    )
+
+
+def _update_claimed(
+    connection: Connection, claim: Claim, values: Mapping[str, Any], *conditions: ColumnElement[bool]
+) -> bool:
+    """Return whether the claim still holds; only then the values are set."""
+    is_ours = (Artifact.id == claim.artifact_id) & (Artifact.token == claim.token)
+    return connection.execute(update(Artifact).where(is_ours, *conditions).values(dict(values))).rowcount == 1
