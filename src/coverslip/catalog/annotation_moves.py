@@ -1,10 +1,14 @@
 """What follows from a change of one annotation: neighbours that move, and what an undo takes back."""
 
-from collections.abc import Mapping, Sequence
-
 from sqlalchemy import Connection, select
 
-from coverslip.catalog.annotation_rows import Draft, content_before, one_annotation, track_of
+from coverslip.catalog.annotation_rows import (
+    Draft,
+    content_before,
+    one_annotation,
+    some_annotations,
+    spans_beside,
+)
 from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
 from coverslip.catalog.part import new_id
 from coverslip.errors import ConflictError
@@ -24,14 +28,16 @@ def _span(annotation: Annotation) -> Span:
 def neighbours_of(connection: Connection, draft: Draft) -> list[Draft]:
     """Return what becomes of the other ranges of the track of what is saved."""
     saved = draft.annotation
-    others = {one.id: one for one in track_of(connection, saved) if one.id != saved.id}
-    tiling = tile({name: _span(one) for name, one in others.items()}, _span(saved))
+    spans = spans_beside(connection, saved)
+    tiling = tile(spans, _span(saved))
     if tiling.covered:
-        names = ", ".join(f"{name} (frames {span[0]} to {span[1]})" for name, span in _spans(others, tiling.covered))
+        covered = ((name, spans[name]) for name in tiling.covered)
+        names = ", ".join(f"{name} (frames {first} to {last})" for name, (first, last) in covered)
         raise ConflictError(
             f"frames {saved.frames.first} to {saved.frames.last} leave nothing of annotation {names}: "
             "delete it first, or save without tiling"
         )
+    others = some_annotations(connection, [*tiling.moved, *([tiling.split[0]] if tiling.split else [])])
     drafts = [Draft.moved(others[name], span) for name, span in tiling.moved.items()]
     if tiling.split is not None:
         name, span = tiling.split
@@ -39,14 +45,10 @@ def neighbours_of(connection: Connection, draft: Draft) -> list[Draft]:
     return drafts
 
 
-def _spans(others: Mapping[str, Annotation], names: Sequence[str]) -> list[tuple[str, Span]]:
-    return [(name, _span(others[name])) for name in names]
-
-
 def closing_up(connection: Connection, gone: Annotation) -> list[Draft]:
     """Return what becomes of the track that an annotation leaves."""
-    others = {one.id: one for one in track_of(connection, gone) if one.id != gone.id}
-    moved = close({name: _span(one) for name, one in others.items()}, _span(gone))
+    moved = close(spans_beside(connection, gone), _span(gone))
+    others = some_annotations(connection, moved)
     return [Draft.moved(others[name], span) for name, span in moved.items()]
 
 

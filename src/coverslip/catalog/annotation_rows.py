@@ -1,6 +1,6 @@
 """Rows of annotations to frozen values and back, for ``annotations``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -11,7 +11,7 @@ from coverslip.catalog.annotation_tables import Annotation as Row
 from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.marks import mark_annotations_stale, new_artifact, note_marked
-from coverslip.catalog.part import execute_many, known_form, new_id, no_such_image
+from coverslip.catalog.part import chunks, execute_many, known_form, new_id, no_such_image
 from coverslip.catalog.tables import Artifact
 from coverslip.catalog.tables import Image as ImageRow
 from coverslip.errors import InvalidRequestError, NotFoundError
@@ -110,19 +110,47 @@ def one_annotation(connection: Connection, annotation_id: str) -> Annotation:
     wanted = select(*ANNOTATION).join(ImageRow, ImageRow.id == Row.image_id)
     row = connection.execute(wanted.where(Row.id == annotation_id, ImageRow.deleted_at.is_(None))).one_or_none()
     if row is None:
-        raise NotFoundError(f"there is no annotation {annotation_id[:64]!r}")
+        raise _no_such_annotation(annotation_id)
     return to_annotation(row)
 
 
-def track_of(connection: Connection, annotation: Annotation) -> list[Annotation]:
-    """Return the annotations that are not deleted on the track of one."""
-    wanted = select(*ANNOTATION).where(
+def _no_such_annotation(annotation_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no annotation {annotation_id[:64]!r}")
+
+
+def image_of(connection: Connection, annotation_id: str) -> str:
+    """Return the image of an annotation, deleted or not.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such annotation.
+    """
+    found = connection.scalar(select(Row.image_id).where(Row.id == annotation_id))
+    if found is None:
+        raise _no_such_annotation(annotation_id)
+    return found
+
+
+def some_annotations(connection: Connection, annotation_ids: Iterable[str]) -> dict[str, Annotation]:
+    """Return those of some annotations that there are, deleted or not, by identifier."""
+    found: dict[str, Annotation] = {}
+    for some in chunks(annotation_ids):
+        rows = connection.execute(select(*ANNOTATION).where(Row.id.in_(some)))
+        found |= {row.id: to_annotation(row) for row in rows}
+    return found
+
+
+def spans_beside(connection: Connection, annotation: Annotation) -> dict[str, Span]:
+    """Return the ranges of the other annotations on the track of one, by identifier, those deleted left out."""
+    wanted = select(Row.id, Row.first, Row.last).where(
         Row.image_id == annotation.image_id,
         Row.axis == annotation.frames.axis,
         Row.track == annotation.track,
         Row.deleted_at.is_(None),
+        Row.id != annotation.id,
     )
-    return [to_annotation(row) for row in connection.execute(wanted.order_by(Row.first, Row.id))]
+    return {row.id: (row.first, row.last) for row in connection.execute(wanted.order_by(Row.first, Row.id))}
 
 
 def content_before(connection: Connection, annotation_id: str, revision: int) -> tuple[AnnotationContent, bool] | None:
@@ -206,7 +234,8 @@ def write_change(connection: Connection, drafts: Sequence[Draft], action: Action
         ],
     )
     write_events(connection, [_news(draft) for draft in drafts])
-    first, *others = (one_annotation(connection, draft.annotation.id) for draft in drafts)
+    written = some_annotations(connection, [draft.annotation.id for draft in drafts])
+    first, *others = (written[draft.annotation.id] for draft in drafts)
     return Saved(annotation=first, neighbours=tuple(others), change_id=change_id)
 
 

@@ -19,14 +19,16 @@ from coverslip.catalog.annotation_rows import (
     Draft,
     Extent,
     check_content,
+    image_of,
     locked_extent,
     one_annotation,
+    some_annotations,
     to_annotation,
     write_change,
 )
 from coverslip.catalog.annotation_tables import Annotation as Row
 from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
-from coverslip.catalog.part import Part, chunks, known_form, new_id
+from coverslip.catalog.part import Part, known_form, new_id
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError, RevisionConflictError
 from coverslip.model.annotations import Annotation, AnnotationContent, Saved
 from coverslip.model.annotations import AnnotationRevision as Revision
@@ -64,12 +66,9 @@ class Annotations(Part):
 
     def get_annotations(self, annotation_ids: Iterable[str]) -> dict[str, Annotation]:
         """Return those of some annotations that are there and not deleted, by identifier."""
-        found: dict[str, Annotation] = {}
         with self._database.reading() as connection:
-            for some in chunks(annotation_ids):
-                rows = connection.execute(select(*ANNOTATION).where(Row.id.in_(some), Row.deleted_at.is_(None)))
-                found |= {row.id: to_annotation(row) for row in rows}
-        return found
+            found = some_annotations(connection, annotation_ids)
+        return {name: one for name, one in found.items() if one.deleted_at is None}
 
     def create_annotation(
         self, image_id: str, content: AnnotationContent, *, author: str = "", save_id: str | None = None, tiled: bool
@@ -192,8 +191,7 @@ class Annotations(Part):
         with self._database.writing() as connection:
             if save_id and (replay := _replay(connection, save_id, annotation_id=annotation_id)):
                 return replay
-            known = one_annotation(connection, annotation_id)
-            locked_extent(connection, known.image_id)
+            locked_extent(connection, image_of(connection, annotation_id))
             change_id = latest_change(connection, annotation_id)
             if change_id is None:
                 raise ConflictError(f"annotation {annotation_id}: there is nothing to undo")
@@ -239,7 +237,7 @@ class Annotations(Part):
 
 def _locked(connection: Connection, annotation_id: str, revision: int) -> tuple[Extent, Annotation]:
     """Return the annotation to be changed, with its image locked, once it is still what the editor saw."""
-    extent = locked_extent(connection, one_annotation(connection, annotation_id).image_id)
+    extent = locked_extent(connection, image_of(connection, annotation_id))
     current = one_annotation(connection, annotation_id)
     if current.deleted_at is not None:
         raise NotFoundError(f"annotation {annotation_id} is deleted; undo brings it back")
