@@ -6,13 +6,19 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import table
 from benchmarks.conditions import FOLDER, QUICK, ROUNDS, described
 from benchmarks.row import Row
 
-FAMILIES = ("tiff", "czi", "mrc", "ome_zarr", "chunks", "loading", "cataloging", "confined", "http")
+TABLES = {
+    "reading": ("tiff", "czi", "mrc", "ome_zarr", "chunks", "loading", "cataloging", "confined", "http"),
+    "freshness": ("median", "freshness"),
+}
+"""The tables of the page, and the families in each."""
+FAMILIES = tuple(name for names in TABLES.values() for name in names)
 """Modules of this package, each with ``rows() -> list[Row]``."""
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
@@ -26,8 +32,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     parser.add_argument("--folder", help="where the generated files go (5 GB); kept when given")
     chosen = parser.parse_args()
-    if chosen.write and (chosen.quick or set(chosen.only) != set(FAMILIES)):
-        sys.exit("dev.py bench: only a whole run in full size is written down")
+    tables = {name: families for name, families in TABLES.items() if set(families) <= set(chosen.only)}
+    if chosen.write and (chosen.quick or {one for families in tables.values() for one in families} != set(chosen.only)):
+        sys.exit("dev.py bench: only whole tables in full size are written down")
     if chosen.rounds:
         os.environ[ROUNDS] = str(chosen.rounds)
     if chosen.quick:
@@ -37,12 +44,16 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         os.environ[FOLDER] = str(folder / ("quick" if chosen.quick else "full"))
         Path(os.environ[FOLDER]).mkdir(exist_ok=True)
-        families = [(name, _run(name)) for name in chosen.only]
-    text = f"{_conditions()}\n\n{table.markdown(families)}"
+        found = {name: _run(name) for name in chosen.only}
     if chosen.write:
-        table.put_into(PAGE, text)
+        for name, families in tables.items():
+            table.put_into(PAGE, name, _text({one: found[one] for one in families}))
     else:
-        print(f"\n{text}")
+        print(f"\n{_text(found)}")
+
+
+def _text(families: Mapping[str, Sequence[Row]]) -> str:
+    return f"{_conditions()}\n\n{table.markdown(families)}"
 
 
 def _run(name: str) -> list[Row]:

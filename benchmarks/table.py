@@ -1,11 +1,9 @@
 """Rows as a table: for the terminal and for docs/performance.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.row import Row
-
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def printed(row: Row) -> str:
@@ -17,10 +15,10 @@ def printed(row: Row) -> str:
     return line + (f"\n{'':<54}{row.note}" if row.note else "")
 
 
-def markdown(families: Sequence[tuple[str, Sequence[Row]]]) -> str:
+def markdown(families: Mapping[str, Sequence[Row]]) -> str:
     """Return all rows as a table."""
     lines = ["| work | limit | peers | ours | ours / limit | goal | reached |", "|---|---|---|---|---|---|---|"]
-    for _, rows in families:
+    for rows in families.values():
         for row in rows:
             peers = ", ".join(f"{name} {number(value)}" for name, value in row.peers.items()) or "-"
             limit = "-" if row.limit is None else f"{number(row.limit)}"
@@ -33,11 +31,14 @@ def markdown(families: Sequence[tuple[str, Sequence[Row]]]) -> str:
     return "\n".join(lines)
 
 
-def put_into(page: Path, text: str) -> None:
-    """Replace what stands between the two marks of a page."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+def put_into(page: Path, name: str, text: str) -> None:
+    """Replace what stands between the two marks of one table of a page."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (found and ended):
+        raise ValueError(f"{page} has no place for the table {name!r}")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 def number(value: float) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import contest, table
-from benchmarks.__main__ import PAGE
+from benchmarks.__main__ import PAGE, TABLES
 from benchmarks.row import Row
 
 ROW = Row(
@@ -20,7 +20,7 @@ ROW = Row(
 
 
 def test_a_row_says_everything_in_both_forms() -> None:
-    for text in (table.printed(ROW), table.markdown([("tiff", [ROW])])):
+    for text in (table.printed(ROW), table.markdown({"tiff": [ROW]})):
         for words in (
             "random plane",
             "1.23",
@@ -31,26 +31,31 @@ def test_a_row_says_everything_in_both_forms() -> None:
             "open file",
         ):
             assert words in text
-    assert table.markdown([("tiff", [ROW])]).splitlines()[-1].count("|") - 1 == 8  # one of them escaped
+    assert table.markdown({"tiff": [ROW]}).splitlines()[-1].count("|") - 1 == 8  # one of them escaped
 
 
 def test_a_goal_that_was_missed_stands_out() -> None:
     missed = replace(ROW, reached=False)
     assert "MISSED" in table.printed(missed)
-    assert "**no**" in table.markdown([("tiff", [missed])])
+    assert "**no**" in table.markdown({"tiff": [missed]})
 
 
 def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
-    table.put_into(page, "new")
-    table.put_into(page, "newer")
-    assert page.read_text() == f"before\n{table.BEGIN}\n\nnewer\n\n{table.END}\nafter\n"
+    marks = [f"<!-- {name}: {end} -->" for name in ("one", "two") for end in ("begin", "end")]
+    page.write_text("\nold\n".join(marks))
+    table.put_into(page, "two", "new")
+    table.put_into(page, "two", "newer")
+    one, one_end, two, two_end = marks
+    assert page.read_text() == f"{one}\nold\n{one_end}\nold\n{two}\n\nnewer\n\n{two_end}"
+    with pytest.raises(ValueError, match="no place for the table 'three'"):
+        table.put_into(page, "three", "new")
 
 
-def test_the_page_has_its_marks() -> None:
+@pytest.mark.parametrize("name", TABLES)
+def test_the_page_has_a_place_for_each_table(name: str) -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert text.count(table.BEGIN) == text.count(table.END) == 1
+    assert text.count(f"<!-- {name}: begin -->") == text.count(f"<!-- {name}: end -->") == 1
 
 
 @pytest.mark.parametrize(
