@@ -41,7 +41,8 @@ def _row(count: int, side: int, dtype: DTypeLike) -> Row:
 
 def numpy_median(frames: NDArray[Any]) -> NDArray[Any]:
     """Return what the combined image is defined as: the mean of the middle two rounded half to even."""
-    return np.rint(np.median(frames, axis=0)).astype(frames.dtype)
+    found: NDArray[Any] = np.rint(np.median(frames, axis=0)).astype(frames.dtype)
+    return found
 
 
 def noise(count: int, side: int, dtype: DTypeLike) -> NDArray[Any]:
@@ -49,7 +50,8 @@ def noise(count: int, side: int, dtype: DTypeLike) -> NDArray[Any]:
     dice = np.random.default_rng(count)
     mean = np.linspace(20, 120, side)[None, None, :] * (1 if np.dtype(dtype).itemsize == 1 else 30)
     drawn = dice.poisson(np.broadcast_to(mean, (1, side, side)), (count, side, side))
-    return np.minimum(drawn, np.iinfo(np.dtype(dtype)).max).astype(dtype)
+    found: NDArray[Any] = np.minimum(drawn, np.iinfo(np.dtype(dtype)).max).astype(dtype)
+    return found
 
 
 def _memory_row(count: int, side: int) -> list[Row]:
