@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -65,7 +66,7 @@ def fuzz(
     seeds
         Good images; those of one reader are mutated together.
     folder
-        Where findings are kept, as ``<reader>/<digest>``. Scratch files go into its ``work`` and are removed.
+        Where findings are kept, as ``<reader>/<digest>``. Scratch files go into a folder of their own and are removed.
     seed
         Where the dice begin. The n-th mutant of a reader depends on its seeds, ``seed`` and n alone.
     seconds
@@ -92,7 +93,8 @@ def fuzz(
     until = float("inf") if seconds is None else time.monotonic() + seconds
     lock, counts = threading.Lock(), Counter[tuple[str, str]]()
     found: dict[tuple[str, int], Finding] = {}
-    work = folder / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="work-", dir=folder))  # two runs may share the folder
 
     def take_turns(process: int) -> None:
         place = work / str(process)
