@@ -32,6 +32,87 @@ SETTINGS = {
 }
 
 
+class PostgresServer:
+    """A server that can be stopped and started again: same port, same data.
+
+    Parameters
+    ----------
+    home
+        Its folder, which is empty.
+    settings
+        Server settings on top of, or instead of, ``SETTINGS``.
+    """
+
+    def __init__(self, home: Path, settings: dict[str, str]) -> None:
+        self._home = home
+        self._account = _account(home)
+        self._programs = _programs(home, self._account)
+        self._settings = SETTINGS | settings
+        _initialise(home, self._programs, self._account)
+        # somebody else may take a free port before the server does
+        for _ in range(3):
+            self._port = _free_port()
+            if self._starts():
+                return
+        raise AssertionError(f"PostgreSQL did not start: {self.log[-2000:]}")
+
+    @property
+    def address(self) -> str:
+        """The address of its maintenance database, with the password."""
+        return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{self._port}/postgres"
+
+    @property
+    def log(self) -> str:
+        """What it has said since it was started last."""
+        return (self._home / "log").read_text(errors="replace")
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """Stop it; connections end and what was not committed is gone.
+
+        Parameters
+        ----------
+        how
+            SIGQUIT is PostgreSQL's immediate shutdown: nothing is flushed, all its processes end, as after a crash.
+            SIGINT is the fast one: connections are told, and everything is written.
+        """
+        self._server.send_signal(how)
+        self._server.wait(timeout=START_SECONDS)
+
+    def start(self) -> None:
+        """Start it again."""
+        assert self._starts(), f"PostgreSQL did not start again: {self.log[-2000:]}"
+
+    def _starts(self) -> bool:
+        options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
+        order: list[str | Path] = [self._programs / "postgres", "-D", self._home / "data", "-p", str(self._port)]
+        order += ["-k", self._home, *options]
+        with (self._home / "log").open("wb") as log:
+            self._server = subprocess.Popen(
+                order, stdout=log, stderr=log, cwd=self._home, env=_environment(self._home), **self._account
+            )
+        return _answers(self._server, self.address)
+
+
+@contextmanager
+def postgres_server(**settings: str) -> Iterator[PostgresServer]:
+    """Start a server on loopback that can be stopped and started again; remove everything afterwards.
+
+    Parameters
+    ----------
+    **settings
+        Server settings on top of, or instead of, ``SETTINGS``.
+    """
+    home = Path(tempfile.mkdtemp(prefix="coverslip-postgres-"))
+    try:
+        server = PostgresServer(home, settings)
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
 @contextmanager
 def postgres(**settings: str) -> Iterator[str]:
     """Start a server on loopback and yield the address of its maintenance database; remove everything afterwards.
@@ -41,15 +122,8 @@ def postgres(**settings: str) -> Iterator[str]:
     **settings
         Server settings on top of, or instead of, ``SETTINGS``.
     """
-    home = Path(tempfile.mkdtemp(prefix="coverslip-postgres-"))
-    try:
-        account = _account(home)
-        programs = _programs(home, account)
-        _initialise(home, programs, account)
-        with _running(home, programs, account, SETTINGS | settings) as address:
-            yield address
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with postgres_server(**settings) as server:
+        yield server.address
 
 
 def _account(home: Path) -> dict[str, Any]:
@@ -106,33 +180,6 @@ def _password_file(home: Path) -> Path:
     path.write_text(f"{PASSWORD}\n")
     path.chmod(0o644)
     return path
-
-
-@contextmanager
-def _running(home: Path, programs: Path, account: dict[str, Any], settings: dict[str, str]) -> Iterator[str]:
-    server, address = _start(home, programs, account, settings)
-    try:
-        yield address
-    finally:
-        # SIGQUIT is PostgreSQL's immediate shutdown: nothing is flushed, all its processes end.
-        server.send_signal(signal.SIGQUIT)
-        server.wait(timeout=START_SECONDS)
-
-
-def _start(
-    home: Path, programs: Path, account: dict[str, Any], settings: dict[str, str]
-) -> tuple["subprocess.Popen[bytes]", str]:
-    """Return a server that answers, and its address. Somebody else may take a free port first: then another one."""
-    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    for _ in range(3):
-        port = _free_port()
-        order: list[str | Path] = [programs / "postgres", "-D", home / "data", "-p", str(port), "-k", home, *options]
-        with (home / "log").open("wb") as log:
-            server = subprocess.Popen(order, stdout=log, stderr=log, cwd=home, env=_environment(home), **account)
-        address = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres"
-        if _answers(server, address):
-            return server, address
-    raise AssertionError(f"PostgreSQL did not start: {(home / 'log').read_text(errors='replace')[-2000:]}")
 
 
 def _answers(server: "subprocess.Popen[bytes]", address: str) -> bool:
