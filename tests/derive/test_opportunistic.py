@@ -136,6 +136,24 @@ def pendings(session: Session, *costs: int) -> list[Pending]:
     return [Pending(one.artifact, one.annotation, cost) for cost in costs]
 
 
+def test_one_image_that_cannot_even_be_asked_for_does_not_end_the_building(
+    session: Session, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.annotate(0, 9)
+    with monkeypatch.context() as patch:
+        patch.setattr(session.kind, "cost", lambda _subject: 1 // 0)
+        session.opportunistic.notice(session.image_id)
+        session.now += 3
+        session.opportunistic.step()
+    assert session.kind.built == []
+    assert session.opportunistic.images == ()  # others build it
+    assert "is left to other builders" in caplog.text
+    session.opportunistic.notice(session.image_id)
+    session.now += 3
+    session.opportunistic.step()
+    assert session.kind.built == [0]
+
+
 @pytest.mark.parametrize(
     ("costs", "number"),
     [((), 0), ((10, 10, 10), 3), ((51, 1, 1), 1), ((1, 51, 1), 1), ((20, 30, 1), 2), ((500,), 1)],

@@ -71,7 +71,8 @@ def test_a_step_that_fails_is_logged_and_the_next_batch_goes_on(caplog: pytest.L
     with ThreadPoolExecutor(1) as pool:
         keep_building(step, pool, concurrency=1, interval=0.01, max_batch=None, should_stop=stop)
     assert steps[0] == 2
-    assert [record.getMessage() for record in caplog.records] == ["a step of the worker failed"]
+    assert [record.getMessage() for record in caplog.records] == ["nothing is built now: the catalog is away"]
+    assert caplog.records[0].exc_info is None
 
 
 def test_whoever_rings_hears_of_each_change_after_it_is_kept(lab: Lab) -> None:

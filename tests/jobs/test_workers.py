@@ -7,6 +7,7 @@ from collections import deque
 
 import pytest
 
+from coverslip.errors import CatalogError
 from coverslip.jobs import run_workers
 
 
@@ -131,3 +132,22 @@ def test_a_step_under_way_is_waited_for() -> None:
     crew.join(10)
     assert not crew.is_alive()
     assert ended == [True]
+
+
+def test_a_database_that_is_away_is_a_sentence_and_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    stop = threading.Event()
+    calls = 0
+
+    def step() -> bool:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise CatalogError("the catalog is away")
+        stop.set()
+        return True
+
+    crew = started(step, threads=1, should_stop=stop, idle_seconds=0.01)
+    crew.join(10)
+    assert not crew.is_alive()
+    found = [(record.levelname, record.getMessage(), record.exc_info) for record in caplog.records]
+    assert found == [("WARNING", "nothing is built now: the catalog is away", None)]

@@ -11,6 +11,7 @@ from io import TextIOWrapper
 import typer
 
 from coverslip.cli.output import console, exit_code, say_error
+from coverslip.cli.saying import NotAgain
 from coverslip.errors import CoverslipError
 
 COMMANDS = {
@@ -76,6 +77,7 @@ def _speak_for_ourselves() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
     ours = logging.StreamHandler()
     ours.setFormatter(logging.Formatter("coverslip: %(message)s"))
+    ours.addFilter(NotAgain())
     logger = logging.getLogger("coverslip")
     logger.addHandler(ours)
     logger.setLevel(logging.WARNING)

@@ -72,7 +72,9 @@ def poll(builder: Builder, interval: float, should_stop: threading.Event) -> Non
         try:
             answer(builder, None, should_stop)
         except CatalogError as error:
-            log.warning("%s", error)
+            log.warning("nothing is built now: %s", error)
+        except Exception:  # one bad step must not end the looking: nobody would find what the queue has lost
+            log.exception("a step of the queue worker failed")
         should_stop.wait(interval)
 
 

@@ -111,8 +111,11 @@ class Opportunistic:
         except NotFoundError:
             is_done = True
         except CatalogError as error:
-            log.warning("image %s: nothing is built in this pause: %s", image_id, error)
+            log.warning("nothing is built in the pauses now: %s", error)
             is_done = False
+        except Exception:  # one bad image must not end the building of the others
+            log.exception("image %s is left to other builders", image_id)
+            is_done = True
         with self._guard:
             if is_done and self._seen.get(image_id) == seen:
                 self._seen.pop(image_id, None)

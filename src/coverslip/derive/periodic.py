@@ -10,6 +10,7 @@ from coverslip.derive.builder import Builder
 from coverslip.derive.executors import Step
 from coverslip.derive.outcome import Outcome
 from coverslip.derive.sweeping import sweep_daily
+from coverslip.errors import CoverslipError
 from coverslip.jobs import run_workers
 
 log = logging.getLogger(__name__)
@@ -154,6 +155,9 @@ def _batch(
 def _result(future: Future[list[Outcome]]) -> list[Outcome]:
     try:
         return future.result()
+    except CoverslipError as error:
+        log.warning("nothing is built now: %s", error)
+        return None
     except Exception:  # the outer edge of a worker: one bad step must not end the others
         log.exception("a step of the worker failed")
         return []

@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from coverslip.errors import CoverslipError
+
 log = logging.getLogger(__name__)
 
 JOIN_SECONDS = 0.05
@@ -23,7 +25,8 @@ def run_workers(
     ----------
     step
         Does one piece of work; ``False`` means there was none. What it raises is logged and counts as none, so
-        that a database that is away for a minute costs a minute.
+        that a database that is away for a minute costs a minute. Our own errors say all there is to say in a
+        sentence; others are mistakes and come with their traceback.
     threads
         How many steps may run at once.
     should_stop
@@ -57,6 +60,9 @@ def run_workers(
 def _attempt(step: Callable[[], bool]) -> bool:
     try:
         return step()
+    except CoverslipError as error:
+        log.warning("nothing is built now: %s", error)
+        return False
     except Exception:  # the outer edge of a worker: one bad step must not end the others
         log.exception("a step of the worker failed")
         return False
