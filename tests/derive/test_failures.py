@@ -115,6 +115,39 @@ def test_trouble_that_is_not_the_files_may_pass(lab: Lab) -> None:
     assert caught.value.retryable
 
 
+def test_who_asks_again_at_once_hears_the_same_of_trouble_that_may_pass(lab: Lab) -> None:
+    image = lab.add()
+    builder = lab.builder(recipe := Failing(StorageError("the disk is full"), ReadError("cells.tif: truncated")))
+    for _ in range(2):
+        with pytest.raises(BuildError, match="the disk is full") as caught:
+            builder.ensure(KIND, image, 20)
+        assert caught.value.retryable
+    lab.clock.pass_seconds(2)
+    for _ in range(2):
+        with pytest.raises(BuildError, match="truncated") as caught:
+            builder.ensure(KIND, image, 20)
+        assert not caught.value.retryable
+    assert recipe.builds == 2
+
+
+def test_after_a_long_trouble_of_the_storage_nobody_waits_for_an_hour(lab: Lab) -> None:
+    image = lab.add()
+    builder = lab.builder(recipe := Failing(*(StorageError("the disk is full") for _ in range(9))))
+    for pause in (5, 10, 20, 40, 80, 160, 300, 300):
+        assert builder.build_next() is not None
+        lab.clock.pass_seconds(pause - 1)
+        assert builder.build_next() is None
+        lab.clock.pass_seconds(1)
+    assert builder.build_next() is not None
+    for _ in range(2):
+        with pytest.raises(BuildError, match="the disk is full"):
+            builder.ensure(KIND, image, 20)
+    assert recipe.builds == 9
+    lab.clock.pass_seconds(300)
+    assert builder.build_next() is not None
+    assert lab.is_fresh(image)
+
+
 def test_a_failing_artifact_is_not_in_the_way_of_others(lab: Lab) -> None:
     bad, good = lab.add("bad.tif"), lab.add("good.tif")
 

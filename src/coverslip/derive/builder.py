@@ -14,9 +14,10 @@ from coverslip.derive.kinds import KINDS
 from coverslip.derive.metrics import BuildMetrics
 from coverslip.derive.needed import gather, subject_of, subjects_of
 from coverslip.derive.outcome import (
-    LASTING,
+    Lasting,
     Outcome,
     explain,
+    is_lasting,
     name_of,
     not_in_time,
     refuse_missing,
@@ -25,7 +26,7 @@ from coverslip.derive.outcome import (
 )
 from coverslip.derive.serving import current
 from coverslip.derive.sources import GivenUp, open_source
-from coverslip.errors import BuildError, BusyError, CatalogError, CoverslipError, NotFoundError
+from coverslip.errors import BuildError, CatalogError, CoverslipError, NotFoundError
 from coverslip.jobs import KeyedLocks
 from coverslip.model.records import ArtifactRecord, Built, Claim
 from coverslip.readers import ImageFile, open_image
@@ -78,6 +79,7 @@ class Builder:
         self._depths = depths_of(self.kinds)
         self._pace = Pace()
         self._asked = KeyedLocks()
+        self._lasting = Lasting()
         self.metrics = BuildMetrics()
 
     def build_some(
@@ -293,7 +295,7 @@ class Builder:
             record = self.catalog.artifact(record.kind, record.image_id, record.annotation_id)
             if self._is_fresh(record):
                 return record
-            refuse_so_soon(record, self.catalog.now())
+            refuse_so_soon(record, self.catalog.now(), retryable=not self._lasting.holds(record))
             if is_over():
                 raise not_in_time(record)
             outcome = self.build_artifact(record.id, should_stop=is_over, ignore_backoff=True)
@@ -310,7 +312,8 @@ class Builder:
             log.info("%s: %s", name_of(claim), reason)
         else:
             log.error("%s: %s", name_of(claim), reason, exc_info=error)
-        kept = held.failed(claim, reason, retry_delay(claim.attempts))
+        self._lasting.note(claim.artifact_id, reason, error)
+        kept = held.failed(claim, reason, retry_delay(claim.attempts, error))
         return Outcome(claim, "failed" if kept else "lost", reason, error)
 
     def _raise_failure(self, outcome: Outcome) -> None:
@@ -319,8 +322,7 @@ class Builder:
         if outcome.state != "failed" or reason is None:
             return
         if self.catalog.artifact(claim.kind, claim.image_id, claim.annotation_id).wanted == claim.seen:
-            is_lasting = isinstance(outcome.cause, LASTING) and not isinstance(outcome.cause, BusyError)
-            raise BuildError(reason, retryable=not is_lasting) from outcome.cause
+            raise BuildError(reason, retryable=not is_lasting(outcome.cause)) from outcome.cause
 
     def _is_fresh(self, record: ArtifactRecord) -> bool:
         return record.is_fresh(self.versions[record.kind])

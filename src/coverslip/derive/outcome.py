@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from coverslip.errors import BuildError, CoverslipError, ImageLoadError, RegionError
+from coverslip.errors import BuildError, BusyError, CoverslipError, ImageLoadError, RegionError, StorageError
 from coverslip.model.records import ArtifactRecord, Claim, ImageRecord
 
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 3600.0
+LONGEST_OUTAGE_RETRY_SECONDS = 300.0
+"""A storage that is away says nothing about a file: soon after it is back, everything is fresh."""
 EXPLICIT_RETRY_SECONDS = 2.0
 """A person who asks for a picture does not wait for the back-off, but a damaged file is not opened more often."""
+
+MOST_REMEMBERED = 10_000
 
 LASTING = (ImageLoadError, RegionError)
 """Failures that the same sources bring again."""
@@ -30,9 +34,39 @@ class Outcome:
     """Seconds from the first change it had not seen to its end; ``None`` where only the recipe is newer."""
 
 
-def retry_delay(attempts: int) -> float:
-    """Return how many seconds to wait after a failure that ``attempts`` others came before: 5, 10, 20 ... 3600."""
-    return min(FIRST_RETRY_SECONDS * 2.0 ** min(attempts, 32), LONGEST_RETRY_SECONDS)
+class Lasting:
+    """The failures of this process that the same sources bring again. Safe from any number of threads.
+
+    A row holds a failure in words only. What another process has seen is taken for trouble that may pass.
+    """
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, str] = {}
+
+    def note(self, artifact_id: str, reason: str, error: Exception) -> None:
+        """Note a failure."""
+        if len(self._reasons) >= MOST_REMEMBERED:
+            self._reasons.clear()
+        if is_lasting(error):
+            self._reasons[artifact_id] = reason
+
+    def holds(self, record: ArtifactRecord) -> bool:
+        """Return whether the present failure of an artifact is known to be one."""
+        return record.error is not None and self._reasons.get(record.id) == record.error
+
+
+def is_lasting(error: Exception | None) -> bool:
+    """Return whether the same sources bring a failure again."""
+    return isinstance(error, LASTING) and not isinstance(error, BusyError)
+
+
+def retry_delay(attempts: int, error: Exception | None = None) -> float:
+    """Return how many seconds to wait after a failure that ``attempts`` others came before: 5, 10, 20 ... 3600.
+
+    Where it was the storage's, no longer than five minutes.
+    """
+    longest = LONGEST_OUTAGE_RETRY_SECONDS if isinstance(error, StorageError) else LONGEST_RETRY_SECONDS
+    return min(FIRST_RETRY_SECONDS * 2.0 ** min(attempts, 32), longest)
 
 
 def explain(error: Exception) -> str:
@@ -43,8 +77,17 @@ def explain(error: Exception) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-def refuse_so_soon(record: ArtifactRecord, now: datetime) -> None:
+def refuse_so_soon(record: ArtifactRecord, now: datetime, *, retryable: bool) -> None:
     """Answer with the reason of a failure that happened just now instead of trying again.
+
+    Parameters
+    ----------
+    record
+        The artifact.
+    now
+        The present time.
+    retryable
+        Whether the failure may pass.
 
     Raises
     ------
@@ -53,9 +96,11 @@ def refuse_so_soon(record: ArtifactRecord, now: datetime) -> None:
     """
     if record.error is None or record.next_try_at is None or record.attempts == 0:
         return
-    failed_at = record.next_try_at - timedelta(seconds=retry_delay(record.attempts - 1))
-    if now - failed_at < timedelta(seconds=EXPLICIT_RETRY_SECONDS):
-        raise BuildError(record.error, retryable=False)
+    pause = retry_delay(record.attempts - 1)
+    for seconds in (pause, min(pause, LONGEST_OUTAGE_RETRY_SECONDS)):  # a row does not say whose failure it was
+        since = now - (record.next_try_at - timedelta(seconds=seconds))
+        if timedelta(0) <= since < timedelta(seconds=EXPLICIT_RETRY_SECONDS):
+            raise BuildError(record.error, retryable=retryable)
 
 
 def refuse_missing(image: ImageRecord) -> None:
