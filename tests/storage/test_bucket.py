@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 
 from coverslip.errors import StorageError
 from coverslip.storage import open_storage
-from tests.services.s3 import free_ports
+from tests.services.proxy import proxy_to
+from tests.services.s3 import S3Server, free_ports
 
 pytestmark = pytest.mark.service
 
@@ -55,6 +57,33 @@ def test_an_unreachable_server_is_an_error(bucket_url: str, monkeypatch: pytest.
         storage.read("a")
     with pytest.raises(StorageError, match="cannot list s3://"):
         list(storage.list())
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (503, r"503 Service Unavailable \(SlowDown\)"),
+        (500, r"500 Internal Server Error \(InternalError\)"),
+        (403, r"403 Forbidden \(AccessDenied\)"),
+    ],
+)
+def test_what_the_server_says_is_said_in_few_words(
+    s3_server: S3Server, bucket_url: str, monkeypatch: pytest.MonkeyPatch, status: int, words: str
+) -> None:
+    parts = urlsplit(s3_server.url)
+    with proxy_to(str(parts.hostname), int(parts.port or 0)) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        storage = open_storage(bucket_url)
+        proxy.say(status)
+        with pytest.raises(StorageError, match=f"^cannot read a {bucket_url}: the server answered {words}$"):
+            storage.read("a")
+        with pytest.raises(
+            StorageError, match=rf"^cannot look at a {bucket_url}: the server answered {words[:3]} [\w ]+$"
+        ):
+            storage.exists("a")
+        proxy.answer, proxy.cut_after = b"", 0
+        with pytest.raises(StorageError, match=f"^cannot write a to {bucket_url}: the server does not answer$"):
+            storage.put("a", b"1")
 
 
 def test_no_other_client_is_loaded(bucket_url: str) -> None:

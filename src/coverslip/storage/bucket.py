@@ -1,5 +1,6 @@
 """Bytes in an S3-protocol bucket, through obstore. One PUT is atomic by the protocol: readers see old or new."""
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": "5s", "timeout"
 
 RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 """The library's own default hides a stalled server for three minutes."""
+
+
+_ATTEMPTS = re.compile(r".*Error performing [A-Z]+ \S+ in \S+( after .*retry_timeout: \S+)? ?- ")
+_REFUSAL = re.compile(r"Server returned non-2xx status code: (\d+ [^:<]+)(?::(?:.*?<Code>(\w+)</Code>.*|.*))?")
 
 
 class ObjectStorage:
@@ -126,12 +131,21 @@ class ObjectStorage:
         except CoverslipError:
             raise
         except self._failures as error:
-            reason = " ".join(str(error).split("\n\nDebug source")[0].split()) or type(error).__name__
-            raise StorageError(f"cannot {doing} {self.url}: {reason}") from error
+            raise StorageError(f"cannot {doing} {self.url}: {_reason_of(error)}") from error
 
 
 def _is_temporary(key: str) -> bool:
     return any(part.startswith(TEMPORARY) for part in key.split("/"))
+
+
+def _reason_of(error: Exception) -> str:
+    """Return what a person needs of the library's long sentence: what the server said, or that it said nothing."""
+    whole = " ".join(str(error).split("\n\nDebug source")[0].split())
+    reason = _ATTEMPTS.sub("", whole) or type(error).__name__
+    if refusal := _REFUSAL.fullmatch(reason):
+        status, code = refusal.groups()
+        return f"the server answered {status}" + (f" ({code})" if code else "")
+    return reason.replace("HTTP error: error sending request", "the server does not answer")
 
 
 def _absent(key: str, url: str, error: Exception) -> NotFoundError | StorageError:
