@@ -1,6 +1,7 @@
 """One engine, two kinds of transaction (reading, writing), and database errors as one sentence."""
 
 import random
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -95,10 +96,13 @@ class Database:
         for prefix, sentence in _SQLITE_SENTENCES.items():
             if code.startswith(prefix):
                 return f"the catalog {place} {sentence}"
-        detail = " ".join(str(cause).split()) or type(cause).__name__
+        detail = _NOISE.sub("", " ".join(str(cause).split())) or type(cause).__name__
         secret = self.address.url.password
         return f"the catalog {place} cannot be used: {detail.replace(secret, '***') if secret else detail}"
 
+
+_NOISE = re.compile(r"^connection failed: .* failed: | (Is the server running on that host|This probably means ).*$")
+"""What PostgreSQL's library says around the one thing that matters; the address is said already."""
 
 _SQLITE_SENTENCES = {
     "SQLITE_NOTADB": "is not a SQLite database: choose another path or move that file away",
