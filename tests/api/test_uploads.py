@@ -149,6 +149,22 @@ def test_a_disk_that_is_full_or_forbidden(service: Service, stack_file: Path) ->
     assert service.total() == 0
 
 
+def test_who_sends_everything_before_listening_hears_why_it_cannot_be_kept(service: Service) -> None:
+    service.settings.uploads_folder.write_bytes(b"in the way")
+    host, port = service.address.removeprefix("http://").split(":")
+    size = 40 << 20
+    head = (
+        f"POST /api/images/upload HTTP/1.1\r\nHost: {host}\r\nContent-Length: {size}\r\nConnection: close\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+    first = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.tif"\r\n\r\n'
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(head.encode() + first + bytes(size - len(first)))  # a browser, a proxy
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"the upload could not be kept" in answer
+
+
 def test_a_thumbnail_that_fails_does_not_fail_the_upload(service: Service, stack_file: Path) -> None:
     service.settings.home.joinpath("artifacts").rename(service.settings.home / "elsewhere")
     service.settings.home.joinpath("artifacts").write_text("a file where the folder should be")

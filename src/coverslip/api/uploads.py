@@ -29,7 +29,7 @@ from coverslip.errors import (
 )
 from coverslip.ingest import add_upload
 from coverslip.model.records import ImageRecord
-from coverslip.storage import hold, publish_file
+from coverslip.storage import hold, publish_file, reason_of
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["images"])
@@ -86,7 +86,7 @@ async def _receive(request: Request, part: Path, held: ExitStack, limit: int) ->
         _check_size(int(request.headers.get("content-length", "0")), limit + FORM_BYTES, limit)
         await _write(body, form, part, held, limit)
         return safe_name(form.finish())
-    except TooLargeError:
+    except (TooLargeError, StorageError):
         if "expect" not in request.headers:
             await _drain(body)
         raise
@@ -110,7 +110,7 @@ async def _write(body: AsyncIterator[bytes], form: FileForm, part: Path, held: E
         finally:
             stream.close()
     except OSError as error:
-        raise StorageError(f"the upload could not be kept: {error.strerror or error}") from error
+        raise StorageError(f"the upload could not be kept: {reason_of(error)}") from error
 
 
 async def _drain(body: AsyncIterator[bytes]) -> None:
@@ -148,7 +148,7 @@ def _publish(rooms: Rooms, incoming: Original, name: str) -> tuple[ImageRecord, 
             publish_file(incoming.part, final)
         except OSError as error:
             incoming.remove()
-            raise StorageError(f"the upload could not be kept: {error.strerror or error}") from error
+            raise StorageError(f"the upload could not be kept: {reason_of(error)}") from error
         try:
             return add_upload(catalog, final, rooms.opener.open_image)
         except ImageLoadError as error:

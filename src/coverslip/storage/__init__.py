@@ -2,7 +2,7 @@
 
 from coverslip.storage.bucket import ObjectStorage
 from coverslip.storage.content import digest_of, is_content_key, put_content
-from coverslip.storage.folder import FolderStorage, publish_file, write_file
+from coverslip.storage.folder import FolderStorage, publish_file, reason_of, write_file
 from coverslip.storage.held import abandoned, hold
 from coverslip.storage.interface import Storage, StoredObject
 from coverslip.storage.opening import open_storage
@@ -19,5 +19,6 @@ __all__ = [
     "open_storage",
     "publish_file",
     "put_content",
+    "reason_of",
     "write_file",
 ]

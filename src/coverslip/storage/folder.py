@@ -1,5 +1,6 @@
 """Bytes in a folder. A file appears under its name whole and on disk, or not at all."""
 
+import errno
 import os
 import stat
 import time
@@ -13,6 +14,8 @@ from coverslip.errors import NotFoundError, StorageError
 from coverslip.storage.interface import TEMPORARY, StoredObject, check_key, check_prefix
 
 PROBE = b"coverslip"
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 """What the operating system says when there certainly is no file of that name."""
@@ -83,7 +86,7 @@ class FolderStorage:
         probe = self.root / f"{TEMPORARY}check-{uuid.uuid4().hex}"
         with _said("write in", self.root):
             make_folders(self.root)
-            write_file(probe, PROBE)
+            _write(probe, PROBE)
             try:
                 same = probe.read_bytes() == PROBE
             finally:
@@ -124,17 +127,21 @@ def write_file(final: Path, data: bytes) -> None:
         It could not be written; what was there before still is.
     """
     with _said("write", final):
-        temporary = final.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
-        try:
-            with temporary.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(final)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_folder(final.parent)
+        _write(final, data)
+
+
+def _write(final: Path, data: bytes) -> None:
+    temporary = final.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+    try:
+        with temporary.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(final)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(final.parent)
 
 
 def publish_file(temporary: Path, final: Path) -> None:
@@ -192,4 +199,9 @@ def _said(doing: str, path: Path) -> Iterator[None]:
     except StorageError:
         raise
     except OSError as error:
-        raise StorageError(f"cannot {doing} {path}: {error.strerror or error}") from error
+        raise StorageError(f"cannot {doing} {path}: {reason_of(error)}") from error
+
+
+def reason_of(error: OSError) -> str:
+    """Return why the operating system refused, in words."""
+    return "the disk is full" if error.errno in FULL else error.strerror or str(error)
