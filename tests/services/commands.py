@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,9 +44,7 @@ class Command:
 
 
 @contextmanager
-def command(
-    home: Path, *words: str, environment: Mapping[str, str] | None = None, **settings: object
-) -> Iterator[Command]:
+def command(home: Path, *words: str, **settings: object) -> Iterator[Command]:
     """Run one of our commands until the end of the block; it must end by itself when it is told to.
 
     Parameters
@@ -55,13 +53,11 @@ def command(
         Where it has its things; what it says is written beside it.
     *words
         The command line.
-    environment
-        Variables besides those of this process.
     **settings
         Settings, by their names.
     """
     given = {f"COVERSLIP_{name.upper()}": str(value) for name, value in settings.items()}
-    variables = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {}), "COVERSLIP_HOME": str(home), **given}
+    variables = {**os.environ, "PYTHONUNBUFFERED": "1", "COVERSLIP_HOME": str(home), **given}
     log = home.parent / f"{words[0]}.log"
     with log.open("wb") as output:
         run = [sys.executable, "-m", "coverslip", *words]
@@ -76,11 +72,9 @@ def command(
 
 
 @contextmanager
-def server(
-    home: Path, *, environment: Mapping[str, str] | None = None, **settings: object
-) -> Iterator[tuple[Service, Command]]:
+def server(home: Path, **settings: object) -> Iterator[tuple[Service, Command]]:
     """Run ``coverslip serve`` on a free port until the end of the block."""
-    with command(home, "serve", "--port", "0", environment=environment, **settings) as running:
+    with command(home, "serve", "--port", "0", **settings) as running:
         address = running.wait_to_say(r"Coverslip is at (http://\S+?)/? ")[1]
         with httpx.Client(base_url=address, timeout=60) as client:
             yield Service(client, Settings.load(home=home, **settings), address), running
