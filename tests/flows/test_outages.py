@@ -205,7 +205,7 @@ def test_a_restart_of_the_database_while_workers_build(
 ) -> None:
     home, ports = tmp_path / "home", free_ports(2)
     settings = {"database_url": database, "lease_seconds": 2}
-    with running(home, **settings) as service, serve_valkey() as redis:
+    with running(home, database_url=database, lease_seconds=2) as service, serve_valkey() as redis:
         image_id = add_film(service, film)
         annotator.work(service.client, image_id, 8, "ada")
         worker = ("worker", "--interval", "0.2", "--max-batch", "1", "--concurrency", "1")
