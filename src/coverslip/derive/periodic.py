@@ -157,7 +157,7 @@ def _result(future: Future[list[Outcome]]) -> list[Outcome]:
         return future.result()
     except CoverslipError as error:
         log.warning("nothing is built now: %s", error)
-        return None
+        return []
     except Exception:  # the outer edge of a worker: one bad step must not end the others
         log.exception("a step of the worker failed")
         return []
