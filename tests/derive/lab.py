@@ -8,6 +8,7 @@ from pathlib import Path
 
 from coverslip.catalog import Catalog
 from coverslip.derive import Builder, Inputs, Kind, OpenSource, Subject
+from coverslip.derive.held import Pace
 from coverslip.derive.kind import Of
 from coverslip.model import ImageMetadata
 from coverslip.model.records import ArtifactRecord, ImageRecord, SeenFile, SyncItem
@@ -79,11 +80,11 @@ class Lab:
         """Return where a published artifact is, in a storage that is a folder."""
         return Path(self.storage.url) / str(self.artifact(image_id).key)
 
-    def builder(self, recipe: Recipe | None = None, lease_seconds: float = LEASE) -> Builder:
-        return self.builder_of({KIND: recipe or Recipe()}, lease_seconds)
+    def builder(self, recipe: Recipe | None = None, lease_seconds: float = LEASE, pace: Pace | None = None) -> Builder:
+        return self.builder_of({KIND: recipe or Recipe()}, lease_seconds, pace)
 
-    def builder_of(self, kinds: Mapping[str, Kind], lease_seconds: float = LEASE) -> Builder:
-        return Builder(self.catalog, self.storage, lease_seconds=lease_seconds, kinds=kinds)
+    def builder_of(self, kinds: Mapping[str, Kind], lease_seconds: float = LEASE, pace: Pace | None = None) -> Builder:
+        return Builder(self.catalog, self.storage, lease_seconds=lease_seconds, kinds=kinds, pace=pace)
 
     def add(self, name: str = "cells.tif", mtime_ns: int = 1) -> str:
         """Catalog a file that need not exist, or a change of it; return the image's id."""

@@ -13,6 +13,17 @@ from coverslip.model.records import ImageRecord
 from tests.derive.lab import KIND, Lab, Recipe, recipe_of_revision
 
 
+class Steady(Pace):
+    """The same number whatever the machine does meanwhile."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def note(self, number: int, seconds: float) -> None:
+        """Keep it."""
+
+
 def test_quick_builds_are_claimed_together_and_long_ones_alone() -> None:
     pace = Pace()
     numbers = []
@@ -31,22 +42,22 @@ def test_quick_builds_are_claimed_together_and_long_ones_alone() -> None:
 
 def test_many_are_built_in_few_steps(lab: Lab) -> None:
     images = [lab.add(f"{number}.tif") for number in range(20)]
-    builder = lab.builder(recipe := Recipe())
+    builder = lab.builder(recipe := Recipe(), pace=Steady(8))
     sizes = []
     while outcomes := builder.build_some():
         assert {outcome.state for outcome in outcomes} == {"built"}
         assert all(outcome.lag is not None for outcome in outcomes)
         sizes.append(len(outcomes))
-    assert sum(sizes) == recipe.builds == 20
-    assert len(sizes) < 20
+    assert sizes == [8, 8, 4]
+    assert recipe.builds == 20
     assert all(lab.is_fresh(image) for image in images)
 
 
 def test_no_more_are_claimed_than_asked_for(lab: Lab) -> None:
     for number in range(20):
         lab.add(f"{number}.tif")
-    builder = lab.builder()
-    assert [len(builder.build_some(3)) for _ in range(4)] == [1, 2, 3, 3]
+    builder = lab.builder(pace=Steady(8))
+    assert [len(builder.build_some(limit)) for limit in (3, None, 9, 9)] == [3, 8, 8, 1]
 
 
 def test_what_waits_behind_a_long_build_is_given_to_others(lab: Lab) -> None:
@@ -60,11 +71,10 @@ def test_what_waits_behind_a_long_build_is_given_to_others(lab: Lab) -> None:
             assert may_end.wait(20)
         return recipe_of_revision(record, open_source)
 
-    images = {f"{number}.tif": lab.add(f"{number}.tif") for number in range(22)}
-    builder = lab.builder(Recipe(work))
-    done = [outcome.claim.image_id for _ in range(4) for outcome in builder.build_some()]
-    left = [name for name, image in images.items() if image not in done]
-    assert len(left) == 7
+    images = {f"{number}.tif": lab.add(f"{number}.tif") for number in range(9)}
+    builder = lab.builder(Recipe(work), pace=Steady(7))
+    left = [name for name in images if name not in ("0.tif", "1.tif")]
+    assert [outcome.state for outcome in builder.build_some(2)] == ["built", "built"]
     slow = left[2]
     with ThreadPoolExecutor(1) as pool:
         holder = pool.submit(builder.build_some)
@@ -89,8 +99,7 @@ def test_one_failure_ends_none_of_the_others(lab: Lab) -> None:
         return recipe_of_revision(record, open_source)
 
     images = [lab.add(f"{number}.tif") for number in range(15)]
-    builder = lab.builder(Recipe(work))
-    states = [outcome.state for _ in range(4) for outcome in builder.build_some()]
+    states = [outcome.state for outcome in lab.builder(Recipe(work), pace=Steady(15)).build_some()]
     assert sorted(states) == ["built"] * 14 + ["failed"]
     assert [lab.is_fresh(image) for image in images] == [number != 9 for number in range(15)]
 

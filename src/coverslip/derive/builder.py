@@ -56,6 +56,8 @@ class Builder:
         Opens the files of images.
     locate
         Turns what the catalog holds into a path that can be opened.
+    pace
+        How many artifacts are claimed at once.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Builder:
         kinds: Mapping[str, Kind] = KINDS,
         open_file: Callable[[Path], ImageFile] = open_image,
         locate: Callable[[str], Path] = locate,
+        pace: Pace | None = None,
     ) -> None:
         self.catalog = catalog
         self.kinds: Mapping[str, Kind] = by_name(kinds.values())
@@ -77,7 +80,7 @@ class Builder:
         self._locate = locate
         self._dependents = dependents_of(kinds)
         self._depths = depths_of(self.kinds)
-        self._pace = Pace()
+        self._pace = pace or Pace()
         self._asked = KeyedLocks()
         self._lasting = Lasting()
         self.metrics = BuildMetrics()
