@@ -62,12 +62,9 @@ class World:
             name: replace(kind, version=max(1, self.versions[name] - is_old), on_build=self._count)
             for name, kind in KINDS.items()
         }
-        catalog, storage = self.catalog, self.storage
-        if actor is not None:
-            catalog = cast(Catalog, Stepped(actor, "catalog", catalog, partial(self._around_catalog, actor)))
-            storage = cast(Storage, Stepped(actor, "storage", storage, self._around_storage))
-        else:
-            storage = cast(Storage, Stepped(Actor("nobody"), "storage", storage, self._around_storage))
+        who = actor or Actor("the builder of the test")  # in the thread of the test, which nobody stops
+        catalog = cast(Catalog, Stepped(who, "catalog", self.catalog, partial(self._around_catalog, who)))
+        storage = cast(Storage, Stepped(who, "storage", self.storage, self._around_storage))
         return Builder(catalog, storage, lease_seconds=LEASE, kinds=kinds, open_file=open_number, locate=Path)
 
     def _count(self, name: Name) -> None:

@@ -6,268 +6,40 @@ what was done how often, ``--long`` does more of it.
 
 import random
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from uuid import UUID
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, seed, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
-from sqlalchemy import make_url
+from hypothesis.stateful import run_state_machine_as_test
 
-from coverslip.catalog import Catalog
-from coverslip.derive import builder as builder_module
-from coverslip.errors import BuildError, CatalogError, NotFoundError, StorageError
-from tests.catalog.making import BACK_OFF, LEASE, Clock
-from tests.flows.changing import Change, Changing, changes, numbers
-from tests.flows.cheap import ALWAYS_OF_ANNOTATIONS, ALWAYS_OF_IMAGES, KINDS, Name
+from tests.catalog.making import LEASE
+from tests.flows.advancing import ALL, BOUNDARIES, Advancing
 from tests.flows.interleaving import Place
-from tests.flows.stepping import WRITES, Actor, Heartbeat, Time
-from tests.services.postgres import postgres
-
-MOST_ACTORS = 3
-"""Processes that may be under way at the same time."""
-READS = ["catalog.artifact", "catalog.look_again", "catalog.get_image", "catalog.annotation"]
-READS += ["storage.exists", "storage.read", "source.open", "source.read", "recipe.build"]
-CALLS = [f"{'storage' if name in ('put', 'delete') else 'catalog'}.{name}" for name in sorted(WRITES)]
-BOUNDARIES = [
-    *(f"before {name}" for name in (*READS, *CALLS)),
-    *(f"after {name}" for name in CALLS),
-    "while waiting",
-]
-"""Every place between two steps of a build or of a request that waits for one."""
-LATE = ("storage.read", "storage.exists", "storage.put", "catalog.finish", "catalog.look_again", "source.read")
-ALL = 1000
-"""Steps, more than anything takes."""
-
-places = st.integers(1, 45) | st.sampled_from(BOUNDARIES + [one for one in BOUNDARIES if one.endswith(LATE)] * 2)
-"""How far somebody goes: so many steps, or to a boundary."""
 
 
-@dataclass
-class Ask:
-    """Somebody who has asked for an artifact, and what would be a right answer."""
-
-    name: Name
-    version: int
-    right: set[bytes] = field(default_factory=set)
-
-
-class AnyInterleaving(Changing):
-    """Advances builders and requests step by step, in between does what people, crashes and time do."""
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(place.new_world())
-        self.tally = place.tally
-        self.actors: list[Actor] = []
-        self.asks: dict[Actor, Ask] = {}
-        self.may_burst = True
-
-    @initialize()
-    def begin(self) -> None:
-        self.create(0, 9)
-        self.create(6, 9)
-
-    @precondition(lambda self: len(self.actors) < MOST_ACTORS)
-    @rule(is_old=st.booleans(), place=places)
-    def build(self, is_old: bool, place: int | str) -> None:
-        """A worker looks for something to build, with this or the previous version of the program."""
-        actor = self.new_actor("builder")
-        builder = self.world.builder(actor, is_old=is_old)
-        actor.begin(lambda: builder.build_next(should_stop=lambda: actor.must_stop))
-        self.advance(actor, place)
-
-    @precondition(lambda self: len(self.actors) < MOST_ACTORS)
-    @rule(kind=st.sampled_from(sorted(KINDS)), number=numbers, seconds=st.sampled_from([90.0, 0.0]), place=places)
-    def ask(self, kind: str, number: int, seconds: float, place: int | str) -> None:
-        """Somebody wants to see an artifact, and waits."""
-        film, annotation = self.world.films[number % 2], None
-        if KINDS[kind].of == "annotation":
-            film, annotation = self.world.films[0], self.pick(number)
-            if annotation is None:
-                return
-        actor = self.new_actor("request")
-        builder = self.world.builder(actor)
-        self.asks[actor] = Ask((kind, film.image_id, annotation), builder.versions[kind])
-        self.note_right_answers()
-        actor.begin(lambda: builder.read_artifact(kind, film.image_id, seconds, annotation))
-        self.advance(actor, place)
-
-    @precondition(lambda self: self.actors)
-    @rule(number=numbers, place=st.just(ALL) | places)
-    def go_on(self, number: int, place: int | str) -> None:
-        self.advance(self.one_of_them(number), place)
-
-    @precondition(lambda self: len(self.actors) < MOST_ACTORS - 1)
-    @rule(
-        asked=st.none() | st.just("small") | st.sampled_from(sorted(KINDS)),
-        place=places,
-        changes=st.lists(changes, min_size=1, max_size=2),
-        seconds=st.sampled_from([0.0, LEASE]),
-        is_killed=st.booleans(),
-    )
-    def overtake(
-        self, asked: str | None, place: int | str, changes: list[Change], seconds: float, is_killed: bool
-    ) -> None:
-        """One stands still in its build; sources change or its lease runs out, another builds; then it goes on."""
-        before = tuple(self.actors)
-        if asked is None:
-            self.build(False, place)
-        else:
-            self.ask(asked, 0, 2 * LEASE, place)
-        self.change(changes)
-        self.let_time_pass(seconds)
-        self.build(False, ALL)
-        self.world.check()
-        for actor in tuple(self.actors):
-            if actor not in before and is_killed:
-                self.kill(actor)
-            elif actor not in before:
-                self.advance(actor)
-
-    @precondition(lambda self: self.actors)
-    @rule(number=numbers, place=st.just(0) | places)
-    def crash(self, number: int, place: int | str) -> None:
-        """Kill one where it is, or further on."""
-        actor = self.one_of_them(number)
-        self.advance(actor, place)
-        if not actor.is_done:
-            self.kill(actor)
-
-    @precondition(lambda self: self.actors)
-    @rule(number=numbers, what=st.sampled_from(["beat", "recipe_fails", "has_trouble", "must_stop"]))
-    def disturb(self, number: int, what: str) -> None:
-        """Its claim is renewed, its recipe fails, catalog or storage do not answer it, or it is told to stop."""
-        actor = self.one_of_them(number)
-        if what != "beat":
-            setattr(actor, what, True)
-        for heartbeat in actor.heartbeats:
-            heartbeat.beat()
-
-    @rule(seconds=st.sampled_from([1.0, 2 * BACK_OFF, LEASE, LEASE]))
-    def let_time_pass(self, seconds: float) -> None:
-        """Let leases and back-off run out."""
-        before = self.world.clock.now
-        now = self.world.clock.advance(seconds)
-        self.tally["leases expired"] += sum(before < hold.until <= now for hold in self.world.holds.values())
-
-    @precondition(lambda self: not self.actors and self.may_burst)
-    @rule(changes=st.lists(changes, min_size=2, max_size=5))
-    def change_in_a_burst(self, changes: list[Change]) -> None:
-        """However many changes come before anybody builds, each artifact that they touch is built once."""
-        self.may_burst = False  # once is enough: it settles everything, which takes long
-        self.settle()
-        self.change(changes)
-        before = self.world.records()
-        stale = {name for name, one in before.items() if not one.is_fresh(self.world.versions[name[0]])}
-        built = self.drain()
-        assert set(built.values()) <= {1}, f"built more than once: {built}"
-        assert stale <= set(built), f"not built: {stale - set(built)}"
-        for name in set(built) - stale:
-            assert name not in before or KINDS[name[0]].needs, f"{name} was fresh and is built"
-        assert not self.drain()
-        self.tally["bursts"] += 1
-
-    def new_actor(self, what: str) -> Actor:
-        self.tally[f"{what}s"] += 1
-        actor = Actor(f"{what} {self.tally[f'{what}s']}")
-        self.actors.append(actor)
-        return actor
-
-    def one_of_them(self, number: int) -> Actor:
-        return self.actors[number % len(self.actors)]
-
-    def advance(self, actor: Actor, place: int | str = ALL) -> None:
-        """Let one of them go on until it has come to a place, has ended, or waits for another."""
-        for _ in range(place if isinstance(place, int) else ALL):
-            actor.step()
-            self.tally["steps"] += 1
-            if actor.is_done:
-                self.ended(actor)
-                return
-            if actor.at in ("while waiting", place):
-                break
-        self.note_right_answers()
-
-    def ended(self, actor: Actor) -> None:
-        self.actors.remove(actor)
-        ask = self.asks.pop(actor, None)
-        if actor.error is not None:
-            is_known = actor.had_trouble and isinstance(actor.error, (CatalogError, StorageError))
-            is_answer = ask is not None and isinstance(actor.error, (BuildError, NotFoundError))
-            if not (is_known or is_answer):
-                raise actor.error
-            self.tally["ended with an error"] += 1
-        elif ask is None:
-            self.tally[f"outcome {actor.result.state if actor.result is not None else 'nothing to build'}"] += 1
-        else:
-            self.note_right_answer(ask)
-            assert actor.result[1] in ask.right, f"{ask.name}: {actor.result[1]!r}, not one of {ask.right}"
-            self.tally["answers"] += 1
-
-    def kill(self, actor: Actor) -> None:
-        self.tally[f"crash {actor.kill()}"] += 1
-        self.actors.remove(actor)
-        self.asks.pop(actor, None)
-
-    def note_right_answer(self, ask: Ask) -> None:
-        """What is current while somebody waits is right, of which the other invariant makes sure."""
-        record = self.world.records().get(ask.name)
-        if record is not None and record.key is not None and record.is_fresh(ask.version):
-            ask.right.add(self.world.contents[record.key])
-
-    @invariant()
-    def note_right_answers(self) -> None:
-        for ask in self.asks.values():
-            self.note_right_answer(ask)
-
-    def teardown(self) -> None:
-        for actor in tuple(self.actors):
-            self.kill(actor)
-        if not self.world.wrong:
-            self.end()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres() as address:
-        yield address
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.service)])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'catalog.sqlite'}"
-    else:
-        server: str = request.getfixturevalue("server")
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE interleaving")
-        url = make_url(server).set(database="interleaving").render_as_string(hide_password=False)
-    clock, ids = Clock(), random.Random(1)
-    monkeypatch.setattr("coverslip.catalog.part.uuid4", lambda: UUID(int=ids.getrandbits(128), version=4))
-    monkeypatch.setattr(builder_module, "Heartbeat", Heartbeat)
-    monkeypatch.setattr(builder_module, "time", Time(clock))
-    monkeypatch.setattr("os.fsync", lambda _: None)  # a test need not survive a power cut
-    with Catalog.open(
-        url, versions=ALWAYS_OF_IMAGES, annotation_versions=ALWAYS_OF_ANNOTATIONS, clock=clock
-    ) as catalog:
-        yield Place(catalog, clock, tmp_path / "world", ids)
+@contextmanager
+def counted(place: Place) -> Iterator[None]:
+    """Print what was done how often, and how long it took."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        print(f"\nin {time.monotonic() - started:.1f} s")
+        for what, count in sorted(place.tally.items()):
+            print(f"{count:7} {what}")
 
 
 def test_any_interleaving(place: Place, request: pytest.FixtureRequest) -> None:
     is_long = request.config.getoption("--long")
     number = request.config.getoption("--hypothesis-seed") or (random.randrange(2**32) if is_long else 1)
 
-    class Here(AnyInterleaving):
+    class Here(Advancing):
         def __init__(self) -> None:
             super().__init__(place)
 
     print(f"\nseed {number}: --hypothesis-seed={number} does the same again")
-    started = time.monotonic()
-    try:
+    with counted(place):
         run_state_machine_as_test(
             seed(int(number))(Here),
             settings=settings(
@@ -279,10 +51,6 @@ def test_any_interleaving(place: Place, request: pytest.FixtureRequest) -> None:
                 suppress_health_check=list(HealthCheck),
             ),
         )
-    finally:
-        print(f"in {time.monotonic() - started:.1f} s")
-        for what, count in sorted(place.tally.items()):
-            print(f"{count:7} {what}")
     crashed = {name.removeprefix("crash ") for name in place.tally if name.startswith("crash ")} - {"start"}
     assert crashed <= set(BOUNDARIES), "a boundary that is not in the list"
     if is_long:
@@ -291,3 +59,44 @@ def test_any_interleaving(place: Place, request: pytest.FixtureRequest) -> None:
         assert place.tally["other output"]
         assert place.tally["leases expired"]
         assert place.tally["finish after the claim was lost"]
+
+
+def crash(machine: Advancing) -> None:
+    machine.kill(machine.actors[0])
+
+
+def change_sources(machine: Advancing) -> None:
+    machine.change([("change_file", 0, 1), ("move", 0, 3)])
+
+
+def overtake(machine: Advancing) -> None:
+    """Its lease runs out, sources change, and others build everything."""
+    machine.let_time_pass(LEASE)
+    machine.change([("change_file", 0, 1)])
+    machine.drain()
+    machine.world.check()
+
+
+@pytest.mark.parametrize("happens", [crash, change_sources, overtake])
+def test_at_every_boundary(place: Place, happens: Callable[[Advancing], None], request: pytest.FixtureRequest) -> None:
+    """One build of an artifact with all that it needs stops after each of its steps in turn, and something happens.
+
+    The short form tries every fourth: fewer than there are between looking again at what has changed and the last
+    byte that is read.
+    """
+    is_done, steps = False, 0
+    with counted(place):
+        while not is_done:
+            steps += 1 if request.config.getoption("--long") else 4
+            machine = Advancing(place)
+            machine.create(0, 9)
+            machine.ask("small", 0, 2 * LEASE, steps)
+            is_done = not machine.actors
+            if not is_done:
+                happens(machine)
+                machine.world.check()
+                for actor in tuple(machine.actors):
+                    machine.advance(actor, ALL)
+                machine.world.check()
+            machine.teardown()
+    assert steps > 20
