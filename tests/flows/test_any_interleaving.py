@@ -17,6 +17,14 @@ from tests.catalog.making import LEASE
 from tests.flows.advancing import ALL, BOUNDARIES, Advancing
 from tests.flows.interleaving import Place
 
+SELDOM = {
+    "recipe_fails": ["catalog.fail"],
+    "must_stop": ["catalog.release"],
+    "damaged": ["storage.delete", "catalog.mark"],
+}
+"""What has to happen for a build to come to these calls."""
+WAITING = "while waiting"
+
 
 @contextmanager
 def counted(place: Place) -> Iterator[None]:
@@ -43,7 +51,7 @@ def test_any_interleaving(place: Place, request: pytest.FixtureRequest) -> None:
         run_state_machine_as_test(
             seed(int(number))(Here),
             settings=settings(
-                max_examples=400 if is_long else 10,
+                max_examples=200 if is_long else 8,
                 stateful_step_count=40,
                 deadline=None,
                 database=None,
@@ -54,7 +62,7 @@ def test_any_interleaving(place: Place, request: pytest.FixtureRequest) -> None:
     crashed = {name.removeprefix("crash ") for name in place.tally if name.startswith("crash ")} - {"start"}
     assert crashed <= set(BOUNDARIES), "a boundary that is not in the list"
     if is_long:
-        assert crashed == set(BOUNDARIES), "a boundary at which nobody crashed"
+        assert WAITING in crashed
         assert place.tally["equal output"]
         assert place.tally["other output"]
         assert place.tally["leases expired"]
@@ -99,4 +107,33 @@ def test_at_every_boundary(place: Place, happens: Callable[[Advancing], None], r
                     machine.advance(actor, ALL)
                 machine.world.check()
             machine.teardown()
-    assert steps > 20
+    if happens is crash and request.config.getoption("--long"):
+        seldom = {f"{when} {name}" for names in SELDOM.values() for name in names for when in ("before", "after")}
+        missed = {one for one in BOUNDARIES if not place.tally[f"crash {one}"]}
+        assert missed == seldom | {WAITING}, "boundaries at which nobody crashed"
+
+
+@pytest.mark.parametrize("what", list(SELDOM))
+def test_crashes_where_builds_seldom_come(place: Place, what: str, request: pytest.FixtureRequest) -> None:
+    """Killed at each step of a build that fails, of one that is told to stop, and of looking at damaged bytes."""
+    if not request.config.getoption("--long"):
+        pytest.skip("long form only")
+    is_done, steps = False, 0
+    with counted(place):
+        while not is_done:
+            steps += 1
+            machine = Advancing(place)
+            machine.create(0, 9)
+            if what == "damaged":
+                machine.ask("thumbnail", 0, 2 * LEASE, ALL)
+                machine.lose_bytes(0, 1)
+                machine.ask("thumbnail", 0, 2 * LEASE, 0)
+            else:
+                machine.build(False, 0)
+                machine.disturb(0, what)
+            machine.advance(machine.actors[0], steps)
+            is_done = not machine.actors
+            machine.teardown()
+    for name in SELDOM[what]:
+        assert place.tally[f"crash before {name}"]
+        assert place.tally[f"crash after {name}"]
