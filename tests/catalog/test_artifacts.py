@@ -250,7 +250,6 @@ def test_several_are_given_back_at_once_but_no_claim_of_others(catalog: Catalog,
     clock.advance(LEASE)
     (again,) = catalog.claim(VERSIONS, lease_seconds=LEASE, limit=1)
     catalog.release(*claims)
-    catalog.release()
     assert catalog.heartbeat(again, LEASE)
     assert len(catalog.claim(VERSIONS, lease_seconds=LEASE, limit=3)) == 2
 

@@ -14,7 +14,7 @@ from tests.flows.stepping import WRITES, Actor
 
 MOST_ACTORS = 3
 """Processes that may be under way at the same time."""
-READS = ["catalog.artifact", "catalog.look_again", "catalog.get_image", "catalog.annotation"]
+READS = ["catalog.artifact", "catalog.look_again", "catalog.get_images", "catalog.get_annotations"]
 READS += ["storage.exists", "storage.read", "source.open", "source.read", "recipe.build"]
 CALLS = [f"{'storage' if name in ('put', 'delete') else 'catalog'}.{name}" for name in sorted(WRITES)]
 BOUNDARIES = [
@@ -23,7 +23,7 @@ BOUNDARIES = [
     "while waiting",
 ]
 """Every place between two steps of a build or of a request that waits for one."""
-LATE = ("storage.read", "storage.exists", "storage.put", "catalog.finish", "catalog.look_again", "source.read")
+LATE = ("storage.read", "storage.exists", "storage.put", "catalog.finish_all", "catalog.look_again", "source.read")
 ALL = 1000
 """Steps, more than anything takes."""
 
@@ -56,12 +56,12 @@ class Advancing(Changing):
         self.create(6, 9)
 
     @precondition(lambda self: len(self.actors) < MOST_ACTORS)
-    @rule(is_old=st.booleans(), place=places)
-    def build(self, is_old: bool, place: int | str) -> None:
-        """A worker looks for something to build, with this or the previous version of the program."""
+    @rule(is_old=st.booleans(), place=places, claims=st.sampled_from([1, 3]))
+    def build(self, is_old: bool, place: int | str, claims: int = 1) -> None:
+        """A worker looks for something to build, with this or the previous version of the program, one or a few."""
         actor = self.new_actor("builder")
-        builder = self.world.builder(actor, is_old=is_old)
-        actor.begin(lambda: builder.build_next(should_stop=lambda: actor.must_stop))
+        builder = self.world.builder(actor, is_old=is_old, claims=claims)
+        actor.begin(lambda: builder.build_some(should_stop=lambda: actor.must_stop))
         self.advance(actor, place)
 
     @precondition(lambda self: len(self.actors) < MOST_ACTORS)
@@ -186,7 +186,8 @@ class Advancing(Changing):
                 raise actor.error
             self.tally["ended with an error"] += 1
         elif ask is None:
-            self.tally[f"outcome {actor.result.state if actor.result is not None else 'nothing to build'}"] += 1
+            for state in [outcome.state for outcome in actor.result] or ["nothing to build"]:
+                self.tally[f"outcome {state}"] += 1
         else:
             self.note_right_answer(ask)
             assert actor.result[1] in ask.right, f"{ask.name}: {actor.result[1]!r}, not one of {ask.right}"

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import make_url
 
 from coverslip.catalog import Catalog
-from coverslip.derive import builder as builder_module
+from coverslip.derive import builder, held
 from tests.catalog.making import Clock
 from tests.flows.cheap import ALWAYS_OF_ANNOTATIONS, ALWAYS_OF_IMAGES
 from tests.flows.interleaving import Place
@@ -35,8 +35,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         url = make_url(server).set(database=tmp_path.name).render_as_string(hide_password=False)
     clock, ids = Clock(), random.Random(1)
     monkeypatch.setattr("coverslip.catalog.part.uuid4", lambda: UUID(int=ids.getrandbits(128), version=4))
-    monkeypatch.setattr(builder_module, "Heartbeat", Heartbeat)
-    monkeypatch.setattr(builder_module, "time", Time(clock))
+    monkeypatch.setattr(held, "Heartbeat", Heartbeat)
+    for module in (builder, held):
+        monkeypatch.setattr(module, "time", Time(clock))
     monkeypatch.setattr("os.fsync", lambda _: None)  # a test need not survive a power cut
     with Catalog.open(
         url, versions=ALWAYS_OF_IMAGES, annotation_versions=ALWAYS_OF_ANNOTATIONS, clock=clock

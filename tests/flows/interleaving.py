@@ -3,7 +3,7 @@
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +18,7 @@ from coverslip.model.records import ArtifactRecord, Claim
 from coverslip.storage import FolderStorage, Storage, digest_of
 from tests.catalog.making import LEASE, Clock
 from tests.flows.cheap import DEPENDENTS, KINDS, Film, Name, open_number
-from tests.flows.stepping import Actor, Stepped
+from tests.flows.stepping import Actor, Steady, Stepped
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class World:
             film.write()
             film.sync(self.catalog)
 
-    def builder(self, actor: Actor | None = None, *, is_old: bool = False) -> Builder:
+    def builder(self, actor: Actor | None = None, *, is_old: bool = False, claims: int = 1) -> Builder:
         """Return a builder of its own process, of the present or the previous version of the program."""
         kinds = {
             name: replace(kind, version=max(1, self.versions[name] - is_old), on_build=self._count)
@@ -65,7 +65,14 @@ class World:
         who = actor or Actor("the builder of the test")  # in the thread of the test, which nobody stops
         catalog = cast(Catalog, Stepped(who, "catalog", self.catalog, partial(self._around_catalog, who)))
         storage = cast(Storage, Stepped(who, "storage", self.storage, self._around_storage))
-        return Builder(catalog, storage, lease_seconds=LEASE, kinds=kinds, open_file=open_number, locate=Path)
+        return Builder(
+            *(catalog, storage),
+            lease_seconds=LEASE,
+            kinds=kinds,
+            open_file=open_number,
+            locate=Path,
+            pace=Steady(claims),
+        )
 
     def _count(self, name: Name) -> None:
         self.recipes[name] += 1
@@ -125,47 +132,59 @@ class World:
 
     def _around_catalog(self, actor: Actor, name: str, do: Callable[[], Any], args: tuple[Any, ...]) -> Any:
         if name == "claim":
-            claims: list[Claim] = do()
-            for claim in claims:
+            given: list[Claim] = do()
+            for claim in given:
                 hold = self.holds.get(claim.artifact_id)
                 if hold is not None and hold.until > self.clock.now:
                     self.wrong.append(f"{actor.name} claimed the {claim.kind} that {hold.actor} holds")
                 self.holds[claim.artifact_id] = self._hold(actor, claim)
                 self.tally["claims"] += 1
-            return claims
-        if name not in {"finish", "fail", "release", "heartbeat"}:
+            return given
+        if name not in {"finish_all", "fail", "release", "heartbeat"}:
             return do()
-        claim = args[0]
-        hold = self.holds.get(claim.artifact_id)
-        is_holder = hold is not None and hold.token == claim.token
-        result = self._finish(claim, do) if name == "finish" else do()
-        if name != "release" and result != is_holder:
-            self.wrong.append(f"{actor.name}: {name} of the {claim.kind} says {result}, holds it: {is_holder}")
-        if is_holder and name == "heartbeat":
-            self.holds[claim.artifact_id] = self._hold(actor, claim)
-        elif is_holder:
-            del self.holds[claim.artifact_id]
-        else:
-            self.tally[f"{name} after the claim was lost"] += 1
+        claims: Sequence[Claim] = args if name == "release" else args[:1]
+        if name == "finish_all":
+            claims = [claim for claim, _ in args[0]]
+        tokens = {claim.artifact_id: self.holds[claim.artifact_id].token for claim in claims if self._is_held(claim)}
+        result = self._finish(claims, do) if name == "finish_all" else do()
+        for claim in claims:
+            is_holder = tokens.get(claim.artifact_id) == claim.token
+            is_kept = claim.artifact_id in result if name == "finish_all" else result
+            if name != "release" and is_kept != is_holder:
+                self.wrong.append(f"{actor.name}: {name} of the {claim.kind} says {is_kept}, holds it: {is_holder}")
+            if is_holder and name == "heartbeat":
+                self.holds[claim.artifact_id] = self._hold(actor, claim)
+            elif is_holder:
+                del self.holds[claim.artifact_id]
+            else:
+                self.tally[f"{name} after the claim was lost"] += 1
+        self.tally["ends written together"] += name == "finish_all" and len(claims) > 1
         return result
+
+    def _is_held(self, claim: Claim) -> bool:
+        return claim.artifact_id in self.holds
 
     def _hold(self, actor: Actor, claim: Claim) -> Hold:
         return Hold(actor.name, claim.token, self.clock.now + timedelta(seconds=LEASE))
 
-    def _finish(self, claim: Claim, do: Callable[[], Any]) -> Any:
+    def _finish(self, claims: Sequence[Claim], do: Callable[[], Any]) -> Any:
         """Finish, and see that other bytes mark what is made of them and equal ones do not."""
         before = self.records()
-        is_kept = do()
-        name: Name = (claim.kind, claim.image_id, claim.annotation_id)
-        if not is_kept or not DEPENDENTS[claim.kind] or name not in before:
-            return is_kept
+        ours = do()
         after = self.records()
-        is_other = before[name].etag != after[name].etag
-        self.tally["other output" if is_other else "equal output"] += 1
-        for other in self._made_of(name, before):
-            if after[other].wanted - before[other].wanted != is_other:
-                self.wrong.append(f"{name} came out {'other' if is_other else 'equal'}; {other} is {after[other]}")
-        return is_kept
+        marks: Counter[Name] = Counter()
+        for claim in claims:
+            name: Name = (claim.kind, claim.image_id, claim.annotation_id)
+            if claim.artifact_id not in ours or not DEPENDENTS[claim.kind] or name not in before:
+                continue
+            is_other = before[name].etag != after[name].etag
+            self.tally["other output" if is_other else "equal output"] += 1
+            for other in self._made_of(name, before):
+                marks[other] += is_other
+        for other, count in marks.items():
+            if after[other].wanted - before[other].wanted != count:
+                self.wrong.append(f"{count} of what {other} is made of came out other; it is {after[other]}")
+        return ours
 
     def _made_of(self, name: Name, records: Mapping[Name, ArtifactRecord]) -> Iterator[Name]:
         for other in records:

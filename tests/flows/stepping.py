@@ -4,13 +4,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from coverslip.derive.held import HeldClaims, Pace
 from coverslip.errors import CatalogError, CoverslipError, StorageError
 from tests.catalog.making import Clock
 
 PATIENCE_SECONDS = 60.0
 """A step takes milliseconds; one that takes so long waits for something that will never happen."""
 
-WRITES = {"claim", "finish", "fail", "release", "want", "mark", "put", "delete"}
+WRITES = {"claim", "finish_all", "fail", "release", "want", "mark", "put", "delete"}
 """Calls after which there is a boundary too: what they did is done, and nobody has been told."""
 
 
@@ -160,7 +161,7 @@ class Stepped:
 class Heartbeat:
     """In the place of ``jobs.Heartbeat``: gives a sign of life when the test says so, not by the clock of the wall."""
 
-    def __init__(self, _name: str, beat: Callable[[], bool], _every_seconds: float) -> None:
+    def __init__(self, _name: str, beat: Callable[[], bool], _every_seconds: float, _first_seconds: float) -> None:
         self._beat = beat
         self.lost = False
 
@@ -176,8 +177,21 @@ class Heartbeat:
             actor.heartbeats.remove(self)
 
     def beat(self) -> None:
-        """Do what one turn of the real one does."""
-        self.lost = self.lost or not self._beat()
+        """Do what one turn of the real one does; while the builder writes something down, that one waits."""
+        held: HeldClaims = self._beat.__self__  # type: ignore[attr-defined]  # a method of it
+        if not held._guard.locked():
+            self.lost = self.lost or not self._beat()
+
+
+class Steady(Pace):
+    """Claims so many at once, however long builds take."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def note(self, number: int, seconds: float) -> None:
+        """Keep it."""
 
 
 class Time:

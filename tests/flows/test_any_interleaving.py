@@ -66,7 +66,8 @@ def test_any_interleaving(place: Place, request: pytest.FixtureRequest) -> None:
         assert place.tally["equal output"]
         assert place.tally["other output"]
         assert place.tally["leases expired"]
-        assert place.tally["finish after the claim was lost"]
+        assert place.tally["finish_all after the claim was lost"]
+        assert place.tally["ends written together"]
 
 
 def crash(machine: Advancing) -> None:
@@ -85,9 +86,25 @@ def overtake(machine: Advancing) -> None:
     machine.world.check()
 
 
+def ask_for_all(machine: Advancing, steps: int) -> None:
+    """Build an artifact with all that it needs, for somebody who waits."""
+    machine.ask("small", 0, 2 * LEASE, steps)
+
+
+def claim_a_few(machine: Advancing, steps: int) -> None:
+    """Build what a worker claims at once."""
+    machine.build(False, steps, claims=4)
+
+
+@pytest.mark.parametrize("begin", [ask_for_all, claim_a_few])
 @pytest.mark.parametrize("happens", [crash, change_sources, overtake])
-def test_at_every_boundary(place: Place, happens: Callable[[Advancing], None], request: pytest.FixtureRequest) -> None:
-    """One build of an artifact with all that it needs stops after each of its steps in turn, and something happens.
+def test_at_every_boundary(
+    place: Place,
+    happens: Callable[[Advancing], None],
+    begin: Callable[[Advancing, int], None],
+    request: pytest.FixtureRequest,
+) -> None:
+    """A build stops after each of its steps in turn, and something happens.
 
     The short form tries every fourth: fewer than there are between looking again at what has changed and the last
     byte that is read.
@@ -98,7 +115,7 @@ def test_at_every_boundary(place: Place, happens: Callable[[Advancing], None], r
             steps += 1 if request.config.getoption("--long") else 4
             machine = Advancing(place)
             machine.create(0, 9)
-            machine.ask("small", 0, 2 * LEASE, steps)
+            begin(machine, steps)
             is_done = not machine.actors
             if not is_done:
                 happens(machine)
@@ -107,7 +124,9 @@ def test_at_every_boundary(place: Place, happens: Callable[[Advancing], None], r
                     machine.advance(actor, ALL)
                 machine.world.check()
             machine.teardown()
-    if happens is crash and request.config.getoption("--long"):
+    if begin is claim_a_few:
+        assert place.tally["ends written together"]
+    elif happens is crash and request.config.getoption("--long"):
         seldom = {f"{when} {name}" for names in SELDOM.values() for name in names for when in ("before", "after")}
         missed = {one for one in BOUNDARIES if not place.tally[f"crash {one}"]}
         assert missed == seldom | {WAITING}, "boundaries at which nobody crashed"

@@ -166,10 +166,9 @@ class Claims(Part):
 
     def release(self, *claims: Claim) -> None:
         """Give artifacts back without counting an attempt."""
-        if claims:
-            with self._database.writing() as connection:
-                ids = _lock_claimed(connection, claims)
-                connection.execute(update(Artifact).where(Artifact.id.in_(ids)).values(_NO_LEASE))
+        with self._database.writing() as connection:
+            ids = _lock_claimed(connection, claims)
+            connection.execute(update(Artifact).where(Artifact.id.in_(ids)).values(_NO_LEASE))
 
 
 _STALE_SINCE = case((Artifact.built < Artifact.wanted, Artifact.marked_at)).label("stale_since")

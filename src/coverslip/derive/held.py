@@ -117,7 +117,8 @@ class HeldClaims:
             claims = [claim for claim in (self._current, *self._waiting) if claim is not None]
             self._current = None
             self._waiting.clear()
-            self._catalog.release(*claims)
+            if claims:
+                self._catalog.release(*claims)
 
     def settled(self, outcome: Outcome) -> Outcome:
         """Return an outcome with what is known of it after the block: whether it counts, and how long it took."""
@@ -159,5 +160,6 @@ class HeldClaims:
             self._write()
             waiting = list(self._waiting)
             self._waiting.clear()
-            self._catalog.release(*waiting)
+            if waiting:
+                self._catalog.release(*waiting)
             return self._current is None or self._catalog.heartbeat(self._current, self._lease)
