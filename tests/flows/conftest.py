@@ -1,4 +1,4 @@
-"""Places for worlds in which builds interleave, on both databases."""
+"""Fixtures of the flows: a home, and places for worlds in which builds interleave, on both databases."""
 
 import random
 from collections.abc import Iterator
@@ -43,3 +43,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         url, versions=ALWAYS_OF_IMAGES, annotation_versions=ALWAYS_OF_ANNOTATIONS, clock=clock
     ) as catalog:
         yield Place(catalog, clock, tmp_path / "world", ids)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home for catalog, uploads and artifacts that is not there yet."""
+    return tmp_path / "home"

@@ -14,12 +14,12 @@ from sqlalchemy import make_url
 
 from coverslip.catalog import Catalog
 from coverslip.cleanup import plan_purge, purge
-from coverslip.derive import KINDS, VERSIONS, Builder, Inputs, Kind, Subject, open_catalog
+from coverslip.derive import KINDS, VERSIONS, Builder, Subject, open_catalog
 from coverslip.derive.kind import by_name
 from coverslip.ingest import add
 from coverslip.model.annotations import Annotation, AnnotationContent, Box, Frames
-from coverslip.readers import open_image
 from coverslip.storage import Storage, open_storage
+from tests.flows.recipes import by_recipe
 from tests.services.postgres import postgres
 
 FRAMES = 24
@@ -99,24 +99,6 @@ class Lab:
             annotation = None if record.annotation_id is None else self.catalog.annotation(record.annotation_id)
             assert record.key is not None
             assert self.storage.read(record.key) == by_recipe(KINDS[record.kind], Subject(image, annotation))
-
-
-def by_recipe(kind: Kind, subject: Subject) -> bytes:
-    """Return what a recipe makes of the present sources, without catalog and storage."""
-
-    def open_source() -> Any:
-        return open_image(subject.image.path)
-
-    class Opened:
-        def __enter__(self) -> Any:
-            self.file = open_source()
-            return self.file.images[subject.image.index]
-
-        def __exit__(self, *_: object) -> None:
-            self.file.close()
-
-    needed = {name: by_recipe(KINDS[name], subject) for name in kind.needs}
-    return kind.build(subject, Inputs(Opened, needed))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.service)])
