@@ -99,6 +99,7 @@ class Ground:
     asking: threading.Lock = field(default_factory=threading.Lock)
     """Held by whoever asks the server for a picture, which it would build if need be."""
     address: str = ""
+    is_over: bool = False
 
     @cached_property
     def cluster(self) -> str:
@@ -163,6 +164,11 @@ class Ground:
         found = self.database.execute("SELECT token FROM artifact WHERE token IS NOT NULL")
         return frozenset(token for (token,) in found)
 
+    def being_built(self) -> list[str]:
+        """Return the annotations of which somebody builds a picture now."""
+        words = "SELECT annotation_id FROM artifact WHERE annotation_id IS NOT NULL AND lease_until > now()"
+        return sorted({one for (one,) in self.database.execute(words)})
+
     def kill(self, name: str) -> frozenset[str]:
         """Kill a command and return the claims that it may have left, those that nobody else can have."""
         one = self.running.pop(name)
@@ -196,6 +202,7 @@ class Ground:
 
     def close(self) -> None:
         """End all processes that still run."""
+        self.is_over = True
         for one in self.running.values():
             self.children += one.kill()
         self.running.clear()

@@ -22,8 +22,9 @@ import pytest
 from coverslip.catalog import Catalog
 from coverslip.derive import KINDS, VERSIONS, Subject, open_catalog
 from coverslip.storage import open_storage
-from tests.flows.annotators import FRAMES, RANGES, Annotator, Changer, Film, Noise, Reader
+from tests.flows.annotators import Annotator, Changer, Reader
 from tests.flows.builders import SECONDS, Ground, ground
+from tests.flows.films import FRAMES, RANGES, Film, Noise
 from tests.flows.recipes import by_recipe
 
 pytestmark = [pytest.mark.kill, pytest.mark.service]
@@ -149,6 +150,7 @@ def test_builders_killed_while_somebody_annotates(
             one.start()
             stack.callback(one.should_stop.set)
         kill_all(kills)
+        changer.should_stop.set()  # the reader looks on while the annotator ends
         for one in kills.others:
             one.finish()
     print(f"\n{kills.table()}\n{len(annotator.saves)} saves, {annotator.resent} sent again, {reader.compared} compared")
@@ -248,9 +250,8 @@ def check_artifacts(place: Ground, catalog: Catalog, films: list[Film]) -> None:
         annotation = None if record.annotation_id is None else catalog.annotation(record.annotation_id)
         assert record.key is not None
         is_right = storage.read(record.key) == by_recipe(KINDS[record.kind], Subject(image, annotation))
-        assert is_right, (
-            f"the {record.kind} of {annotation or image.filename} is fresh, and is not what its recipe makes"
-        )
+        of = image.filename if annotation is None else annotation.frames
+        assert is_right, f"the {record.kind} of {of} is fresh, and is not what its recipe makes"
 
 
 def check_storage(place: Ground, killed: int) -> None:
