@@ -46,14 +46,15 @@ TAKEN_EARLY = """
 """Notes every claim that was given to a second builder while the lease of the first was not over."""
 
 SCHEDULER_FILE = "scheduler.json"
+LOOPBACK = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0")
 WORDS = {
     "server": ("coverslip", "serve", "--port", "0"),
     "server that builds nothing": ("coverslip", "serve", "--port", "0", "--no-build"),
     "worker": ("coverslip", "worker", "--interval", "0.3"),
     "queue worker": ("coverslip", "queue-worker", "--interval", "1"),
     "cluster's worker": ("coverslip", "worker", "--interval", "0.3", "--concurrency", "2"),
-    "scheduler": ("dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"),  # nobody kills it
-    "Dask worker": ("dask", "worker", "--no-nanny", "--nthreads", "2", "--host", "127.0.0.1", "--no-dashboard"),
+    "scheduler": ("dask", "scheduler", *LOOPBACK, "--port", "0"),  # nobody kills it
+    "Dask worker": ("dask", "worker", *LOOPBACK, "--no-nanny", "--nthreads", "2"),
 }
 
 
