@@ -1,5 +1,6 @@
 """Where builds run: threads of this process, other processes, or a Dask cluster."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.util import Finalize
 
 from coverslip.confined import Opener
@@ -60,7 +61,7 @@ def open_executor(
     elif settings.executor == "processes":
         # spawned: a forked child of a process with threads may wait for a lock that nobody holds any more
         with ProcessPoolExecutor(
-            concurrency, mp_context=get_context("spawn"), initializer=_leave_stopping_to_us
+            concurrency, mp_context=get_context("spawn"), initializer=_belong_to_the_worker
         ) as pool:
             yield pool, elsewhere
     else:
@@ -95,9 +96,17 @@ def _builder_here(settings: Settings) -> Builder:
     )
 
 
-def _leave_stopping_to_us() -> None:
-    """Ctrl-C goes to the whole group of processes; the one that gave out the work ends it."""
+def _belong_to_the_worker() -> None:
+    """Leave Ctrl-C, which goes to the whole group of processes, to the worker, and end when that was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_worker, name="end with the worker", daemon=True).start()
+
+
+def _end_with_the_worker() -> None:
+    worker = parent_process()
+    if worker is not None:
+        worker.join()
+        os._exit(1)  # a build under way goes the way of the worker: its lease runs out
 
 
 @contextmanager
