@@ -1,4 +1,4 @@
-"""Servers killed while they take uploads, and collections killed while they remove: nothing lost, nothing torn."""
+"""Servers killed while they take uploads, collections while they remove, workers that have started processes."""
 
 import random
 import socket
@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from coverslip.derive import VERSIONS, open_catalog
-from tests.files import write_tiff
+from tests.files import write_folder, write_tiff
 from tests.flows.killing import check_artifacts, check_whole, kill, rounds, server, start, wait_for
 
 pytestmark = pytest.mark.kill
@@ -96,3 +97,22 @@ def _send_half(address: str, source: bytes) -> socket.socket:
     )
     connection.sendall(request.encode() + head + source[: len(source) // 2])
     return connection
+
+
+def test_what_a_killed_worker_has_started_ends(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_folder(tmp_path / "images", 20)
+    assert wait_for(start(home, "add", tmp_path / "images")) == 0
+    monkeypatch.setenv("COVERSLIP_EXECUTOR", "processes")
+    process = start(home, "worker", "--concurrency", "2")
+    with open_catalog(f"sqlite:///{home / 'catalog.sqlite'}") as catalog:
+        deadline = time.monotonic() + 90
+        while catalog.counts(VERSIONS).artifacts_fresh == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    kill(process)
+    _, alive = psutil.wait_procs(children, 60)
+    for one in alive:
+        one.kill()
+    assert not alive

@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from coverslip.derive import VERSIONS, open_catalog
@@ -95,22 +94,3 @@ def test_worker_killed_at_random_instants(home: Path, tmp_path: Path, request: p
     assert (counts.artifacts_fresh, counts.artifacts_failed) == (count, 0)
     check_whole(home)
     check_artifacts(home)
-
-
-def test_what_a_killed_worker_has_started_ends(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_folder(tmp_path / "images", 20)
-    assert wait_for(start(home, "add", tmp_path / "images")) == 0
-    monkeypatch.setenv("COVERSLIP_EXECUTOR", "processes")
-    process = start(home, "worker", "--concurrency", "2")
-    with open_catalog(f"sqlite:///{home / 'catalog.sqlite'}") as catalog:
-        deadline = time.monotonic() + 90
-        while catalog.counts(VERSIONS).artifacts_fresh == 0:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    children = psutil.Process(process.pid).children(recursive=True)
-    assert children
-    kill(process)
-    _, alive = psutil.wait_procs(children, 60)
-    for one in alive:
-        one.kill()
-    assert not alive
