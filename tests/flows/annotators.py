@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 
 from tests.flows.builders import SECONDS, Ground
-from tests.flows.films import FRAMES, RANGES, STEP, Film, Median, Noise
+from tests.flows.watched_films import FRAMES, RANGES, STEP, Film, Median, Noise
 
 
 class AtWork(threading.Thread):

@@ -24,8 +24,8 @@ from coverslip.derive import KINDS, VERSIONS, Subject, open_catalog
 from coverslip.storage import open_storage
 from tests.flows.annotators import Annotator, Changer, Reader
 from tests.flows.builders import SECONDS, Ground, ground
-from tests.flows.films import FRAMES, RANGES, Film, Noise
 from tests.flows.recipes import by_recipe
+from tests.flows.watched_films import FRAMES, RANGES, Film, Noise
 
 pytestmark = [pytest.mark.kill, pytest.mark.service]
 
