@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from coverslip.catalog.annotation_tables import Annotation as Row
 from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
@@ -26,6 +26,45 @@ ANNOTATION = tuple(
 NEVER = datetime.min
 
 
+# Statements of every save are made once: making them takes as long as executing them.
+_SIZES = select(
+    *(ImageRow.document[name].as_integer().label(name) for name in ("size_t", "size_z", "size_y", "size_x"))
+).where(ImageRow.id == bindparam("image_id"), ImageRow.deleted_at.is_(None))
+_LOCK_SIZES = _SIZES.with_for_update(key_share=True)
+"""Takes a lock that saves of the same image wait for, and readers and artifacts' foreign keys do not."""
+_IMAGE_OF = select(Row.image_id).where(Row.id == bindparam("annotation_id"))
+_ONE = (
+    select(*ANNOTATION)
+    .join(ImageRow, ImageRow.id == Row.image_id)
+    .where(Row.id == bindparam("annotation_id"), ImageRow.deleted_at.is_(None))
+)
+_SOME = select(*ANNOTATION).where(Row.id.in_(bindparam("annotation_ids", expanding=True)))
+_SPANS = (
+    select(Row.id, Row.first, Row.last)
+    .where(
+        Row.image_id == bindparam("image_id"),
+        Row.axis == bindparam("axis"),
+        Row.track == bindparam("track"),
+        Row.deleted_at.is_(None),
+        Row.id != bindparam("annotation_id"),
+    )
+    .order_by(Row.first, Row.id)
+)
+_ADD = insert(Row)
+_CHANGE = (
+    update(Row)
+    .where(Row.id == bindparam("annotation_id"))
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in ("axis", "track", "first", "last", "content", "revision", "author", "updated_at", "deleted_at")
+        }
+    )
+)
+_ADD_CHANGE = insert(AnnotationChange)
+_ADD_REVISION = insert(AnnotationRevision)
+
+
 @dataclass(frozen=True, slots=True)
 class Extent:
     """How many frames and pixels an image has."""
@@ -43,13 +82,7 @@ class Extent:
         NotFoundError
             There is no such image, or it is deleted.
         """
-        sizes = ("size_t", "size_z", "size_y", "size_x")
-        wanted = select(*(ImageRow.document[name].as_integer().label(name) for name in sizes)).where(
-            ImageRow.id == known_form(image_id), ImageRow.deleted_at.is_(None)
-        )
-        if locked:  # a lock that saves of the same image wait for, and readers and artifacts' foreign keys do not
-            wanted = wanted.with_for_update(key_share=True)
-        row = connection.execute(wanted).one_or_none()
+        row = connection.execute(_LOCK_SIZES if locked else _SIZES, {"image_id": known_form(image_id)}).one_or_none()
         if row is None:
             raise no_such_image(image_id)
         return cls({"t": row.size_t, "z": row.size_z}, row.size_x, row.size_y)
@@ -107,8 +140,7 @@ def one_annotation(connection: Connection, annotation_id: str) -> Annotation:
     NotFoundError
         There is no such annotation, or its image is deleted.
     """
-    wanted = select(*ANNOTATION).join(ImageRow, ImageRow.id == Row.image_id)
-    row = connection.execute(wanted.where(Row.id == annotation_id, ImageRow.deleted_at.is_(None))).one_or_none()
+    row = connection.execute(_ONE, {"annotation_id": annotation_id}).one_or_none()
     if row is None:
         raise _no_such_annotation(annotation_id)
     return to_annotation(row)
@@ -126,7 +158,7 @@ def image_of(connection: Connection, annotation_id: str) -> str:
     NotFoundError
         There is no such annotation.
     """
-    found = connection.scalar(select(Row.image_id).where(Row.id == annotation_id))
+    found: str | None = connection.scalar(_IMAGE_OF, {"annotation_id": annotation_id})
     if found is None:
         raise _no_such_annotation(annotation_id)
     return found
@@ -136,21 +168,16 @@ def some_annotations(connection: Connection, annotation_ids: Iterable[str]) -> d
     """Return those of some annotations that there are, deleted or not, by identifier."""
     found: dict[str, Annotation] = {}
     for some in chunks(annotation_ids):
-        rows = connection.execute(select(*ANNOTATION).where(Row.id.in_(some)))
+        rows = connection.execute(_SOME, {"annotation_ids": some})
         found |= {row.id: to_annotation(row) for row in rows}
     return found
 
 
 def spans_beside(connection: Connection, annotation: Annotation) -> dict[str, Span]:
     """Return the ranges of the other annotations on the track of one, by identifier, those deleted left out."""
-    wanted = select(Row.id, Row.first, Row.last).where(
-        Row.image_id == annotation.image_id,
-        Row.axis == annotation.frames.axis,
-        Row.track == annotation.track,
-        Row.deleted_at.is_(None),
-        Row.id != annotation.id,
-    )
-    return {row.id: (row.first, row.last) for row in connection.execute(wanted.order_by(Row.first, Row.id))}
+    of = {"axis": annotation.frames.axis, "track": annotation.track, "annotation_id": annotation.id}
+    rows = connection.execute(_SPANS, {"image_id": annotation.image_id, **of})
+    return {name: (first, last) for name, first, last in rows.all()}
 
 
 def content_before(connection: Connection, annotation_id: str, revision: int) -> tuple[AnnotationContent, bool] | None:
@@ -214,13 +241,10 @@ def write_change(connection: Connection, drafts: Sequence[Draft], action: Action
     for draft in drafts:
         _write_annotation(connection, draft, by)
         _mark(connection, draft, by)
+    change = {"id": change_id, "annotation_id": asked.id, "action": action, "author": by.name, "at": by.at}
+    connection.execute(_ADD_CHANGE, {**change, "save_id": by.save_id, "undone_by": None})
     connection.execute(
-        insert(AnnotationChange).values(
-            id=change_id, annotation_id=asked.id, action=action, author=by.name, at=by.at, save_id=by.save_id
-        )
-    )
-    connection.execute(
-        insert(AnnotationRevision),
+        _ADD_REVISION,
         [
             {
                 "annotation_id": draft.annotation.id,
@@ -269,11 +293,12 @@ def _write_annotation(connection: Connection, draft: Draft, by: Author) -> None:
         "deleted_at": by.at if draft.is_deleted else None,
     }
     if annotation.revision == 1:
-        connection.execute(
-            insert(Row).values(id=annotation.id, image_id=annotation.image_id, created_at=by.at, **values)
-        )
+        new = {"id": annotation.id, "image_id": annotation.image_id, "created_at": by.at}
+        connection.execute(_ADD, {**new, **values})
     else:
-        connection.execute(update(Row).where(Row.id == annotation.id).values(values))
+        connection.execute(
+            _CHANGE, {"annotation_id": annotation.id, **{f"new_{name}": value for name, value in values.items()}}
+        )
 
 
 def _news(draft: Draft) -> News:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
 from coverslip.catalog.annotation_moves import (
     closing_up,
@@ -258,14 +258,16 @@ def _changed(content: AnnotationContent, changes: Mapping[str, Any]) -> Annotati
         raise InvalidRequestError("the annotation is not valid: " + "; ".join(wrong), wrong) from error
 
 
+_SAVED = (
+    select(AnnotationChange.id, AnnotationChange.annotation_id, Row.image_id)
+    .join(Row, Row.id == AnnotationChange.annotation_id)
+    .where(AnnotationChange.save_id == bindparam("save_id"))
+)
+
+
 def _replay(connection: Connection, save_id: str, **expected: str) -> Saved | None:
     """Return what a save did when it was done the first time; ``None`` when this is the first time."""
-    wanted = (
-        select(AnnotationChange.id, AnnotationChange.annotation_id, Row.image_id)
-        .join(Row, Row.id == AnnotationChange.annotation_id)
-        .where(AnnotationChange.save_id == save_id)
-    )
-    found = connection.execute(wanted).one_or_none()
+    found = connection.execute(_SAVED, {"save_id": save_id}).one_or_none()
     if found is None:
         return None
     if any(getattr(found, name) != value for name, value in expected.items()):

@@ -14,6 +14,8 @@ KEPT = 10_000
 """Events that are always kept. A listener who was away for longer looks at everything anew."""
 TRIM_EVERY = 1_000
 """Old events are removed each time the numbers pass a multiple of this."""
+_ADD = insert(EventRow)
+_LAST = select(func.max(EventRow.seq))
 _LOCK_NUMBER = 0x6576656E7473
 """Names the advisory lock of the numbering in PostgreSQL: the letters of "events"."""
 
@@ -62,11 +64,11 @@ def write_events(connection: Connection, news: Sequence[News]) -> None:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
     before = _last(connection)
     rows = [{"seq": seq, **item._asdict()} for seq, item in enumerate(news, before + 1)]
-    connection.execute(insert(EventRow), rows)
+    connection.execute(_ADD, rows)
     last = before + len(news)
     if last // TRIM_EVERY > before // TRIM_EVERY:
         connection.execute(delete(EventRow).where(EventRow.seq <= last - KEPT))
 
 
 def _last(connection: Connection) -> int:
-    return connection.execute(select(func.max(EventRow.seq))).scalar_one() or 0
+    return connection.execute(_LAST).scalar_one() or 0

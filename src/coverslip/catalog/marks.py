@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import product
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Update, and_, bindparam, case, or_, select, update
 
 from coverslip.catalog.annotation_tables import Annotation
 from coverslip.catalog.database import MARKED
@@ -91,8 +91,10 @@ def mark_stale(
 
 def mark_annotations_stale(connection: Connection, annotation_ids: Iterable[str], now: datetime, cause: str) -> int:
     """Count one more change of the artifacts of annotations. Returns how many rows."""
+    changed = _OF_ANNOTATIONS[connection.dialect.name == "sqlite"]
+    given = {"now": now, "new_cause": cause}
     return sum(
-        count_change(connection, now, cause, Artifact.annotation_id.in_(some)) for some in chunks(annotation_ids)
+        connection.execute(changed, {**given, "annotation_ids": some}).rowcount for some in chunks(annotation_ids)
     )
 
 
@@ -101,21 +103,32 @@ def count_change(connection: Connection, now: datetime, cause: str, *conditions:
 
     ``marked_at`` stays for what is stale already: an image that keeps changing must not fall behind for ever.
     """
-    was_stale = Artifact.built < Artifact.wanted
-    values = {
-        "wanted": Artifact.wanted + 1,
-        "marked_at": case((was_stale, Artifact.marked_at), else_=literal(now, UtcTime())),
-        "cause": cause,
-        "attempts": 0,
-        "next_try_at": None,
-        "error": None,
-        "ignored_at": None,
-    }
-    changed = update(Artifact).values(values)
-    if connection.dialect.name == "sqlite":  # one writer: nobody else holds a row
-        return connection.execute(changed.where(*conditions)).rowcount
+    changed = _changing(connection.dialect.name == "sqlite", *conditions)
+    return connection.execute(changed, {"now": now, "new_cause": cause}).rowcount
+
+
+def _changing(is_sqlite: bool, *conditions: ColumnElement[bool]) -> Update:
+    """Return the statement that counts one more change."""
+    changed = update(Artifact).values(
+        wanted=Artifact.wanted + 1,
+        marked_at=case((Artifact.built < Artifact.wanted, Artifact.marked_at), else_=bindparam("now", type_=UtcTime())),
+        cause=bindparam("new_cause"),
+        attempts=0,
+        next_try_at=None,
+        error=None,
+        ignored_at=None,
+    )
+    if is_sqlite:  # one writer: nobody else holds a row
+        return changed.where(*conditions)
     chosen = select(Artifact.id).where(*conditions).order_by(*LOCK_ORDER).with_for_update().subquery()
-    return connection.execute(changed.where(Artifact.id == chosen.c.id)).rowcount
+    return changed.where(Artifact.id == chosen.c.id)
+
+
+_OF_ANNOTATIONS = {
+    is_sqlite: _changing(is_sqlite, Artifact.annotation_id.in_(bindparam("annotation_ids", expanding=True)))
+    for is_sqlite in (True, False)
+}
+"""For every save: made once, because making it takes as long as executing it."""
 
 
 def is_past(column: Any, now: datetime) -> ColumnElement[bool]:
