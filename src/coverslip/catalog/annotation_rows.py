@@ -203,12 +203,12 @@ class Draft:
     @classmethod
     def new(cls, annotation_id: str, image_id: str, content: AnnotationContent, action: Action) -> Self:
         """Return the first revision of an annotation."""
-        return cls(_stamped(content, annotation_id, image_id, 1), action)
+        return cls(_stamped(content, annotation_id, image_id, 1, NEVER), action)
 
     @classmethod
     def of(cls, current: Annotation, content: AnnotationContent, action: Action, *, is_deleted: bool = False) -> Self:
         """Return the next revision of an annotation."""
-        after = _stamped(content, current.id, current.image_id, current.revision + 1)
+        after = _stamped(content, current.id, current.image_id, current.revision + 1, current.created_at)
         moves_pixels = (content.frames, content.box) != (current.frames, current.box)
         return cls(after, action, is_deleted, moves_pixels)
 
@@ -258,9 +258,16 @@ def write_change(connection: Connection, drafts: Sequence[Draft], action: Action
         ],
     )
     write_events(connection, [_news(draft) for draft in drafts])
-    written = some_annotations(connection, [draft.annotation.id for draft in drafts])
-    first, *others = (written[draft.annotation.id] for draft in drafts)
+    first, *others = (_written(draft, by) for draft in drafts)
     return Saved(annotation=first, neighbours=tuple(others), change_id=change_id)
+
+
+def _written(draft: Draft, by: Author) -> Annotation:
+    """Return an annotation as it is in the catalog now."""
+    is_new = draft.annotation.revision == 1
+    times = {"created_at": by.at if is_new else draft.annotation.created_at, "updated_at": by.at}
+    gone = by.at if draft.is_deleted else None
+    return draft.annotation.model_copy(update={"author": by.name, "deleted_at": gone, **times})
 
 
 def _mark(connection: Connection, draft: Draft, by: Author) -> None:
@@ -307,14 +314,16 @@ def _news(draft: Draft) -> News:
     return News(kind, annotation.image_id, {"annotation_id": annotation.id, "revision": annotation.revision})
 
 
-def _stamped(content: AnnotationContent, annotation_id: str, image_id: str, revision: int) -> Annotation:
+def _stamped(
+    content: AnnotationContent, annotation_id: str, image_id: str, revision: int, created_at: datetime
+) -> Annotation:
     return Annotation(
         **content.model_dump(),
         id=annotation_id,
         image_id=image_id,
         revision=revision,
         author="",
-        created_at=NEVER,
+        created_at=created_at,
         updated_at=NEVER,
     )
 

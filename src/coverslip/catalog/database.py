@@ -18,6 +18,9 @@ from coverslip.errors import CatalogError
 
 BUSY_SECONDS = 30.0
 """How long a SQLite transaction waits for another writer."""
+CHECKPOINT_PAGES = 8_000
+"""Pages of 4 KiB after which a commit moves what was written into the database file. SQLite's own thousand makes one
+save in forty wait for that."""
 CONNECT_SECONDS = 10
 """How long PostgreSQL may take to answer at all."""
 _WRITES = "coverslip_writes"
@@ -140,6 +143,7 @@ def _configure_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) 
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     cursor.close()
 
 
