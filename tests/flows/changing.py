@@ -91,7 +91,7 @@ class Changing(RuleBasedStateMachine):
 
     def change_file(self, number: int, other: int) -> None:
         film = self.world.films[number > 7]
-        film.write(1 + other % 2)
+        film.write((1, 2, -1)[other % 3])
         film.sync(self.world.catalog)
 
     def update_program(self, number: int, _other: int) -> None:
@@ -113,9 +113,9 @@ class Changing(RuleBasedStateMachine):
             with pytest.raises(RevisionConflictError):
                 self.world.catalog.save_annotation(annotation_id, changes, revision=revision, tiled=True)
 
-    def write_file(self, number: int, _other: int) -> None:
+    def write_file(self, number: int, other: int) -> None:
         """Nobody has told the catalog yet."""
-        self.world.films[number % 2].write()
+        self.world.films[number % 2].write((1, -1)[other % 2])
 
     def sync_file(self, number: int, _other: int) -> None:
         self.world.films[number % 2].sync(self.world.catalog)

@@ -21,6 +21,7 @@ SELDOM = {
     "recipe_fails": ["catalog.fail"],
     "must_stop": ["catalog.release"],
     "damaged": ["storage.delete", "catalog.mark"],
+    "other_version": ["catalog.distrust"],
 }
 """What has to happen for a build to come to these calls."""
 WAITING = "while waiting"
@@ -134,7 +135,7 @@ def test_at_every_boundary(
 
 @pytest.mark.parametrize("what", list(SELDOM))
 def test_crashes_where_builds_seldom_come(place: Place, what: str, request: pytest.FixtureRequest) -> None:
-    """Killed at each step of a build that fails, of one that is told to stop, and of looking at damaged bytes."""
+    """Killed at each step of a build that fails or is told to stop, of looking at damaged bytes, of an unknown file."""
     if not request.config.getoption("--long"):
         pytest.skip("long form only")
     is_done, steps = False, 0
@@ -147,6 +148,9 @@ def test_crashes_where_builds_seldom_come(place: Place, what: str, request: pyte
                 machine.ask("thumbnail", 0, 2 * LEASE, ALL)
                 machine.lose_bytes(0, 1)
                 machine.ask("thumbnail", 0, 2 * LEASE, 0)
+            elif what == "other_version":
+                machine.write_file(0, 0)
+                machine.build(False, 0)
             else:
                 machine.build(False, 0)
                 machine.disturb(0, what)

@@ -1,5 +1,6 @@
 """For every kind and every way a source can change: just what follows is stale, and what is built is the recipe's."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -233,6 +234,19 @@ CHANGES: list[tuple[Callable[[Lab], None], Names]] = [
 def test_just_what_follows_is_stale(lab: Lab, change: Callable[[Lab], None], expected: Names) -> None:
     change(lab)
     assert lab.stale() == expected
+    lab.settle()
+
+
+def test_a_file_that_comes_back_as_it_was(lab: Lab) -> None:
+    """Between two looks of ``add`` it was another, and something was made of that."""
+    as_it_was = lab.folder / "as_it_was.tif"
+    shutil.copy2(lab.film, as_it_was)
+    lab.write(6)
+    lab.catalog.mark("thumbnail", [lab.image_id])
+    lab.builder().ensure("thumbnail", lab.image_id, 20)
+    shutil.copy2(as_it_was, lab.film)
+    lab.add()
+    assert lab.stale() == of("image", "left", "right")
     lab.settle()
 
 

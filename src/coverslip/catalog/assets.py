@@ -13,6 +13,8 @@ from coverslip.catalog.tables import Asset, Image
 from coverslip.catalog.types import kept_path
 from coverslip.model.records import AssetRecord, SeenFile
 
+UNKNOWN_TIME = -LARGEST
+"""No file has it."""
 _ASSET = tuple(getattr(Asset, field.name) for field in fields(AssetRecord))
 """The columns of a record."""
 
@@ -48,6 +50,15 @@ class Assets(Part):
             rows = [{"known_id": known[path], **_seen_values(seen[path])} for path in known]
             execute_many(connection, statement, rows)
         return len(known)
+
+    def distrust(self, path: str) -> None:
+        """Note that somebody has read another version of a file than the catalog knows.
+
+        From now on nothing that a listing says of it is taken for unchanged: what was made of that version would
+        stand as current for ever, should the file come back as the catalog knows it.
+        """
+        with self._database.writing() as connection:
+            connection.execute(update(Asset).where(Asset.path == path).values(checksum=None, mtime_ns=UNKNOWN_TIME))
 
     def mark_missing(self, paths: Iterable[str]) -> int:
         """Note that a complete listing no longer shows these paths; return how many were not missing before.

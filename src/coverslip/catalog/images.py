@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, and_, delete, func, select, update
 
+from coverslip.catalog.assets import UNKNOWN_TIME
 from coverslip.catalog.documents import to_metadata
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.listing import Wanted
@@ -16,6 +17,7 @@ from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import ConflictError, InvalidRequestError
 from coverslip.model.records import ImagePage, ImagePlace, ImageRecord, PurgedBytes, ThumbnailState
 from coverslip.model.search import Cursor, ImageFilter, Sort
+from coverslip.sources import is_remote
 
 THUMBNAIL = "thumbnail"
 EVERYTHING = ImageFilter()
@@ -224,6 +226,8 @@ class Images(Part):
                 Asset.path,
                 Asset.origin,
                 Asset.size,
+                Asset.mtime_ns,
+                Asset.is_folder,
                 Artifact.etag,
                 Artifact.error,
                 is_stale(self._versions).label("is_stale"),
@@ -249,7 +253,13 @@ def _to_record(row: Any) -> ImageRecord:
         missing_since=row.missing_since,
         deleted_at=row.deleted_at,
         thumbnail=_to_thumbnail(row),
+        mtime_ns=_time_of(row),
     )
+
+
+def _time_of(row: Any) -> int | None:
+    is_known = not (row.is_folder or is_remote(row.path) or row.mtime_ns == UNKNOWN_TIME)
+    return row.mtime_ns if is_known else None
 
 
 def _to_thumbnail(row: Any) -> ThumbnailState:

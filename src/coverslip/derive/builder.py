@@ -273,7 +273,7 @@ class Builder:
             held.write()  # what it needs may have been built just before
             claim, needed = gather(self, claim, kind.needs, must_stop)
             subject = subject_of(self.catalog, claim)
-        source = partial(open_source, subject.image, must_stop, self._open_file, self._locate)
+        source = partial(open_source, subject.image, must_stop, self._open_file, self._locate, self.catalog.distrust)
         data = kind.build(subject, Inputs(source, needed))
         if must_stop():
             raise GivenUp

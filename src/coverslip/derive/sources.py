@@ -56,10 +56,12 @@ def open_source(
     must_stop: Callable[[], bool],
     open_file: Callable[[Path], ImageFile] = open_image,
     locate: Callable[[str], Path] = locate,
+    on_other: Callable[[str], None] = lambda path: None,
 ) -> Iterator[CanRead]:
     """Open the image of a record for the length of a ``with`` block, found by ``locate`` and opened by ``open_file``.
 
-    ``locate`` turns its path or address into a path that can be opened.
+    ``locate`` turns its path or address into a path that can be opened. ``on_other`` is told of a file that is not, or
+    does not stay, the version that the catalog knows.
 
     Raises
     ------
@@ -70,6 +72,7 @@ def open_source(
     """
     path = locate(record.path)
     _must_be_there(path)
+    is_other = _is_other(record, path)
     with open_file(path) as file:
         if record.index >= len(file.images):
             raise ReadError(
@@ -77,6 +80,19 @@ def open_source(
                 f"To catalog it as it is: coverslip add {path}"
             )
         yield InterruptibleImage(file.images[record.index], must_stop)
+    if is_other or _is_other(record, path):
+        on_other(record.path)
+
+
+def _is_other(record: ImageRecord, path: Path) -> bool:
+    """Return whether a file is another version than the catalog knows."""
+    if record.mtime_ns is None:
+        return False
+    try:
+        status = path.stat()
+    except OSError:
+        return True
+    return (status.st_size, status.st_mtime_ns) != (record.size_bytes, record.mtime_ns)
 
 
 def _must_be_there(path: Path) -> None:

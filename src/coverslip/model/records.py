@@ -104,6 +104,9 @@ class ImageRecord:
     missing_since: datetime | None
     deleted_at: datetime | None
     thumbnail: ThumbnailState
+    mtime_ns: int | None = None
+    """When the file was last changed, as the catalog knows it; ``None`` for a folder and for one that is elsewhere, and
+    where another version has been seen since."""
 
 
 @dataclass(frozen=True, slots=True)
