@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 
 from coverslip.catalog.annotation_rows import ANNOTATION, to_annotation
 from coverslip.catalog.annotation_tables import Annotation
-from coverslip.catalog.marks import ARTIFACT, count_change, is_past, is_stale, note_marked, select_shown
+from coverslip.catalog.marks import ARTIFACT, count_change, expect_many, is_past, is_stale, note_marked, select_shown
 from coverslip.catalog.part import Part, known_form
 from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -189,6 +189,7 @@ class Waiting(Part):
         with self._database.writing() as connection:
             if artifact_id is None:
                 note_marked(connection, ["" if image_id is None else image_id])
+                expect_many(connection)
             return count_change(connection, self._clock(), cause, *conditions)
 
     def _decide(self, artifact_id: str, values: Mapping[str, Any]) -> None:
