@@ -187,16 +187,18 @@ def _lag(name: str, where: Where) -> list[Row]:
         catalog.when_marked(lambda _: wake.set())
         thread = threading.Thread(target=run_builder, args=(builder, 2, stop, wake))
         thread.start()
-        for number in range(saves):
-            chosen = catalog.annotation(ranges[1 + number % (len(ranges) - 2)])
-            last = chosen.frames.last + (1 if number // len(ranges) % 2 else -1)
-            frames = {**chosen.frames.model_dump(mode="json"), "last": last}
-            catalog.save_annotation(chosen.id, {"frames": frames}, revision=chosen.revision, tiled=True)
-            time.sleep(0.1)
-        while catalog.stale_by_kind(builder.versions)["combined"].count:
-            time.sleep(0.05)
-        stop.set()
-        thread.join()
+        try:
+            for number in range(saves):
+                chosen = catalog.annotation(ranges[1 + number % (len(ranges) - 2)])
+                last = chosen.frames.last + (1 if len(chosen.frames) < 10 else -1)
+                frames = {**chosen.frames.model_dump(mode="json"), "last": last}
+                catalog.save_annotation(chosen.id, {"frames": frames}, revision=chosen.revision, tiled=True)
+                time.sleep(0.1)
+            while catalog.stale_by_kind(builder.versions)["combined"].count:
+                time.sleep(0.05)
+        finally:
+            stop.set()
+            thread.join()
         built = builder.metrics.counts().built["combined"] - before
     p50, p99 = (float(f"{1e3 * value:.3g}") for value in np.percentile(lags, [50, 99]))
     work = f"from a save to the fresh combined image, p99 ({name})"

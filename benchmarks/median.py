@@ -14,7 +14,8 @@ from coverslip.render.median import median_of_frames
 
 TIMES = 15
 """How much faster than numpy.median it is to be."""
-MOST_MEGABYTES = 150
+MOST_MEGABYTES = 400
+"""Blocks of 256 MB are combined at a time: files that are unpacked whole are unpacked once for each block."""
 
 
 def rows() -> list[Row]:
