@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "Say what is installed, which readers work and what can be written.",
     "gc": "Remove artifacts that are superseded or, over a limit, not used for longest.",
     "info": "Show what is known about an image file without reading its pixels.",
+    "ingest": "Check the YAML of depositions of electron tomography.",
     "purge": "Remove for good what was deleted some time ago.",
     "queue-worker": "Build what messages in the queue tell of.",
     "rebuild": "Make artifacts stale, so that they are built anew.",
@@ -31,7 +32,7 @@ COMMANDS = {
     "thumbnail": "Draw a picture of an image file.",
     "worker": "Build artifacts that are out of date.",
 }
-"""Name and one line of help of every command; the module of the same name holds its ``run``."""
+"""Name and one line of help of every command; the module of the same name has its ``run``, or an ``app`` of several."""
 
 BATCHES = ("coverslip.derive.batch", "coverslip.derive.periodic")
 """The loggers of which information is shown too: a line for each batch that was built."""
@@ -63,8 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(name: str, words: list[str]) -> None:
     _speak_for_ourselves()
-    command = typer.Typer(add_completion=False)
-    command.command()(import_module(f"coverslip.cli.{name.replace('-', '_')}").run)
+    module = import_module(f"coverslip.cli.{name.replace('-', '_')}")
+    command: typer.Typer = getattr(module, "app", None) or typer.Typer(add_completion=False)
+    if not hasattr(module, "app"):
+        command.command()(module.run)
     try:
         command(args=words, prog_name=f"coverslip {name}")
     except CoverslipError as error:
