@@ -45,7 +45,11 @@ def test_two_columns_need_no_header() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("run_name,a\nx,1\nx,2\n", "m.csv:3: The run 'x' has a row in line 2 already."),
+        (
+            "run_name,a\nx,1\nx,2\n",
+            "m.csv:3: The run 'x' has a row in line 2 already, with other values; line 2 counts.",
+        ),
+        ("run_name,a\nx,1\nx,1,\n", "m.csv:3: warning: The run 'x' has a row in line 2 already, with the same values."),
         ("run_name,a\n,1\n", "m.csv:2: The line has no run name."),
         ("run_name,a\nx,1,2\n", "m.csv:2: The line has 3 cells, and there are 2 columns."),
         ("run_name,a,a\nx,1,2\n", "m.csv:1: a: The column 'a' stands here twice."),

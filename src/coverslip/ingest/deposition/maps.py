@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from coverslip.ingest.deposition.problems import Problem, described, did_you_mean
+from coverslip.ingest.deposition.problems import Problem, Severity, described, did_you_mean
 
 MOST_BYTES = 16 * 1024 * 1024
 """The largest real map has 31 kB."""
@@ -159,9 +159,9 @@ def parse_map(text: str, file: str, column: str) -> tuple[RunMap, list[Problem]]
     ]
     rows: dict[str, tuple[int, Mapping[str, str]]] = {}
     for number, cells in lines:
-        problem = _take(rows, number, cells, header, is_fixed=not column)
+        severity, problem = _take(rows, number, cells, header, is_fixed=not column)
         if problem:
-            problems.append(Problem("error", file, number, 1, "", problem))
+            problems.append(Problem(severity, file, number, 1, "", problem))
     return RunMap(file, tuple(name for name in header if name), rows), problems
 
 
@@ -172,18 +172,21 @@ def _take(
     header: list[str],
     *,
     is_fixed: bool,
-) -> str:
-    """Add one line to the rows and return what is wrong with it, or nothing."""
-    if is_fixed and len(cells) > len(header):
-        return f"The line has {len(cells)} cells, and there are {len(header)} columns."
+) -> tuple[Severity, str]:
+    """Add one line to the rows and return what is wrong with it, or an empty text."""
+    if is_fixed and any(cells[len(header) :]):
+        return "error", f"The line has {len(cells)} cells, and there are {len(header)} columns."
     if not is_fixed and len(cells) < 2:
-        return "The line needs two cells: the run and what it is mapped to."
+        return "error", "The line needs two cells: the run and what it is mapped to."
     values = dict(zip(header, [*cells, *([""] * len(header))], strict=False))
     values.pop("", None)
     run = values["run_name"]
     if not run:
-        return "The line has no run name."
+        return "error", "The line has no run name."
     if run in rows:
-        return f"The run {run!r} has a row in line {rows[run][0]} already."
+        line, before = rows[run]
+        same = before == values
+        which = "with the same values" if same else f"with other values; line {line} counts"
+        return ("warning" if same else "error"), f"The run {run!r} has a row in line {line} already, {which}."
     rows[run] = (number, values)
-    return ""
+    return "error", ""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from itertools import islice
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -81,8 +82,8 @@ def path_text(steps: Iterable[Step]) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint with the known word nearest to one that is not known, or nothing."""
-    by_lower = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower(), by_lower, n=1)
+    by_lower = {name.lower(): name for name in islice(known, 200)}  # comparing each with each takes its time
+    close = get_close_matches(word.lower(), by_lower, n=1) if len(word) < 100 else []
     return f"Did you mean {by_lower[close[0]]!r}?" if close else ""
 
 

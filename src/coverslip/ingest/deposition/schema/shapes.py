@@ -51,19 +51,12 @@ class InstanceSegmentationFile(ShapeFile):
 
 
 class SegmentationMaskFile(ShapeFile):
-    """A volume that is something or nothing."""
+    """A volume: something or nothing at each voxel, or the number of an object."""
 
     file_format: Volume
     mask_label: Whole | None = None
     rescale: Flag | None = None
     threshold: Number | None = None
-
-
-class InstanceSegmentationMaskFile(ShapeFile):
-    """A volume with the number of an object at each voxel."""
-
-    file_format: Volume
-    rescale: Flag | None = None
 
 
 class TriangularMeshFile(ShapeFile):
@@ -95,7 +88,7 @@ class AnnotationSource(AnySource):
     Point: PointFile | None = None
     OrientedPoint: OrientedPointFile | None = None
     InstanceSegmentation: InstanceSegmentationFile | None = None
-    InstanceSegmentationMask: InstanceSegmentationMaskFile | None = None
+    InstanceSegmentationMask: SegmentationMaskFile | None = None
     SegmentationMask: SegmentationMaskFile | None = None
     SemanticSegmentationMask: SegmentationMaskFile | None = None
     TriangularMesh: TriangularMeshFile | None = None
