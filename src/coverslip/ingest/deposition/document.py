@@ -14,7 +14,7 @@ MOST_DEEP = 64
 """Levels, those behind aliases included. The deepest real config has 9."""
 
 MOST_VALUES = 100_000
-"""Values with everything behind aliases written out: a nest of aliases doubles with each line. Real configs have 3,000."""
+"""Values with what aliases repeat written out: a nest of them doubles with each line. Real configs have 3,000."""
 
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C is ten times as fast; wheels of PyYAML have it."""
