@@ -1,6 +1,8 @@
 """Whatever is cut off or changed in a file, only our own errors are raised, and soon."""
 
+import contextlib
 import random
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -138,3 +140,22 @@ def _changed(whole: bytes, chance: random.Random) -> bytes:
             bit = chance.choice(BITS).encode()
             damaged[at : at + chance.choice((0, len(bit)))] = bit
     return bytes(damaged)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("mdoc", f"a = x{' ' * 500_000}y\n[ZValue = {' ' * 500_000}0{' ' * 500_000}]\n"),
+        ("relion3_star", f"data_\n_a 'b'{' ' * 500_000}#\n_c '{' ' * 500_000}'\n_d '" + "'a" * 250_000),
+        ("csv", "," * 500_000),
+        ("csv", '"' + '""' * 50_000),
+        ("xf", f"1 {' ' * 500_000} 2"),
+        ("tilt.com", "EXCLUDELIST " + "1-100000," * 20_000),
+    ],
+)
+def test_a_long_line_takes_no_long_time(tmp_path: Path, name: str, content: str) -> None:
+    path = put(tmp_path, FILES[name][0], content)
+    begun = time.process_time()
+    with contextlib.suppress(CoverslipError):
+        FILES[name][2](path)
+    assert time.process_time() - begun < 20

@@ -160,11 +160,13 @@ class _Com:
     def ranges(self, name: str) -> set[int]:
         """Return the numbers of all lists of a keyword, such as ``1,4-6``; several lists add up."""
         found: set[int] = set()
+        left = MOST_SECTIONS
         for line, words in self._entries.get(name.lower(), []):
             for word in words:
                 match = RANGE.match(word)
                 first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-                if not 1 <= first <= last <= MOST_SECTIONS:
+                left -= last - first + 1
+                if not 1 <= first <= last <= MOST_SECTIONS or left < 0:
                     raise self._text.wrong(line, f"{name}: {shown(word)} is no range of sections")
                 found.update(range(first, last + 1))
         return found

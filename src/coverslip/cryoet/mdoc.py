@@ -14,8 +14,6 @@ from types import MappingProxyType
 
 from coverslip.cryoet.files import MOST_SECTIONS, SMALL_TEXT, Text, read_text, shown
 
-BRACKET = re.compile(r"\[\s*(\w+)\s*=\s*(.*?)\s*\]\s*$")
-PAIR = re.compile(r"\s*([^=\[\]]+?)\s*=\s*(.*?)\s*$")
 SECTIONS = {"ZValue", "FrameSet", "MontSection"}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MOMENT = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{2}|\d{4})\s+(\d{1,2}):(\d{2}):(\d{2})$")
@@ -123,22 +121,23 @@ class _Parts:
         if line.startswith("["):
             self._bracket(number, line)
             return
-        pair = PAIR.match(line)
+        key, equals, value = line.partition("=")
         fields = self.sections[-1][3] if self.sections else self.header
-        if pair is None or len(fields) >= MOST_FIELDS:
+        if not equals or not key.strip() or len(fields) >= MOST_FIELDS:
             raise self._text.wrong(number, f"expected a key and its value, found {shown(line)}")
-        fields[pair[1]] = pair[2], number
+        fields[key.strip()] = value.strip(), number
 
     def _bracket(self, number: int, line: str) -> None:
-        found = BRACKET.match(line)
-        if found is None:
+        kind, equals, value = line[1:-1].partition("=")
+        kind, value = kind.strip(), value.strip()
+        if not equals or not line.endswith("]"):
             raise self._text.wrong(number, f"a bracket does not end: {shown(line)}")
-        if found[1] == "T":
-            self.titles.append(found[2])
-        elif found[1] not in SECTIONS or len(self.sections) >= MOST_SECTIONS:
+        if kind == "T":
+            self.titles.append(value)
+        elif kind not in SECTIONS or len(self.sections) >= MOST_SECTIONS:
             raise self._text.wrong(number, f"this section is not known, or one too many: {shown(line)}")
         else:
-            self.sections.append((found[1], found[2], number, {}))
+            self.sections.append((kind, value, number, {}))
 
 
 def _section(text: Text, kind: str, number: str, line: int, fields: Fields) -> MdocSection:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_COLUMNS = 1000
-WORD = re.compile(r"""\s*(?:#.*|'(.*?)'(?=\s|$)|"(.*?)"(?=\s|$)|(\S+))""")
-"""A comment, a value in quotes (which end only where white space follows), or a plain value."""
+WORD = re.compile(r"""#.*|'(.*?)'(?=\s|$)|"(.*?)"(?=\s|$)|(\S+)""")
+"""A comment, a value in quotes (which end only where white space follows), or a plain value. No part of it takes white
+space: a long run of that would be tried again from each of its places."""
 
 
 @dataclass(frozen=True, slots=True)
