@@ -54,7 +54,7 @@ def check(points: Points, coordinates: object, rotations: object = None, ids: ob
         ("csv", "2,4,6\n8,10,13\n", {"binning": 2}),
         ("csv_with_header", "a,b,c\n1,2,3\n4,5,6.5\n", {"delimiter": ",", "binning": 1.0}),
         ("tsv", "x\ty\tz\n1\t2\t3\n4\t5\t6.5\n", {}),
-        ("tsv", "1\t2\t3\n4\t5\t6.5\n", {}),
+        ("tsv", "1\t2\t3\n4\t5\t6.5\n", {"delimiter": "\t"}),
     ],
 )
 def test_tables(tmp_path: Path, name: str, content: str, options: dict[str, object]) -> None:

@@ -22,6 +22,8 @@ class PointFormat:
     """What can be read from it."""
     options: frozenset[str] = ANYWHERE
     """The options that mean something for it; others are refused."""
+    delimiter: str = ","
+    """What stands between its columns where nobody says otherwise."""
 
 
 _PLACED: tuple[PointShape, ...] = ("Point", "OrientedPoint")
@@ -32,7 +34,7 @@ FORMATS: dict[str, PointFormat] = {
     "csv_with_header": PointFormat(
         "Table with header", tables.read_csv_with_header, ("Point",), _ORDERED | {"delimiter"}
     ),
-    "tsv": PointFormat("Table with tabs", tables.read_tsv, ("Point",), _ORDERED),
+    "tsv": PointFormat("Table with tabs", tables.read_tsv, ("Point",), _ORDERED, "\t"),
     "mod": PointFormat("IMOD model", imod_model.read_model, _PLACED, _ORDERED),
     "relion3_star": PointFormat("RELION 3", particles.read_relion3, _PLACED, _FILTERED),
     "relion4_star": PointFormat("RELION 4", particles.read_relion4, _PLACED, _FILTERED),
@@ -90,6 +92,8 @@ def _options(name: str, known: PointFormat, given: dict[str, object]) -> Options
     """Return checked options; all problems at once."""
     problems = [f"{key}: there is no such option" for key in given if key not in DEFAULTS]
     said = {key: value for key, value in given.items() if key in DEFAULTS and value not in DEFAULTS[key]}
+    if said.get("delimiter") == known.delimiter:
+        del said["delimiter"]
     if "columns" in said and said.setdefault("order", said["columns"]) != said["columns"]:
         problems.append(f"columns: {said['columns']!r} contradicts order {said['order']!r}")
     said.pop("columns", None)
