@@ -10,6 +10,7 @@ import httpx
 import psutil
 import pytest
 
+from coverslip.catalog import Catalog
 from coverslip.derive import VERSIONS, open_catalog
 from tests.files import write_folder, write_tiff
 from tests.flows.killing import check_artifacts, check_whole, kill, rounds, server, start, wait_for
@@ -105,10 +106,7 @@ def test_what_a_killed_worker_has_started_ends(home: Path, tmp_path: Path, monke
     monkeypatch.setenv("COVERSLIP_EXECUTOR", "processes")
     process = start(home, "worker", "--concurrency", "2")
     with open_catalog(f"sqlite:///{home / 'catalog.sqlite'}") as catalog:
-        deadline = time.monotonic() + 90
-        while catalog.counts(VERSIONS).artifacts_fresh == 0:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until_fresh(catalog, 1)
     children = psutil.Process(process.pid).children(recursive=True)
     assert children
     kill(process)
@@ -116,3 +114,31 @@ def test_what_a_killed_worker_has_started_ends(home: Path, tmp_path: Path, monke
     for one in alive:
         one.kill()
     assert not alive
+
+
+def test_a_worker_goes_on_when_one_of_its_processes_is_killed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(tmp_path / "images", 10)
+    assert wait_for(start(home, "add", tmp_path / "images")) == 0
+    monkeypatch.setenv("COVERSLIP_EXECUTOR", "processes")
+    process = start(home, "worker", "--concurrency", "2", "--interval", "0.2")
+    with open_catalog(f"sqlite:///{home / 'catalog.sqlite'}") as catalog:
+        wait_until_fresh(catalog, 10)
+        killed = []
+        for one in psutil.Process(process.pid).children(recursive=True):
+            if "spawn_main" in " ".join(one.cmdline()):
+                one.kill()
+                killed.append(one)
+        assert killed
+        assert catalog.rebuild() == 10
+        wait_until_fresh(catalog, 10)
+    assert process.poll() is None
+    kill(process)
+
+
+def wait_until_fresh(catalog: Catalog, count: int) -> None:
+    deadline = time.monotonic() + 90
+    while catalog.counts(VERSIONS).artifacts_fresh < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

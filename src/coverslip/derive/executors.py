@@ -4,7 +4,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
@@ -59,14 +60,41 @@ def open_executor(
         with _dask(settings.executor) as executor:
             yield executor, elsewhere
     elif settings.executor == "processes":
-        # spawned: a forked child of a process with threads may wait for a lock that nobody holds any more
-        with ProcessPoolExecutor(
-            concurrency, mp_context=get_context("spawn"), initializer=_belong_to_the_worker
-        ) as pool:
+        with _Processes(concurrency) as pool:
             yield pool, elsewhere
     else:
         with ThreadPoolExecutor(concurrency, thread_name_prefix="builder") as threads:
             yield threads, partial(builder.build_some, should_stop=should_stop.is_set)
+
+
+class _Processes(Executor):
+    """Processes that are replaced when one is killed, which ends all others of a ``ProcessPoolExecutor``."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._pool = self._new_pool()
+
+    def submit[**P, T](self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run a function in one of them."""
+        try:
+            return self._pool.submit(fn, *args, **kwargs)
+        except BrokenProcessPool:
+            self._pool.shutdown()
+            self._pool = self._new_pool()
+            return self._pool.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End them after what they are at."""
+        self._pool.shutdown(wait, cancel_futures=cancel_futures)
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        # spawned: a forked child of a process with threads may wait for a lock that nobody holds any more
+        return ProcessPoolExecutor(self._number, mp_context=get_context("spawn"), initializer=_belong_to_the_worker)
+
+
+def has_died(error: Exception) -> bool:
+    """Return whether a step failed because the process that ran it is gone: its claims run out by themselves."""
+    return isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker"  # Dask's, which is optional
 
 
 def build_some(settings: Settings, limit: int | None) -> list[Outcome]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from coverslip.derive.builder import Builder
-from coverslip.derive.executors import Step
+from coverslip.derive.executors import Step, has_died
 from coverslip.derive.outcome import Outcome
 from coverslip.derive.sweeping import sweep_daily
 from coverslip.errors import CoverslipError
@@ -158,8 +158,11 @@ def _result(future: Future[list[Outcome]]) -> list[Outcome]:
     except CoverslipError as error:
         log.warning("nothing is built now: %s", error)
         return []
-    except Exception:  # the outer edge of a worker: one bad step must not end the others
-        log.exception("a step of the worker failed")
+    except Exception as error:  # the outer edge of a worker: one bad step must not end the others
+        if has_died(error):
+            log.warning("a process that was building has died; what it had claimed is built when its lease has run out")
+        else:
+            log.exception("a step of the worker failed")
         return []
 
 
