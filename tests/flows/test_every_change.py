@@ -237,6 +237,26 @@ def test_just_what_follows_is_stale(lab: Lab, change: Callable[[Lab], None], exp
     lab.settle()
 
 
+def test_each_knows_why_it_is_stale(lab: Lab) -> None:
+    save_frames_of_left(lab)
+    causes = {
+        lab.name_of(one.annotation_id): one.cause for one in lab.catalog.artifacts(VERSIONS, state="stale").artifacts
+    }
+    assert causes == {
+        "left": "save by ada: frames 0 to 12 along t",
+        "right": "neighbour by ada: beside frames 0 to 12 along t",
+    }
+    lab.settle()
+    lab.catalog.undo_annotation(lab.left, author="bob")
+    causes = {
+        lab.name_of(one.annotation_id): one.cause for one in lab.catalog.artifacts(VERSIONS, state="stale").artifacts
+    }
+    assert causes == {
+        "left": "undo by bob: frames 0 to 9 along t",
+        "right": "undo by bob: beside frames 0 to 9 along t",
+    }
+
+
 def test_a_file_that_comes_back_as_it_was(lab: Lab) -> None:
     """Between two looks of ``add`` it was another, and something was made of that."""
     as_it_was = lab.folder / "as_it_was.tif"

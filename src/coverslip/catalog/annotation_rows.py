@@ -63,6 +63,7 @@ _CHANGE = (
 )
 _ADD_CHANGE = insert(AnnotationChange)
 _ADD_REVISION = insert(AnnotationRevision)
+_ADD_ARTIFACT = insert(Artifact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +239,8 @@ def write_change(connection: Connection, drafts: Sequence[Draft], action: Action
     """Write one change with everything that follows from it. The first draft is what was asked for."""
     asked = drafts[0].annotation
     change_id = new_id()
-    for draft in drafts:
-        _write_annotation(connection, draft, by)
-        _mark(connection, draft, by)
+    _write_annotations(connection, drafts, by)
+    _mark(connection, drafts, by)
     change = {"id": change_id, "annotation_id": asked.id, "action": action, "author": by.name, "at": by.at}
     connection.execute(_ADD_CHANGE, {**change, "save_id": by.save_id, "undone_by": None})
     connection.execute(
@@ -270,42 +270,48 @@ def _written(draft: Draft, by: Author) -> Annotation:
     return draft.annotation.model_copy(update={"author": by.name, "deleted_at": gone, **times})
 
 
-def _mark(connection: Connection, draft: Draft, by: Author) -> None:
-    """Make stale what is derived from an annotation, in the transaction that changes what it is derived from."""
-    annotation = draft.annotation
-    note_marked(connection, [annotation.image_id])
-    if annotation.revision == 1:
-        rows = [
-            new_artifact(kind, annotation.image_id, by.at, f"annotated by {by.name or 'somebody'}", annotation.id)
-            for kind in by.kinds
-        ]
-        execute_many(connection, insert(Artifact), rows)
-    elif draft.moves_pixels:
-        frames = annotation.frames
-        words = f"{draft.action} by {by.name or 'somebody'}: frames {frames.first} to {frames.last} along {frames.axis}"
-        mark_annotations_stale(connection, [annotation.id], by.at, words)
+def _mark(connection: Connection, drafts: Sequence[Draft], by: Author) -> None:
+    """Make stale what is derived from annotations, in the transaction that changes what it is derived from."""
+    asked, who = drafts[0].annotation, by.name or "somebody"
+    note_marked(connection, [asked.image_id])
+    new = [
+        new_artifact(kind, draft.annotation.image_id, by.at, f"annotated by {who}", draft.annotation.id)
+        for draft in drafts
+        if draft.annotation.revision == 1
+        for kind in by.kinds
+    ]
+    execute_many(connection, _ADD_ARTIFACT, new)
+    moved = [draft for draft in drafts if draft.annotation.revision > 1 and draft.moves_pixels]
+    if moved:
+        where = f"{asked.frames.first} to {asked.frames.last} along {asked.frames.axis}"
+        words = f"{drafts[0].action} by {who}: frames {where}"
+        beside = f"{moved[-1].action} by {who}: beside frames {where}"
+        ids = [draft.annotation.id for draft in moved]
+        mark_annotations_stale(connection, ids, by.at, cause=words, beside=beside, asked=asked.id)
 
 
-def _write_annotation(connection: Connection, draft: Draft, by: Author) -> None:
-    annotation = draft.annotation
-    values = {
-        "axis": annotation.frames.axis,
-        "track": annotation.track,
-        "first": annotation.frames.first,
-        "last": annotation.frames.last,
-        "content": annotation.content.model_dump(mode="json"),
-        "revision": annotation.revision,
-        "author": by.name,
-        "updated_at": by.at,
-        "deleted_at": by.at if draft.is_deleted else None,
-    }
-    if annotation.revision == 1:
-        new = {"id": annotation.id, "image_id": annotation.image_id, "created_at": by.at}
-        connection.execute(_ADD, {**new, **values})
-    else:
-        connection.execute(
-            _CHANGE, {"annotation_id": annotation.id, **{f"new_{name}": value for name, value in values.items()}}
-        )
+def _write_annotations(connection: Connection, drafts: Sequence[Draft], by: Author) -> None:
+    added, changed = [], []
+    for draft in drafts:
+        annotation = draft.annotation
+        values = {
+            "axis": annotation.frames.axis,
+            "track": annotation.track,
+            "first": annotation.frames.first,
+            "last": annotation.frames.last,
+            "content": annotation.content.model_dump(mode="json"),
+            "revision": annotation.revision,
+            "author": by.name,
+            "updated_at": by.at,
+            "deleted_at": by.at if draft.is_deleted else None,
+        }
+        if annotation.revision == 1:
+            added.append({"id": annotation.id, "image_id": annotation.image_id, "created_at": by.at, **values})
+        else:
+            new = {f"new_{name}": value for name, value in values.items()}
+            changed.append({"annotation_id": annotation.id, **new})
+    execute_many(connection, _ADD, added)
+    execute_many(connection, _CHANGE, changed)
 
 
 def _news(draft: Draft) -> News:

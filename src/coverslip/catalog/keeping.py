@@ -45,8 +45,10 @@ class Keeping(Part):
             with self._database.reading() as connection:
                 ids = connection.scalars(due).all()
             if ids:
-                with self._database.writing() as connection:
-                    connection.execute(update(Artifact).where(Artifact.id.in_(ids)).values(used_at=now))
+                free = select(Artifact.id).where(Artifact.id.in_(ids)).with_for_update(skip_locked=True)
+                with self._database.writing() as connection:  # waits for nobody: a use is noted the next time too
+                    noted = connection.scalars(free).all()
+                    connection.execute(update(Artifact).where(Artifact.id.in_(noted)).values(used_at=now))
 
     def artifact_uses(self) -> Mapping[str, datetime | None]:
         """Return the storage name of everything that is published, with its last use; ``None`` where none is known."""

@@ -109,13 +109,17 @@ def mark_stale(
     return sum(count_change(connection, now, cause, Artifact.image_id.in_(some), *conditions) for some in chunks(ids))
 
 
-def mark_annotations_stale(connection: Connection, annotation_ids: Iterable[str], now: datetime, cause: str) -> int:
-    """Count one more change of the artifacts of annotations. Returns how many rows."""
+def mark_annotations_stale(
+    connection: Connection, annotation_ids: Iterable[str], now: datetime, *, cause: str, beside: str, asked: str
+) -> None:
+    """Count one more change of the artifacts of annotations that one save moves, all in one statement.
+
+    ``cause`` is said of the annotation that was ``asked`` for, ``beside`` of its neighbours.
+    """
     changed = _OF_ANNOTATIONS[connection.dialect.name == "sqlite"]
-    given = {"now": now, "new_cause": cause}
-    return sum(
-        connection.execute(changed, {**given, "annotation_ids": some}).rowcount for some in chunks(annotation_ids)
-    )
+    given = {"now": now, "new_cause": cause, "beside": beside, "asked": asked}
+    for some in chunks(annotation_ids):
+        connection.execute(changed, {**given, "annotation_ids": some})
 
 
 def count_change(connection: Connection, now: datetime, cause: str, *conditions: ColumnElement[bool]) -> int:
@@ -145,7 +149,9 @@ def _changing(is_sqlite: bool, *conditions: ColumnElement[bool]) -> Update:
 
 
 _OF_ANNOTATIONS = {
-    is_sqlite: _changing(is_sqlite, Artifact.annotation_id.in_(bindparam("annotation_ids", expanding=True)))
+    is_sqlite: _changing(is_sqlite, Artifact.annotation_id.in_(bindparam("annotation_ids", expanding=True))).values(
+        cause=case((Artifact.annotation_id == bindparam("asked"), bindparam("new_cause")), else_=bindparam("beside"))
+    )
     for is_sqlite in (True, False)
 }
 """For every save: made once, because making it takes as long as executing it."""
