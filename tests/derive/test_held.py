@@ -3,11 +3,12 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
 from coverslip.derive import OpenSource
-from coverslip.derive.held import MOST_CLAIMS, Pace
+from coverslip.derive.held import MOST_CLAIMS, HeldClaims, Pace
 from coverslip.errors import ReadError
 from coverslip.model.records import ImageRecord
 from tests.derive.lab import KIND, Lab, Recipe, recipe_of_revision
@@ -122,6 +123,19 @@ def test_when_it_must_stop_nothing_more_is_begun(lab: Lab) -> None:
     assert [outcome.state for outcome in outcomes] == ["built"]
     assert recipe.builds == 1
     assert {lab.artifact(image).lease_until for image in images} == {None}
+
+
+def test_what_may_be_somebody_elses_by_now_is_not_begun(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("coverslip.derive.held.time", SimpleNamespace(monotonic=lambda: now))
+    images = [lab.add(f"{number}.tif") for number in range(2)]
+    claims = lab.catalog.claim({KIND: 1}, lease_seconds=30, limit=2)
+    held = HeldClaims(lab.catalog, claims, 30, {})
+    assert held.next() == claims[0]
+    now = 15.0  # without a sign of life, as when the process was stopped
+    assert held.next() is None
+    held.let_go()
+    assert lab.artifact(images[1]).lease_until is None
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

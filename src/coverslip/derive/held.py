@@ -69,7 +69,7 @@ class HeldClaims:
         self._current: Claim | None = None
         self._ended: dict[str, datetime | None] = {}  # None: the claim was lost before
         self._built: list[tuple[Claim, Built]] = []
-        self._written_at = time.monotonic()
+        self._claimed_at = self._written_at = time.monotonic()
         self._guard = threading.Lock()
         every = lease_seconds / 3
         self._heartbeat = Heartbeat(claims[0].artifact_id, self._beat, every, min(PATIENCE_SECONDS, every))
@@ -80,9 +80,13 @@ class HeldClaims:
         return self._heartbeat.lost
 
     def next(self) -> Claim | None:
-        """Begin with the next claim; ``None`` when none is left."""
+        """Begin with the next claim; ``None`` when none is left, or none that is certainly still ours.
+
+        A process may have been stopped for longer than its leases last, and know nothing of it.
+        """
         with self._guard:
-            self._current = self._waiting.popleft() if self._waiting else None
+            is_ours = time.monotonic() - self._claimed_at < self._lease / 2
+            self._current = self._waiting.popleft() if self._waiting and is_ours else None
             return self._current
 
     def built(self, claim: Claim, built: Built) -> None:
