@@ -288,7 +288,7 @@ def start_drawing(pictures: Pictures, image_id: str) -> list[asyncio.Task[Pictur
 
 
 def test_who_waits_too_long_for_his_turn_is_told_to_come_back(tmp_path: Path) -> None:
-    with pictures_of(tmp_path, build_seconds=0.2) as (pictures, image_id, files):
+    with pictures_of(tmp_path, build_seconds=2.0) as (pictures, image_id, files):
         files.may_go_on.clear()
 
         async def ask() -> None:
