@@ -63,6 +63,24 @@ def test_saved_meanwhile_comes_with_what_is_there(service: Service, image_id: st
     assert late.json()["current"] == now
 
 
+def test_undo_says_what_has_to_be_done_first(service: Service, image_id: str) -> None:
+    mine = create(service, image_id, 0, 9, author="ada")["annotation"]
+    theirs = create(service, image_id, 5, 9, author="bob")["annotation"]
+    address = f"/api/annotations/{mine['id']}/undo"
+    refused = service.client.post(address, json={})
+    assert (refused.status_code, refused.json()["type"]) == (409, "conflict")
+    assert f"bob's create of annotation {theirs['id']}: undo that one" in refused.json()["detail"]
+    late = service.client.post(address, json={"revision": 1})
+    assert (late.status_code, late.json()["type"]) == (409, "saved-meanwhile")
+    assert late.json()["current"] == service.client.get(f"/api/annotations/{mine['id']}").json()
+    assert service.client.post(address, json={"revision": 0}).status_code == 422
+    undo_theirs = f"/api/annotations/{theirs['id']}/undo"
+    assert service.client.post(undo_theirs, json={"revision": 1}).json()["annotation"]["deleted_at"]
+    back = service.client.post(undo_theirs, json={"revision": 2}).json()
+    assert back["annotation"]["deleted_at"] is None
+    assert [one["frames"]["last"] for one in back["neighbours"]] == [4]
+
+
 def test_a_repeated_save_is_done_once(service: Service, image_id: str) -> None:
     first = create(service, image_id, 0, 9, save_id="same")
     again = create(service, image_id, 0, 9, save_id="same")

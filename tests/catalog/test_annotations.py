@@ -124,8 +124,6 @@ def test_undo_walks_back_to_before_the_beginning(catalog: Catalog, image_id: str
     for last in (13, 11, 9):
         assert catalog.undo_annotation(one.id).annotation.frames.last == last
     assert catalog.undo_annotation(one.id).annotation.deleted_at is not None
-    with pytest.raises(ConflictError, match="nothing to undo"):
-        catalog.undo_annotation(one.id)
     history = catalog.annotation_history(one.id)
     assert [entry.revision for entry in history] == list(range(8, 0, -1))
     assert [entry.action for entry in history] == [*["undo"] * 4, *["save"] * 3, "create"]
@@ -142,6 +140,106 @@ def test_a_change_that_a_neighbour_went_on_from_is_not_undone(catalog: Catalog, 
     catalog.undo_annotation(right.id)
     catalog.undo_annotation(left.id)
     assert spans(catalog, image_id) == [(0, 9), (10, 19)]
+
+
+def test_what_comes_back_covers_nobody(catalog: Catalog, image_id: str) -> None:
+    lost = create(catalog, image_id, 3, 6)
+    catalog.delete_annotation(lost.id, revision=1, tiled=True)
+    new = create(catalog, image_id, 3, 6)
+    with pytest.raises(ConflictError, match=rf"annotation {new.id} is now \(frames 3 to 6\): move or delete that one"):
+        catalog.undo_annotation(lost.id)
+    assert spans(catalog, image_id) == [(3, 6)]
+    move(catalog, new, 7, 9)
+    catalog.undo_annotation(lost.id)
+    assert spans(catalog, image_id) == [(3, 6), (7, 9)]
+
+
+def test_what_moves_back_covers_nobody(catalog: Catalog, image_id: str) -> None:
+    one = create(catalog, image_id, 0, 9)
+    move(catalog, one, 0, 4)
+    new = create(catalog, image_id, 5, 9)
+    with pytest.raises(ConflictError, match=f"where annotation {new.id} is now"):
+        catalog.undo_annotation(one.id)
+    catalog.undo_annotation(new.id)
+    assert catalog.undo_annotation(one.id).annotation.frames.last == 9
+    with pytest.raises(ConflictError, match=f"where annotation {one.id} is now"):
+        catalog.undo_annotation(new.id)  # would bring it back
+
+
+def test_what_lay_over_another_one_comes_back_over_it(catalog: Catalog, image_id: str, clock: Clock) -> None:
+    create(catalog, image_id, 0, 9)
+    clock.advance(1)
+    over = create(catalog, image_id, 5, 15, tiled=False)
+    clock.advance(1)
+    catalog.delete_annotation(over.id, revision=1, tiled=False)
+    catalog.undo_annotation(over.id)
+    assert spans(catalog, image_id) == [(0, 9), (5, 15)]
+    catalog.save_annotation(over.id, {"label": "both"}, revision=3, tiled=False)
+    assert catalog.undo_annotation(over.id).annotation.label == ""
+
+
+def test_what_comes_back_lies_inside_the_image(catalog: Catalog, image_id: str) -> None:
+    one = create(catalog, image_id, 80, 99)
+    catalog.delete_annotation(one.id, revision=1, tiled=True)
+    shorter = metadata(size_t=90, size_z=7)
+    catalog.sync_files([SyncItem(seen("/data/film.tif", size=1), "ok", None, (shorter,))], READ_BY)
+    with pytest.raises(InvalidRequestError, match="90 frames along t"):
+        catalog.undo_annotation(one.id)
+    assert spans(catalog, image_id) == []
+
+
+def test_undo_leaves_the_work_of_others_alone(catalog: Catalog, image_id: str) -> None:
+    mine = catalog.create_annotation(image_id, content(0, 9), author="ada", tiled=True).annotation
+    theirs = catalog.create_annotation(image_id, content(5, 9), author="bob", tiled=True).annotation
+    with pytest.raises(ConflictError, match=f"was last moved by bob's create of annotation {theirs.id}: undo that one"):
+        catalog.undo_annotation(mine.id, author="ada")
+    assert spans(catalog, image_id) == [(0, 4), (5, 9)]
+    catalog.undo_annotation(theirs.id, author="bob")
+    assert spans(catalog, image_id) == [(0, 9)]
+    assert catalog.undo_annotation(mine.id, author="ada").annotation.deleted_at is not None
+
+
+def test_undo_of_an_old_revision_gets_the_present_one(catalog: Catalog, image_id: str) -> None:
+    one = create(catalog, image_id, 0, 9)
+    now = move(catalog, one, 0, 12).annotation
+    with pytest.raises(RevisionConflictError, match="is at revision 2") as caught:
+        catalog.undo_annotation(one.id, revision=1)
+    assert caught.value.current == now
+    assert catalog.undo_annotation(one.id, revision=2).annotation.frames.last == 9
+
+
+def test_an_undone_creation_is_brought_back(catalog: Catalog, image_id: str) -> None:
+    whole = create(catalog, image_id, 0, 29)
+    new = create(catalog, image_id, 10, 19)
+    end = catalog.annotations_of(image_id)[2]
+    for _ in range(2):
+        catalog.undo_annotation(new.id)
+        assert spans(catalog, image_id) == [(0, 29)]
+        with pytest.raises(NotFoundError, match="is deleted; undo brings it back"):
+            move(catalog, catalog.annotation(new.id), 10, 15)
+        with pytest.raises(ConflictError, match=f"somebody's undo of annotation {new.id}: undo that one"):
+            catalog.undo_annotation(end.id)
+        catalog.undo_annotation(new.id)
+        assert spans(catalog, image_id) == [(0, 9), (10, 19), (20, 29)]
+        assert [entry.undone for entry in catalog.annotation_history(new.id)][-1] is False
+    catalog.undo_annotation(new.id)
+    moved = move(catalog, catalog.annotation(whole.id), 0, 25).annotation
+    with pytest.raises(ConflictError, match=f"annotation {whole.id} of the same change was changed since"):
+        catalog.undo_annotation(new.id)
+    catalog.undo_annotation(whole.id, revision=moved.revision)
+    catalog.undo_annotation(new.id)
+    assert spans(catalog, image_id) == [(0, 9), (10, 19), (20, 29)]
+
+
+def test_what_went_back_further_is_said(catalog: Catalog, image_id: str) -> None:
+    left = create(catalog, image_id, 0, 9)
+    move(catalog, left, 0, 19)
+    new = create(catalog, image_id, 15, 19)
+    catalog.undo_annotation(new.id)
+    catalog.undo_annotation(left.id)
+    with pytest.raises(ConflictError, match=f"annotation {left.id} .* was taken back further"):
+        catalog.undo_annotation(new.id)
+    assert spans(catalog, image_id) == [(0, 9)]
 
 
 def test_who_saves_an_old_revision_gets_the_present_one(catalog: Catalog, image_id: str) -> None:
@@ -218,7 +316,9 @@ def test_people_saving_at_once_never_leave_a_gap(catalog: Catalog, image_id: str
         for step in range(6):
             one = catalog.annotation(ids[number])
             try:
-                move(catalog, one, one.frames.first, one.frames.last + (1 if step % 2 else -1))
+                moved = move(catalog, one, one.frames.first, one.frames.last + (1 if step % 2 else -1))
+                if step % 3 == 2:
+                    catalog.undo_annotation(one.id, revision=moved.annotation.revision)
             except ConflictError:
                 continue
             done += 1

@@ -85,7 +85,7 @@ class Changing(RuleBasedStateMachine):
     def undo(self, number: int, _other: int) -> None:
         """Take a change back, or bring back what was deleted."""
         if self.annotations:
-            with suppress(ConflictError):  # nothing is left to undo, or a neighbour was changed since
+            with suppress(ConflictError):  # nothing is left to undo, or something else has to be undone or moved first
                 self.world.catalog.undo_annotation(self.annotations[number % len(self.annotations)])
             self._note_annotations()
 

@@ -127,12 +127,16 @@ def get_history(rooms: InRooms, annotation_id: str) -> History:
     return History(revisions=rooms.catalog.annotation_history(annotation_id))
 
 
-@router.post("/annotations/{annotation_id}/undo", response_model=Saved, responses=responses(404, 409, 503))
+@router.post("/annotations/{annotation_id}/undo", response_model=Saved, responses=responses(400, 404, 409, 503))
 def undo_annotation(
     rooms: InRooms,
     annotation_id: str,
     author: Annotated[Name, Body(embed=True)] = "",
     save_id: Annotated[SaveId | None, Body(embed=True)] = None,
+    revision: Annotated[
+        int | None,
+        Body(embed=True, ge=1, description="The revision that was looked at; another one is there now: 409."),
+    ] = None,
 ) -> Saved:
     """Take back its latest change that is not taken back yet, with the neighbours that moved with it."""
-    return rooms.catalog.undo_annotation(annotation_id, author=author, save_id=save_id)
+    return rooms.catalog.undo_annotation(annotation_id, revision=revision, author=author, save_id=save_id)

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, select
 
 from coverslip.catalog.annotation_moves import (
+    change_to_undo,
     closing_up,
-    latest_change,
     neighbours_of,
+    note_undone,
     place_on_track,
     taken_back,
 )
@@ -178,27 +179,44 @@ class Annotations(Part):
             drafts += closing_up(connection, current) if tiled else []
             return write_change(connection, drafts, "delete", self._by(author, save_id))
 
-    def undo_annotation(self, annotation_id: str, *, author: str = "", save_id: str | None = None) -> Saved:
+    def undo_annotation(
+        self, annotation_id: str, *, revision: int | None = None, author: str = "", save_id: str | None = None
+    ) -> Saved:
         """Take back the latest change of an annotation that is not taken back yet, with all that followed from it.
+
+        An annotation of which the creation was taken back is deleted; undo takes that back, so it is there again.
+
+        Parameters
+        ----------
+        annotation_id
+            Which one.
+        revision
+            The revision that was looked at; ``None`` takes back whatever is the latest change.
+        author, save_id
+            As for ``create_annotation``.
 
         Raises
         ------
         NotFoundError
             There is no such annotation, or its image is deleted.
+        RevisionConflictError
+            Somebody else saved first.
+        InvalidRequestError
+            What would be there again lies outside the image, of which the file changed.
         ConflictError
-            Nothing is left to undo, or a neighbour was changed since: that change has to be undone first.
+            Nothing is left to undo; the latest change was asked for on another annotation; a neighbour was changed
+            since; or a range would come back where another one is now. Says what has to be done first.
         """
         with self._database.writing() as connection:
             if save_id and (replay := _replay(connection, save_id, annotation_id=annotation_id)):
                 return replay
-            locked_extent(connection, image_of(connection, annotation_id))
-            change_id = latest_change(connection, annotation_id)
-            if change_id is None:
-                raise ConflictError(f"annotation {annotation_id}: there is nothing to undo")
-            drafts = taken_back(connection, change_id, annotation_id)
-            saved = write_change(connection, drafts, "undo", self._by(author, save_id))
-            undone = update(AnnotationChange).where(AnnotationChange.id == change_id)
-            connection.execute(undone.values(undone_by=saved.change_id))
+            extent = locked_extent(connection, image_of(connection, annotation_id))
+            current = one_annotation(connection, annotation_id)
+            if revision is not None:
+                _check_revision(current, revision)
+            change = change_to_undo(connection, current)
+            saved = write_change(connection, taken_back(connection, change, extent), "undo", self._by(author, save_id))
+            note_undone(connection, change, saved.change_id)
             return saved
 
     def _by(self, author: str, save_id: str | None) -> Author:
@@ -241,13 +259,18 @@ def _locked(connection: Connection, annotation_id: str, revision: int) -> tuple[
     current = one_annotation(connection, annotation_id)
     if current.deleted_at is not None:
         raise NotFoundError(f"annotation {annotation_id} is deleted; undo brings it back")
+    _check_revision(current, revision)
+    return extent, current
+
+
+def _check_revision(current: Annotation, revision: int) -> None:
+    """Refuse to go on from a revision that is not the present one."""
     if current.revision != revision:
         raise RevisionConflictError(
-            f"annotation {annotation_id} is at revision {current.revision}, the one that was edited is {revision}: "
+            f"annotation {current.id} is at revision {current.revision}, the one that was edited is {revision}: "
             "look at what is there now and save again",
             current,
         )
-    return extent, current
 
 
 def _changed(content: AnnotationContent, changes: Mapping[str, Any]) -> AnnotationContent:

@@ -126,7 +126,7 @@ class AnnotationRevision(Frozen):
     change_id: str
     """All revisions that one save made, of neighbours too, have the same."""
     undone: bool
-    """Whether the whole change was undone later."""
+    """Whether the whole change was undone later, and that was not taken back."""
 
 
 class Saved(Frozen):
