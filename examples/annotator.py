@@ -32,9 +32,12 @@ def first_film(client: httpx.Client) -> str:
     raise SystemExit("no image of this library has frames to annotate")
 
 
-def annotate(client: httpx.Client, image_id: str, axis: str, first: int, last: int, author: str) -> dict[str, Any]:
-    """Mark a range of frames. The id of the save makes it safe to send again."""
-    body = {"frames": {"axis": axis, "first": first, "last": last}, "author": author, "save_id": str(uuid.uuid4())}
+def annotate(
+    client: httpx.Client, image_id: str, axis: str, first: int, last: int, author: str, *, track: str = "events"
+) -> dict[str, Any]:
+    """Mark a range of frames on a track. The id of the save makes it safe to send again."""
+    frames = {"axis": axis, "first": first, "last": last}
+    body = {"frames": frames, "track": track, "author": author, "save_id": str(uuid.uuid4())}
     answer = client.post(f"/api/images/{image_id}/annotations", json=body)
     annotation: dict[str, Any] = answer.raise_for_status().json()["annotation"]
     return annotation
@@ -52,13 +55,16 @@ def save(client: httpx.Client, annotation_id: str, author: str, **changes: Any) 
         annotation = answer.json()["current"]
 
 
-def work(client: httpx.Client, image_id: str, ranges: int, author: str) -> list[str]:
+def work(client: httpx.Client, image_id: str, ranges: int, author: str, track: str = "events") -> list[str]:
     """Mark ranges that tile the first frames, look at them and move each boundary by one; return the annotations."""
     axis, number = frames_of(client, image_id)
     number = min(number, MARKED_FRAMES)
     ranges = max(1, min(ranges, number // 2))
     starts = [round(number * index / ranges) for index in range(ranges + 1)]
-    ids = [str(annotate(client, image_id, axis, first, after - 1, author)["id"]) for first, after in pairwise(starts)]
+    ids = [
+        str(annotate(client, image_id, axis, first, after - 1, author, track=track)["id"])
+        for first, after in pairwise(starts)
+    ]
     for annotation_id in ids[1:]:
         frames = client.get(f"/api/annotations/{annotation_id}").raise_for_status().json()["frames"]
         z, at = (0, frames["first"]) if axis == "t" else (frames["first"], 0)
@@ -91,7 +97,7 @@ def session(client: httpx.Client, asked: argparse.Namespace) -> int:
     """Play a session; return 0 when every combined image became fresh in time."""
     image_id = asked.image or first_film(client)
     started = time.monotonic()
-    ids = work(client, image_id, asked.ranges, asked.author)
+    ids = work(client, image_id, asked.ranges, asked.author, asked.track or f"session {uuid.uuid4().hex[:8]}")
     print(f"{len(ids)} ranges of image {image_id} marked in {time.monotonic() - started:.1f} s, without waiting")
     started = time.monotonic()
     fresh = 0
@@ -103,6 +109,14 @@ def session(client: httpx.Client, asked: argparse.Namespace) -> int:
     return 0 if fresh == len(ids) else 1
 
 
+def reason_of(response: httpx.Response) -> str:
+    """Return what the server says about a refusal."""
+    try:
+        return str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return response.text
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Play a session against the server that the arguments name."""
     parser = argparse.ArgumentParser(description="Play an annotator's session against a Coverslip server.")
@@ -110,13 +124,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("image", nargs="?", help="id of an image; left out: the first one with frames")
     parser.add_argument("--ranges", type=int, default=6, help="how many ranges to mark")
     parser.add_argument("--author", default="annotator")
+    parser.add_argument("--track", help="left out: one of its own for each session")
     parser.add_argument("--seconds", type=float, default=60, help="how long to wait for fresh images")
     asked = parser.parse_args(arguments)
     try:
         with httpx.Client(base_url=asked.address, timeout=60) as client:
             return session(client, asked)
     except httpx.HTTPStatusError as error:
-        raise SystemExit(f"{error.request.url}: {error.response.text}") from error
+        raise SystemExit(f"{error.request.url}: {reason_of(error.response)}") from error
     except httpx.TransportError as error:
         raise SystemExit(f"no answer from {asked.address}: {error}") from error
 

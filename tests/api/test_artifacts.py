@@ -54,7 +54,7 @@ def test_a_failure_is_no_success_and_can_be_decided_on(service: Service, image_i
     assert (ignored["state"], ignored["next"].split()[0]) == ("ignored", "ignored")
     file.write_bytes(data)
     retried = service.client.post(f"{address}/retry").json()
-    assert retried["next"] == "built by the next worker that is free, or when somebody asks for it"
+    assert retried["next"] == "built by the next server or worker that is free, or when somebody asks for it"
     assert [one["artifact_id"] for one in pending(service, image_id)] == [failed["id"]]
     assert service.client.post(f"/api/images/{image_id}/artifacts/process").json()["success"]
     assert service.client.get(address).json()["state"] == "fresh"

@@ -80,7 +80,7 @@ def test_why(shell: Shell, tmp_path: Path) -> None:
     assert "cause     annotated by ada" in text
     assert f"annotation {annotation.id}, frames 0 to 0 along t" in text
     assert "state     stale: has seen 0 of 1 changes" in text
-    assert "next      built by the next worker" in text
+    assert "next      built by the next server or worker" in text
     assert json.loads(shell("status", "--why", artifact.id, "--json"))["cause"] == "annotated by ada"
     assert "no artifact" in shell("status", "--why", "nobody", code=EXIT_CODES[NotFoundError])
     assert f"warning    image {image.id} has 53 stale artifacts" in shell("status")

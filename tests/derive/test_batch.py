@@ -97,7 +97,7 @@ def test_why_follows_an_artifact_through_its_life(lab: Lab, image: str, builder:
     artifact = lab.catalog.artifact("combined", image, annotation_id)
     found = why(builder, artifact.id)
     assert (found.state, found.cause, found.since) == ("stale", "asked for the first time", artifact.marked_at)
-    assert found.next == "built by the next worker that is free, or when somebody asks for it"
+    assert found.next == "built by the next server or worker that is free, or when somebody asks for it"
     (claim,) = lab.catalog.claim(builder.versions, lease_seconds=30, artifact_ids=[artifact.id])
     assert why(builder, artifact.id).next.startswith("somebody is building it now")
     lab.catalog.fail(claim, "the file is damaged", 60)

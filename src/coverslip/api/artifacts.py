@@ -170,7 +170,8 @@ def list_artifacts(rooms: InRooms, query: Annotated[ArtifactsQuery, Query()]) ->
 @router.get("/artifacts/{artifact_id}", response_model=ArtifactWhy, responses=responses(404, 503))
 def get_artifact(rooms: InRooms, artifact_id: str) -> ArtifactWhy:
     """Say how an artifact stands: which change made it stale, when, and what happens next."""
-    return _explained(rooms, why(rooms.builder, artifact_id))
+    noticed = {} if rooms.opportunistic is None else {"is_active": rooms.opportunistic.is_active}
+    return _explained(rooms, why(rooms.builder, artifact_id, **noticed))
 
 
 @router.post("/artifacts/{artifact_id}/rebuild", response_model=ArtifactWhy, responses=responses(404, 503))

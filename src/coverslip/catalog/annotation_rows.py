@@ -273,7 +273,6 @@ def _written(draft: Draft, by: Author) -> Annotation:
 def _mark(connection: Connection, drafts: Sequence[Draft], by: Author) -> None:
     """Make stale what is derived from annotations, in the transaction that changes what it is derived from."""
     asked, who = drafts[0].annotation, by.name or "somebody"
-    note_marked(connection, [asked.image_id])
     new = [
         new_artifact(kind, draft.annotation.image_id, by.at, f"annotated by {who}", draft.annotation.id)
         for draft in drafts
@@ -282,6 +281,8 @@ def _mark(connection: Connection, drafts: Sequence[Draft], by: Author) -> None:
     ]
     execute_many(connection, _ADD_ARTIFACT, new)
     moved = [draft for draft in drafts if draft.annotation.revision > 1 and draft.moves_pixels]
+    if new or moved:
+        note_marked(connection, [asked.image_id])
     if moved:
         where = f"{asked.frames.first} to {asked.frames.last} along {asked.frames.axis}"
         words = f"{drafts[0].action} by {who}: frames {where}"

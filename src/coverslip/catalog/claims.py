@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from itertools import dropwhile
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -62,20 +61,20 @@ class Claims(Part):
         ignore_backoff
             Also those whose last attempt failed a short time ago, or whose failure somebody chose to ignore.
         """
-        now = self._clock()
-        free = [is_past(Artifact.lease_until, now)]
-        if not ignore_backoff:
-            free += [is_past(Artifact.next_try_at, now), Artifact.ignored_at.is_(None)]
-        if image_id is not None:
-            free.append(Artifact.image_id == image_id)
-        if except_images:
-            free.append(Artifact.image_id.not_in(sorted(except_images)))
-        if artifact_ids is not None:
-            free.append(Artifact.id.in_(artifact_ids))
-        ways = self._worth_trying(_ways_to_claim(versions, free))
-        if not ways:
+        chosen: list[ColumnElement[bool]] = [] if ignore_backoff else [Artifact.ignored_at.is_(None)]
+        chosen += [] if image_id is None else [Artifact.image_id == image_id]
+        chosen += [] if artifact_ids is None else [Artifact.id.in_(artifact_ids)]
+        chosen += [Artifact.image_id.not_in(sorted(except_images))] if except_images else []
+
+        def ways_now(now: datetime) -> list[_Way]:
+            return _ways_to_claim(versions, [*chosen, *_is_due(now, ignore_backoff=ignore_backoff)])
+
+        skipped = self._count_dry(ways_now(self._clock()))
+        if skipped is None:
             return []
         with self._database.writing() as connection:
+            now = self._clock()  # a lease begins now, not before waiting for other writers
+            ways = ways_now(now)[skipped:]
             if not self._database.is_sqlite and image_id is None and artifact_ids is None:
                 # what became stale just now is not in the statistics yet, and PostgreSQL would sort all of it
                 connection.execute(text("SET LOCAL enable_sort = off"))
@@ -83,6 +82,8 @@ class Claims(Part):
             while ways and not picked:  # others may have taken the first ones
                 locking = ways.pop(0).limit(limit).with_for_update(skip_locked=True, of=Artifact)
                 picked = connection.execute(locking).all()
+            if not picked:
+                return []
             token = new_id()
             lease = {"lease_until": now + timedelta(seconds=lease_seconds), "token": token}
             for ids in chunks(row.id for row in picked):
@@ -92,17 +93,21 @@ class Claims(Part):
             for row in picked
         ]
 
-    def _worth_trying(self, ways: list[_Way]) -> list[_Way]:
-        """Return the queries that may find something: idle builders ask all the time, and SQLite has one writer."""
+    def _count_dry(self, ways: Sequence[_Way]) -> int | None:
+        """Return how many of the first queries find nothing, ``None`` when none finds anything.
+
+        Idle builders ask all the time, and SQLite has one writer; on PostgreSQL it is found out when claiming.
+        """
         if not self._database.is_sqlite:
-            return ways
+            return 0
         with self._database.reading() as connection:
-            return list(dropwhile(lambda way: connection.execute(way.limit(1)).first() is None, ways))
+            found = (number for number, way in enumerate(ways) if connection.execute(way.limit(1)).first() is not None)
+            return next(found, None)
 
     def heartbeat(self, claim: Claim, lease_seconds: float) -> bool:
         """Return whether the claim still holds, and make it hold for longer."""
-        until = self._clock() + timedelta(seconds=lease_seconds)
         with self._database.writing() as connection:
+            until = self._clock() + timedelta(seconds=lease_seconds)  # now, not before waiting for other writers
             return _update_claimed(connection, claim, {"lease_until": until})
 
     def look_again(self, claim: Claim) -> Claim | None:
@@ -144,8 +149,8 @@ class Claims(Part):
         of = [Artifact.annotation_id == claim.annotation_id] if claim.annotation_id else []
         cause = f"its {claim.kind} has changed"
         whose = (Artifact.image_id == claim.image_id, Artifact.kind.in_(dependents), *of)
-        note_marked(connection, [claim.image_id])
-        count_change(connection, self._clock(), cause, *whose)
+        if count_change(connection, self._clock(), cause, *whose):
+            note_marked(connection, [claim.image_id])
 
     def fail(self, claim: Claim, error: str, retry_in_seconds: float) -> bool:
         """Note a failed attempt and when to try again; return False, and note nothing, when the claim was lost.
@@ -216,8 +221,13 @@ def _lock_claimed(
     following = {kind for claim in claims for kind in dependents.get(claim.kind, ())}
     chosen: ColumnElement[bool] = Artifact.id.in_(sorted(tokens))
     if following:
-        images = sorted({claim.image_id for claim in claims})
-        chosen = or_(chosen, and_(Artifact.image_id.in_(images), Artifact.kind.in_(sorted(following))))
+        is_following = Artifact.kind.in_(sorted(following))
+        images = {claim.image_id for claim in claims if claim.annotation_id is None}
+        annotations = {claim.annotation_id for claim in claims if claim.annotation_id is not None}
+        if images:  # all that are made of something of an image, its annotations' too
+            chosen = or_(chosen, and_(Artifact.image_id.in_(sorted(images)), is_following))
+        if annotations:
+            chosen = or_(chosen, and_(Artifact.annotation_id.in_(sorted(annotations)), is_following))
     wanted = select(Artifact.id, Artifact.token, Artifact.etag).where(chosen).order_by(*LOCK_ORDER)
     rows = connection.execute(wanted.with_for_update())
     return {row.id: row.etag for row in rows if row.token is not None and tokens.get(row.id) == row.token}
@@ -226,6 +236,12 @@ def _lock_claimed(
 def _news(what: str, claim: Claim, **data: str) -> News:
     of = {"annotation_id": claim.annotation_id} if claim.annotation_id else {}
     return News(what, claim.image_id, {"kind": claim.kind, **of, **data})
+
+
+def _is_due(now: datetime, *, ignore_backoff: bool) -> list[ColumnElement[bool]]:
+    """Return the conditions that nobody holds an artifact, and that it may be tried again."""
+    waits = [] if ignore_backoff else [is_past(Artifact.next_try_at, now)]
+    return [is_past(Artifact.lease_until, now), *waits]
 
 
 def _ways_to_claim(versions: Mapping[str, int], free: Sequence[ColumnElement[bool]]) -> list[_Way]:

@@ -175,7 +175,7 @@ class Waiting(Part):
         image_id: str | None = None,
         cause: str = "asked for by hand",
     ) -> int:
-        """Make stale what all of the choices allow, as a change of its sources does; return how many.
+        """Make stale what all of the choices allow, as a change of its sources does; return how many that can be seen.
 
         Parameters
         ----------
@@ -190,7 +190,8 @@ class Waiting(Part):
             if artifact_id is None:
                 note_marked(connection, ["" if image_id is None else image_id])
                 expect_many(connection)
-            return count_change(connection, self._clock(), cause, *conditions)
+            count_change(connection, self._clock(), cause, *conditions)  # of what is deleted too: it may come back
+            return int(connection.execute(select_shown(func.count()).where(*conditions)).scalar_one())
 
     def _decide(self, artifact_id: str, values: Mapping[str, Any]) -> None:
         with self._database.writing() as connection:

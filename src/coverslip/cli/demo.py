@@ -1,6 +1,7 @@
 """``coverslip demo [PATH...]``."""
 
 import hashlib
+import shlex
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -43,6 +44,7 @@ def run(
     settings = Settings.load(home=folder.absolute() / f"{name}-home", port=_free_port(port))
     with open_catalog(settings.catalog_url) as catalog:
         print_report(add_with_progress(shown, catalog, settings, workers=4))
+    out.print(f"For other commands on this library: export COVERSLIP_HOME={shlex.quote(str(settings.home))}")
     if show:
         serve(settings)
 

@@ -31,4 +31,4 @@ def run(
         if image is not None:
             catalog.get_image(image)
         count = catalog.rebuild(kind=kind, image_id=image)
-    console().print(f"{amount(count, 'artifact')} to be built anew. `coverslip worker` and the server do it.")
+    console().print(f"{amount(count, 'artifact')} to be built anew. Servers and workers that run build them.")

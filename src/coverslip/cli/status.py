@@ -44,6 +44,10 @@ def run(
         f"artifacts  {counts.artifacts_fresh:,} fresh, {counts.artifacts_stale:,} stale "
         f"({counts.artifacts_building:,} being built, {counts.artifacts_failed:,} failed and waiting to be tried again)"
     )
+    if not counts.images and not counts.assets:
+        out.print(
+            "           nothing is in it yet: `coverslip add FOLDER` adds files; COVERSLIP_HOME says which catalog"
+        )
     if settings.queue_url:
         waiting = "does not answer; nothing is lost" if depth is None else f"{amount(depth, 'message')} waiting"
         out.print(f"queue      {waiting}")

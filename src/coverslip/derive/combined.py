@@ -71,7 +71,7 @@ class SmallCombined:
     version: int = 1
     of: Of = "annotation"
     needs: tuple[str, ...] = ("combined",)
-    allows_stale: bool = True
+    allows_stale: bool = False
     media_type: str = "image/png"
     suffix: str = ".png"
 

@@ -18,7 +18,7 @@ from coverslip.model.records import Built, Claim
 PATIENCE_SECONDS = 0.5
 """What waits behind a long build is somebody else's after this time, and what was built before it is written down."""
 WRITE_SECONDS = 0.05
-"""Ends of builds are written down together, none later than this after its build."""
+"""Ends of builds are written down together, so often while builds are quick, and once a build takes long."""
 MOST_CLAIMS = 64
 """Claims of one transaction, at most."""
 BATCH_SECONDS = 0.1
@@ -159,11 +159,11 @@ class HeldClaims:
         self._written_at = time.monotonic()
 
     def _beat(self) -> bool:
-        """Let go of what waits, renew what is under way; return False when that was lost."""
+        """Renew what is under way, and let go of what waits; return False when the first was lost."""
         with self._guard:
+            is_ours = self._current is None or self._catalog.heartbeat(self._current, self._lease)
             self._write()
-            waiting = list(self._waiting)
-            self._waiting.clear()
-            if waiting:
-                self._catalog.release(*waiting)
-            return self._current is None or self._catalog.heartbeat(self._current, self._lease)
+            if self._waiting:
+                self._catalog.release(*self._waiting)
+                self._waiting.clear()
+            return is_ours

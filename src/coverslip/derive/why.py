@@ -1,6 +1,6 @@
 """Why an artifact is as it is: which change made it stale, when, and what happens next."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,9 @@ from coverslip.model.records import ArtifactRecord, ArtifactState, ImageRecord
 
 MANY_PENDING = 50
 """More stale artifacts of one image than this are worth a warning."""
+
+
+FREE = "by the next server or worker that is free"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,17 @@ class Why:
     allows_stale: bool
 
 
-def why(builder: Builder, artifact_id: str) -> Why:
+def why(builder: Builder, artifact_id: str, is_active: Callable[[str], bool] = lambda image_id: False) -> Why:
     """Explain one artifact.
+
+    Parameters
+    ----------
+    builder
+        Builds it.
+    artifact_id
+        Which one.
+    is_active
+        Whether somebody works on an image now, as far as this process knows.
 
     Raises
     ------
@@ -55,7 +67,7 @@ def why(builder: Builder, artifact_id: str) -> Why:
         state=state,
         since=record.marked_at if is_behind else None,
         cause=cause,
-        next=_next(catalog, record, image, state),
+        next=_next(catalog, record, image, state, is_active=is_active(image.id)),
         allows_stale=kind.allows_stale,
     )
 
@@ -74,7 +86,9 @@ def pending_warnings(catalog: Catalog, versions: Mapping[str, int]) -> list[str]
     ]
 
 
-def _next(catalog: Catalog, record: ArtifactRecord, image: ImageRecord, state: ArtifactState) -> str:
+def _next(
+    catalog: Catalog, record: ArtifactRecord, image: ImageRecord, state: ArtifactState, *, is_active: bool
+) -> str:
     if state == "fresh":
         return "nothing, until its sources change"
     if state == "building":
@@ -86,7 +100,8 @@ def _next(catalog: Catalog, record: ArtifactRecord, image: ImageRecord, state: A
     if record.next_try_at is not None and record.next_try_at > catalog.now():
         again = _time(record.next_try_at)
         return f"attempt {record.attempts + 1} after {again}, or when somebody asks for it: {record.error}"
-    return "built by the next worker that is free, or when somebody asks for it"
+    when = "by a worker, in the next pause of whoever works on the image now" if is_active else FREE
+    return f"built {when}, or when somebody asks for it"
 
 
 def _time(time: datetime | None) -> str:
