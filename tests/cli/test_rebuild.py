@@ -64,7 +64,7 @@ with open_catalog(settings.catalog_url) as catalog:
 """
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=shell.environment, capture_output=True, text=True, timeout=120, check=True)
-    assert ": 1 artifacts built, 0 failed in" in done.stderr
+    assert ": 1 artifact built, 0 failed in" in done.stderr
 
 
 def test_why(shell: Shell, tmp_path: Path) -> None:

@@ -47,7 +47,10 @@ def test_a_batch_builds_so_many_and_says_so(
     assert f"image {image}: 3 artifacts built, 0 failed in" in line
     assert "ms each), 2 remain" in line
     assert process_batch(builder, image, 10).remaining == 0
-    assert process_batch(builder, image, 10).total == 0
+    caplog.clear()
+    empty = process_batch(builder, image, 10)
+    assert (empty.total, empty.seconds_each) == (0, 0)
+    assert caplog.messages == []
 
 
 def test_a_batch_ends_between_two_artifacts(lab: Lab, image: str, builder: Builder, combined: Recipe) -> None:

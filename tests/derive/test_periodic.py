@@ -2,11 +2,13 @@
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from coverslip.derive import Builder, Outcome, keep_building
+from coverslip.derive import Builder, Outcome, build_all, keep_building, run_builder
+from coverslip.derive.answering import answer
 from coverslip.errors import CatalogError
 from tests.derive.lab import Lab, Recipe
 
@@ -73,6 +75,56 @@ def test_a_step_that_fails_is_logged_and_the_next_batch_goes_on(caplog: pytest.L
     assert steps[0] == 2
     assert [record.getMessage() for record in caplog.records] == ["nothing is built now: the catalog is away"]
     assert caplog.records[0].exc_info is None
+
+
+def test_all_is_built_by_several_at_once(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="coverslip.derive.periodic")
+    for number in range(5):
+        lab.add(f"{number}.tif")
+    both = threading.Barrier(2, timeout=60)
+    first = threading.local()
+
+    def meet(*_: object) -> bytes:
+        if not hasattr(first, "was"):  # a thread alone would wait here for ever
+            first.was = True
+            both.wait()
+        return b"picture"
+
+    builder = lab.builder(Recipe(meet))
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = build_all(lambda _limit: builder.build_some(1), pool, concurrency=2, should_stop=threading.Event())
+    assert [outcome.state for outcome in outcomes] == ["built"] * 5
+    assert [record.getMessage()[:27] for record in caplog.records] == ["5 artifacts built, 0 failed"]
+
+
+def test_what_builds_all_does_not_hide_that_it_could_not() -> None:
+    def step(_limit: int | None) -> list[Outcome]:
+        raise CatalogError("the catalog is away")
+
+    with ThreadPoolExecutor(2) as pool, pytest.raises(CatalogError, match="is away"):
+        build_all(step, pool, concurrency=2, should_stop=threading.Event())
+
+
+def test_every_builder_writes_one_line_for_a_batch_and_none_for_nothing(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="coverslip.derive")
+    stop, builder = threading.Event(), lab.builder()
+    lab.add()
+    answer(builder, None, stop)
+    answer(builder, None, stop)
+    assert [line[:26] for line in caplog.messages] == ["1 artifact built, 0 failed"]
+    caplog.clear()
+    for number in range(3):
+        lab.add(f"{number}.tif")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_builder, builder, 1, stop)
+        deadline = time.monotonic() + 60
+        while not caplog.messages and time.monotonic() < deadline:
+            time.sleep(0.01)
+        stop.set()
+        running.result()
+    assert [line[:27] for line in caplog.messages] == ["3 artifacts built, 0 failed"]
 
 
 def test_whoever_rings_hears_of_each_change_after_it_is_kept(lab: Lab) -> None:

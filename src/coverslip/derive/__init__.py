@@ -12,7 +12,7 @@ from coverslip.derive.kinds import BY_CHOICE, KINDS, VERSIONS, open_catalog
 from coverslip.derive.metrics import BuildMetrics
 from coverslip.derive.opportunistic import Opportunistic
 from coverslip.derive.outcome import Outcome, retry_delay
-from coverslip.derive.periodic import keep_building, run_builder, start_sweeping
+from coverslip.derive.periodic import build_all, keep_building, run_builder, start_sweeping
 from coverslip.derive.serving import current, previous
 from coverslip.derive.sources import GivenUp, InterruptibleImage
 from coverslip.derive.uses import Uses
@@ -39,6 +39,7 @@ __all__ = [
     "Uses",
     "Why",
     "answer_queue",
+    "build_all",
     "combined_name",
     "combined_pixels",
     "current",

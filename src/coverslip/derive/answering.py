@@ -2,12 +2,14 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from coverslip.catalog import Catalog
 from coverslip.derive.batch import process_batch
 from coverslip.derive.builder import Builder
+from coverslip.derive.telling import Telling
 from coverslip.errors import CatalogError, NotFoundError
 from coverslip.jobs.queue import RedisQueue
 
@@ -54,8 +56,7 @@ def answer(builder: Builder, image_id: str | None, should_stop: threading.Event)
         The catalog does not answer: the message is to come again.
     """
     if image_id is None:
-        while not should_stop.is_set() and builder.build_some(should_stop=should_stop.is_set):
-            pass
+        _build_all(builder, should_stop)
         return
     try:
         is_going_on = True
@@ -64,6 +65,19 @@ def answer(builder: Builder, image_id: str | None, should_stop: threading.Event)
             is_going_on = batch.remaining > 0 and batch.processed + batch.failed > 0
     except NotFoundError:
         log.debug("image %s is gone: nothing to build", image_id)
+
+
+def _build_all(builder: Builder, should_stop: threading.Event) -> None:
+    telling = Telling(log)
+    try:
+        while not should_stop.is_set():
+            began = time.monotonic()
+            outcomes = builder.build_some(should_stop=should_stop.is_set)
+            telling.note(outcomes, began)
+            if not outcomes:
+                return
+    finally:
+        telling.close()
 
 
 def poll(builder: Builder, interval: float, should_stop: threading.Event) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from coverslip.derive.builder import Builder
 from coverslip.derive.kind import Subject
+from coverslip.derive.telling import batch_words
 from coverslip.model.annotations import Annotation
 from coverslip.model.records import ArtifactRecord
 
@@ -41,7 +42,8 @@ class Batch:
     @property
     def seconds_each(self) -> float:
         """Seconds for each artifact that was built or tried; 0 for none."""
-        return self.seconds / max(1, self.processed + self.failed)
+        number = self.processed + self.failed
+        return self.seconds / number if number else 0.0
 
 
 def pending(builder: Builder, image_id: str, limit: int) -> list[Pending]:
@@ -68,7 +70,7 @@ def process_batch(
     starts_no_more: Callable[[], bool] = lambda: False,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Batch:
-    """Build some of an image's stale artifacts, one after the other, and write one line about it to the log.
+    """Build some of an image's stale artifacts, one after the other, and write one line to the log if there were any.
 
     Parameters
     ----------
@@ -102,8 +104,6 @@ def process_batch(
     seconds = time.monotonic() - started
     remaining = builder.catalog.count_pending(image_id, builder.versions)
     batch = Batch(states.count("built"), states.count("failed"), remaining, total, seconds)
-    log.info(
-        "image %s: %d artifacts built, %d failed in %.0f ms (%.0f ms each), %d remain",
-        *(image_id, batch.processed, batch.failed, 1000 * seconds, 1000 * batch.seconds_each, remaining),
-    )
+    if batch.processed or batch.failed:
+        log.info("image %s: %s, %d remain", image_id, batch_words(batch.processed, batch.failed, seconds), remaining)
     return batch

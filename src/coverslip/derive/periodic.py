@@ -10,7 +10,8 @@ from coverslip.derive.builder import Builder
 from coverslip.derive.executors import Step, has_died
 from coverslip.derive.outcome import Outcome
 from coverslip.derive.sweeping import sweep_daily
-from coverslip.errors import CoverslipError
+from coverslip.derive.telling import Telling, tell
+from coverslip.errors import BuildError, CoverslipError
 from coverslip.jobs import run_workers
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ def run_builder(
 ) -> None:
     """Build what becomes stale until ``should_stop`` is set; then claims are given back within one read.
 
+    What the threads have built until nothing is left is a batch, which writes one line to the log.
+
     Parameters
     ----------
     builder
@@ -42,13 +45,22 @@ def run_builder(
         Asked before each claim: images that somebody else takes care of.
     """
     start_sweeping(builder, should_stop)
+    telling = Telling(log)
+
+    def step() -> bool:
+        began = time.monotonic()
+        outcomes = builder.build_some(except_images=except_images(), should_stop=should_stop.is_set)
+        telling.note(outcomes, began)
+        return bool(outcomes)
+
     run_workers(
-        lambda: bool(builder.build_some(except_images=except_images(), should_stop=should_stop.is_set)),
+        step,
         threads=threads,
         should_stop=should_stop,
         idle_seconds=IDLE_SECONDS,
         wake=wake,
     )
+    telling.close()
 
 
 def start_sweeping(builder: Builder, should_stop: threading.Event) -> None:
@@ -102,16 +114,55 @@ def keep_building(
             most=max_batch,
             should_stop=should_stop,
             ends=started + interval,
+            result=_result,
         )
         if on_outcome is not None:
             for outcome in outcomes:
                 on_outcome(outcome)
-        _say(outcomes, time.monotonic() - started)
+        tell(log, outcomes, time.monotonic() - started)
         should_stop.wait(max(0.0, started + interval - time.monotonic()))
     for future in wait(under_way).done:
         for last in _result(future):
             if on_outcome is not None:
                 on_outcome(last)
+
+
+def build_all(step: Step, executor: Executor, *, concurrency: int, should_stop: threading.Event) -> list[Outcome]:
+    """Build what is stale until nothing is left that can be claimed, and return what became of each.
+
+    Parameters
+    ----------
+    step
+        Claims some artifacts, at most so many, and builds them, wherever the executor runs it.
+    executor
+        Runs steps: threads, processes or a cluster.
+    concurrency
+        Steps under way at the same time.
+    should_stop
+        Ends it early; what is under way then ends first.
+
+    Raises
+    ------
+    CatalogError
+        The catalog does not answer.
+    BuildError
+        A process that was building has died, or the cluster is away.
+    """
+    started = time.monotonic()
+    under_way, outcomes = _batch(
+        step,
+        executor,
+        set(),
+        concurrency=concurrency,
+        most=None,
+        should_stop=should_stop,
+        ends=None,
+        result=_result_or_error,
+    )
+    for future in wait(under_way).done:
+        outcomes += _result_or_error(future)
+    tell(log, outcomes, time.monotonic() - started)
+    return outcomes
 
 
 def _batch(
@@ -122,7 +173,8 @@ def _batch(
     concurrency: int,
     most: int | None,
     should_stop: threading.Event,
-    ends: float,
+    ends: float | None,
+    result: Callable[[Future[list[Outcome]]], list[Outcome]],
 ) -> tuple[set[Future[list[Outcome]]], list[Outcome]]:
     """Return the steps that are still under way when the batch is over, and what became of the others.
 
@@ -142,14 +194,26 @@ def _batch(
         if not under_way:
             return under_way, outcomes
         is_full = is_dry or (most is not None and begun >= most)
-        done, under_way = wait(
-            under_way, timeout=max(0.0, ends - time.monotonic()) if is_full else None, return_when=FIRST_COMPLETED
-        )
-        found = [outcome for future in done for outcome in _result(future)]
+        left = max(0.0, ends - time.monotonic()) if is_full and ends is not None else None
+        done, under_way = wait(under_way, timeout=left, return_when=FIRST_COMPLETED)
+        found = [outcome for future in done for outcome in result(future)]
         outcomes += found
         is_dry = not found if done else is_dry
         if not done:
             return under_way, outcomes
+
+
+def _result_or_error(future: Future[list[Outcome]]) -> list[Outcome]:
+    try:
+        return future.result()
+    except CoverslipError:
+        raise
+    except Exception as error:
+        if has_died(error):
+            raise BuildError(
+                "a process that was building has died; what is left is built by the next worker"
+            ) from error
+        raise
 
 
 def _result(future: Future[list[Outcome]]) -> list[Outcome]:
@@ -164,11 +228,3 @@ def _result(future: Future[list[Outcome]]) -> list[Outcome]:
         else:
             log.exception("a step of the worker failed")
         return []
-
-
-def _say(outcomes: Collection[Outcome], seconds: float) -> None:
-    built = sum(outcome.state == "built" for outcome in outcomes)
-    failed = sum(outcome.state == "failed" for outcome in outcomes)
-    if built or failed:
-        each = 1000 * seconds / (built + failed)
-        log.info("%d artifacts built, %d failed in %.0f ms (%.0f ms each)", built, failed, 1000 * seconds, each)
