@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,15 +14,14 @@ from multiprocessing.util import Finalize
 
 from coverslip.confined import Opener
 from coverslip.derive.builder import Builder
+from coverslip.derive.cluster import Cluster
 from coverslip.derive.kinds import open_catalog
 from coverslip.derive.outcome import Outcome
-from coverslip.errors import MissingDependencyError, SettingsError
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, locate
 from coverslip.storage import open_storage
 
 DASK = "dask://"
-CONNECT_SECONDS = 10
 
 type Step = Callable[[int | None], list[Outcome]]
 """Claims some artifacts, at most so many, and builds them."""
@@ -46,7 +45,8 @@ def open_executor(
     concurrency
         Threads or processes.
     should_stop
-        Threads give a build up when it is set. Other processes end theirs first.
+        Threads give a build up when it is set. Other processes end theirs first; a cluster is left alone with what
+        takes it longer than some seconds.
 
     Raises
     ------
@@ -57,8 +57,8 @@ def open_executor(
     """
     elsewhere = partial(build_some, settings)
     if settings.executor.startswith(DASK):
-        with _dask(settings.executor) as executor:
-            yield executor, elsewhere
+        with Cluster(settings.executor, settings.executor.removeprefix(DASK), should_stop) as cluster:
+            yield cluster, elsewhere
     elif settings.executor == "processes":
         with _Processes(concurrency) as pool:
             yield pool, elsewhere
@@ -94,7 +94,8 @@ class _Processes(Executor):
 
 def has_died(error: Exception) -> bool:
     """Return whether a step failed because the process that ran it is gone: its claims run out by themselves."""
-    return isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker"  # Dask's, which is optional
+    of_dask = type(error).__name__ in {"KilledWorker", "CommClosedError"}  # which is optional
+    return of_dask or isinstance(error, BrokenProcessPool | CancelledError)
 
 
 def build_some(settings: Settings, limit: int | None) -> list[Outcome]:
@@ -135,20 +136,3 @@ def _end_with_the_worker() -> None:
     if worker is not None:
         worker.join()
         os._exit(1)  # a build under way goes the way of the worker: its lease runs out
-
-
-@contextmanager
-def _dask(address: str) -> Iterator[Executor]:
-    try:
-        from distributed import Client  # noqa: PLC0415  # optional, and slow to import
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f'{address} needs the package distributed: pip install "coverslip[cluster]"', "distributed"
-        ) from error
-    try:
-        client = Client(f"tcp://{address.removeprefix(DASK)}", timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"executor: no Dask scheduler answers at {address}: {error}") from error
-    with client:
-        # not pure: two equal steps build two artifacts
-        yield client.get_executor(pure=False)  # type: ignore[no-untyped-call]

@@ -84,7 +84,7 @@ def keep_building(
 ) -> None:
     """Build what is stale, look again every so often, and write one line to the log for each batch.
 
-    Returns once ``should_stop`` is set and the builds under way have ended.
+    Returns once ``should_stop`` is set and the builds under way have ended; those of a cluster may go on there.
 
     Parameters
     ----------
@@ -189,7 +189,11 @@ def _batch(
         while not is_dry and (most is None or begun < most) and len(under_way) < concurrency:
             if should_stop.is_set():
                 return under_way, outcomes
-            under_way.add(executor.submit(step, each))
+            try:
+                under_way.add(executor.submit(step, each))
+            except BuildError as error:  # the cluster is away, and the worker is to end
+                log.warning("nothing is built now: %s", error)
+                return under_way, outcomes
             begun += 1
         if not under_way:
             return under_way, outcomes
