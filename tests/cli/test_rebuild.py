@@ -84,3 +84,15 @@ def test_why(shell: Shell, tmp_path: Path) -> None:
     assert json.loads(shell("status", "--why", artifact.id, "--json"))["cause"] == "annotated by ada"
     assert "no artifact" in shell("status", "--why", "nobody", code=EXIT_CODES[NotFoundError])
     assert f"warning    image {image.id} has 53 stale artifacts" in shell("status")
+
+
+def test_until_done_has_no_batches(shell: Shell) -> None:
+    code = EXIT_CODES[InvalidRequestError]
+    assert "--max-batch" in shell("worker", "--until-done", "--max-batch", "2", code=code)
+    assert stale(shell) == 2
+
+
+def test_until_done_builds_where_the_setting_says(shell: Shell) -> None:
+    shell.environment["COVERSLIP_EXECUTOR"] = "processes"
+    assert "2 artifacts built" in shell("worker", "--until-done", "--concurrency", "2")
+    assert stale(shell) == 0
