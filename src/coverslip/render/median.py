@@ -1,6 +1,5 @@
 """The middle of many frames, by a network of minima and maxima instead of sorting each pixel."""
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -11,10 +10,6 @@ from coverslip.errors import InvalidRequestError
 
 BLOCK_PIXELS = 1 << 16
 """Pixels of one frame that are compared at a time: long enough to outweigh the calls, short enough for the caches."""
-THREADS = 2
-"""Minima and maxima are taken without Python's lock."""
-WORTH_A_THREAD = 8 << 20
-"""Bytes of frames below which starting threads costs more than it gives."""
 MOST_FRAMES = 1024
 """With more frames than this the network has too many comparisons, and selecting pixel by pixel is faster."""
 
@@ -72,18 +67,9 @@ def middle_two(frames: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         raise InvalidRequestError("a median needs at least one frame")
     flat = frames.reshape(len(frames), -1)
     low, high = (np.empty(flat.shape[1], frames.dtype) for _ in range(2))
-
-    def fill(start: int) -> None:
+    for start in range(0, flat.shape[1], BLOCK_PIXELS):
         part = slice(start, start + BLOCK_PIXELS)
         low[part], high[part] = _middle_of_block(flat[:, part])
-
-    starts = range(0, flat.shape[1], BLOCK_PIXELS)
-    if flat.nbytes < WORTH_A_THREAD or len(starts) < 2:
-        for start in starts:
-            fill(start)
-    else:
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(fill, starts))
     return low.reshape(frames.shape[1:]), high.reshape(frames.shape[1:])
 
 
