@@ -83,7 +83,7 @@ def built(key: str = "thumbnail/aa/aaaa.png", version: int = 1) -> Built:
 
 def build(catalog: Catalog, image_id: str, key: str = "thumbnail/aa/aaaa.png") -> None:
     """Build the thumbnail of an image."""
-    assert catalog.finish(must_claim(catalog, image_id=image_id), built(key))
+    assert catalog.finish([(must_claim(catalog, image_id=image_id), built(key))])
 
 
 def is_fresh(catalog: Catalog, image_id: str) -> bool:

@@ -141,7 +141,9 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(claimed=claims)
     def finish(self, claimed: Claim) -> None:
         holder = self.holder(claimed)
-        assert self.catalog.finish(claimed, built(f"{claimed.image_id}/{claimed.seen}")) == (holder is not None)
+        assert bool(self.catalog.finish([(claimed, built(f"{claimed.image_id}/{claimed.seen}"))])) == (
+            holder is not None
+        )
         if holder is not None:
             holder.built = claimed.seen
             holder.next_try_at = holder.error = None

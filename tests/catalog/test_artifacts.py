@@ -47,7 +47,7 @@ def test_from_never_built_to_fresh(catalog: Catalog) -> None:
 
     claimed = must_claim(catalog)
     assert claimed == Claim(before.id, "thumbnail", image_id, 1, claimed.token, 0)
-    assert catalog.finish(claimed, built("thumbnail/a.png"))
+    assert catalog.finish([(claimed, built("thumbnail/a.png"))])
 
     after = catalog.artifact("thumbnail", image_id)
     what = built("thumbnail/a.png")
@@ -65,13 +65,13 @@ def test_a_change_during_the_build_leaves_the_artifact_stale(catalog: Catalog) -
     claimed = must_claim(catalog)
     add(catalog, item("/data/a.tif", "changed meanwhile"))
 
-    assert catalog.finish(claimed, built())
+    assert catalog.finish([(claimed, built())])
     artifact = catalog.artifact("thumbnail", image_id)
     assert (artifact.wanted, artifact.built, artifact.is_fresh(1)) == (2, 1, False)
 
     again = must_claim(catalog)
     assert again.seen == 2
-    assert catalog.finish(again, built())
+    assert catalog.finish([(again, built())])
     assert is_fresh(catalog, image_id)
 
 
@@ -105,7 +105,7 @@ def test_a_newer_recipe_makes_an_artifact_stale(catalog: Catalog) -> None:
     assert catalog.counts({"thumbnail": 2}).artifacts_stale == 1
     (claimed,) = catalog.claim({"thumbnail": 2}, lease_seconds=LEASE)
     assert (claimed.image_id, claimed.seen) == (image_id, 1)
-    assert catalog.finish(claimed, built(version=2))
+    assert catalog.finish([(claimed, built(version=2))])
     assert catalog.artifact("thumbnail", image_id).is_fresh(2)
     assert catalog.claim({"thumbnail": 2}, lease_seconds=LEASE) == []
     assert catalog.counts({"thumbnail": 2}).artifacts_fresh == 1
@@ -114,7 +114,7 @@ def test_a_newer_recipe_makes_an_artifact_stale(catalog: Catalog) -> None:
 def test_an_older_program_leaves_what_a_newer_recipe_built(catalog: Catalog) -> None:
     image_id = add_one(catalog)
     (claimed,) = catalog.claim({"thumbnail": 2}, lease_seconds=LEASE)
-    assert catalog.finish(claimed, built(version=2))
+    assert catalog.finish([(claimed, built(version=2))])
     assert catalog.claim({"thumbnail": 1}, lease_seconds=LEASE) == []
     assert catalog.artifact("thumbnail", image_id).is_fresh(1)
     assert catalog.counts({"thumbnail": 1}).artifacts_fresh == 1
@@ -140,7 +140,7 @@ def test_a_claim_keeps_others_out_until_its_lease_runs_out(catalog: Catalog, clo
     assert catalog.counts(VERSIONS).artifacts_building == 0
     second = must_claim(catalog)
     assert second.token != first.token
-    assert not catalog.finish(first, built("thumbnail/late.png"))
+    assert not catalog.finish([(first, built("thumbnail/late.png"))])
     assert not catalog.fail(first, "late", 5)
     assert not catalog.heartbeat(first, LEASE)
     catalog.release(first)
@@ -148,16 +148,16 @@ def test_a_claim_keeps_others_out_until_its_lease_runs_out(catalog: Catalog, clo
     assert catalog.artifact_keys() == set()
     assert catalog.last_event() == 1
 
-    assert catalog.finish(second, built())
+    assert catalog.finish([(second, built())])
     assert is_fresh(catalog, image_id)
-    assert not catalog.finish(second, built())
+    assert not catalog.finish([(second, built())])
 
 
 def test_a_late_builder_whom_nobody_replaced_may_finish(catalog: Catalog, clock: Clock) -> None:
     image_id = add_one(catalog)
     claimed = must_claim(catalog)
     clock.advance(LEASE * 10)
-    assert catalog.finish(claimed, built())
+    assert catalog.finish([(claimed, built())])
     assert is_fresh(catalog, image_id)
 
 
@@ -173,7 +173,7 @@ def test_heartbeats_keep_a_claim(catalog: Catalog, clock: Clock) -> None:
 def test_a_made_up_token_is_refused(catalog: Catalog) -> None:
     add_one(catalog)
     forged = replace(must_claim(catalog), token="made up")
-    assert not catalog.finish(forged, built())
+    assert not catalog.finish([(forged, built())])
 
 
 def test_failures_are_counted_and_wait_for_their_next_try(catalog: Catalog, clock: Clock) -> None:
@@ -193,7 +193,7 @@ def test_failures_are_counted_and_wait_for_their_next_try(catalog: Catalog, cloc
     clock.advance(19)
     assert claim(catalog) is None
     clock.advance(1)
-    assert catalog.finish(must_claim(catalog), built())
+    assert catalog.finish([(must_claim(catalog), built())])
     artifact = catalog.artifact("thumbnail", image_id)
     assert (artifact.attempts, artifact.error, artifact.next_try_at) == (0, None, None)
 
@@ -236,12 +236,12 @@ def test_ends_are_written_together_and_lost_claims_are_left_out(catalog: Catalog
     clock.advance(LEASE)
     (again,) = catalog.claim(VERSIONS, lease_seconds=LEASE, limit=1)
     ends = [(claim, built(f"thumbnail/{claim.image_id}.png")) for claim in claims]
-    kept = catalog.finish_all(ends, {})
+    kept = catalog.finish(ends, {})
     assert kept == {claim.artifact_id for claim in claims} - {again.artifact_id}
     assert catalog.counts(VERSIONS).artifacts_fresh == 2
     told = [event.image_id for event in catalog.events_after(0) if event.type == "artifact.built"]
     assert sorted(told) == sorted(claim.image_id for claim in claims if claim.artifact_id in kept)
-    assert catalog.finish_all(ends, {}) == set(), "an end is written once"
+    assert catalog.finish(ends, {}) == set(), "an end is written once"
 
 
 def test_several_are_given_back_at_once_but_no_claim_of_others(catalog: Catalog, clock: Clock) -> None:
@@ -282,7 +282,7 @@ def test_a_claim_does_not_survive_a_purge(catalog: Catalog) -> None:
     assert catalog.heartbeat(claimed, LEASE)
     catalog.purge_images([image_id])
     assert not catalog.heartbeat(claimed, LEASE)
-    assert not catalog.finish(claimed, built())
+    assert not catalog.finish([(claimed, built())])
     assert catalog.artifact_keys() == set()
 
 

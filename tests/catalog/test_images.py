@@ -152,7 +152,7 @@ def test_the_thumbnail_of_a_record(catalog: Catalog) -> None:
     assert catalog.get_image(image_id).thumbnail == ThumbnailState("stale", None)
     catalog.fail(must_claim(catalog), "no pixels", retry_in_seconds=0)
     assert catalog.list_images().images[0].thumbnail == ThumbnailState("failed", None, "no pixels")
-    catalog.finish(must_claim(catalog), built("thumbnail/k.png"))
+    catalog.finish([(must_claim(catalog), built("thumbnail/k.png"))])
     assert catalog.get_image(image_id).thumbnail == ThumbnailState("fresh", built("thumbnail/k.png").etag)
     catalog.mark("thumbnail", [image_id])
     assert catalog.get_image(image_id).thumbnail == ThumbnailState("stale", None)

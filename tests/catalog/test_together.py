@@ -22,7 +22,7 @@ with Catalog.open(sys.argv[1], versions=dict(thumbnail=1)) as catalog:
     while claims := catalog.claim({"thumbnail": 1}, lease_seconds=60, limit=3):
         for claim in claims:
             assert catalog.heartbeat(claim, 60)
-            assert catalog.finish(claim, Built(f"key/{claim.image_id}", "etag", "image/png", 1, 1))
+            assert catalog.finish([(claim, Built(f"key/{claim.image_id}", "etag", "image/png", 1, 1))])
             print(claim.image_id)
 """
 
@@ -98,7 +98,7 @@ def test_no_change_is_lost_while_others_build(catalog: Catalog) -> None:
             for claimed in claims:
                 source = sources[claimed.image_id]
                 time.sleep(chance.random() * 0.01)
-                assert catalog.finish(claimed, built(f"{claimed.image_id}/{source}"))
+                assert catalog.finish([(claimed, built(f"{claimed.image_id}/{source}"))])
             if is_last_round and not claims:
                 return
 
@@ -141,7 +141,7 @@ class Crowd:
 
     def build(self, _: random.Random) -> None:
         for claimed in self.catalog.claim(VERSIONS, lease_seconds=LEASE, limit=3):
-            self.catalog.finish(claimed, built())  # False where the image was purged meanwhile
+            self.catalog.finish([(claimed, built())])  # False where the image was purged meanwhile
 
     def delete_and_restore(self, chance: random.Random) -> None:
         image_id = chance.choice(self.ids)
@@ -211,7 +211,7 @@ with Catalog.open(sys.argv[1], versions=dict(thumbnail=1)) as catalog:
     for batch in range(10000):
         catalog.sync_files([item(f"/{sys.argv[2]}/{batch}/{number}.tif") for number in range(10)], "1")
         for claim in catalog.claim({"thumbnail": 1}, lease_seconds=1, limit=5):
-            catalog.finish(claim, Built("key", "etag", "image/png", 1, 1))
+            catalog.finish([(claim, Built("key", "etag", "image/png", 1, 1))])
 """
 
 

@@ -113,7 +113,7 @@ def test_rebuild_marks_what_is_chosen(catalog: Catalog, image_id: str) -> None:
     other = add_one(catalog, "/data/other.tif")
     one = annotate(catalog, image_id, 0, 9)
     for number, claim in enumerate(catalog.claim(KINDS, lease_seconds=LEASE, limit=10)):
-        assert catalog.finish(claim, built(f"thumbnail/{number}.png"))
+        assert catalog.finish([(claim, built(f"thumbnail/{number}.png"))])
     record = combined(catalog, image_id, one)
     assert catalog.rebuild(artifact_id=record.id, cause="a test") == 1
     marked = combined(catalog, image_id, one)

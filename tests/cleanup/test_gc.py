@@ -107,7 +107,7 @@ def claim_back(lab: Lab, image_id: str, key: str) -> None:
     lab.catalog.mark(KIND, [image_id])
     (claim,) = lab.catalog.claim({KIND: 1}, lease_seconds=30, image_id=image_id)
     etag = key.rsplit("/", 1)[1][:32]
-    assert lab.catalog.finish(claim, Built(key=key, etag=etag, media_type="image/png", size=SIZE, version=1))
+    assert lab.catalog.finish([(claim, Built(key=key, etag=etag, media_type="image/png", size=SIZE, version=1))])
 
 
 def test_over_the_limit_those_not_used_for_longest_go(lab: Lab) -> None:

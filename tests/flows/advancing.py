@@ -23,7 +23,7 @@ BOUNDARIES = [
     "while waiting",
 ]
 """Every place between two steps of a build or of a request that waits for one."""
-LATE = ("storage.read", "storage.exists", "storage.put", "catalog.finish_all", "catalog.look_again", "source.read")
+LATE = ("storage.read", "storage.exists", "storage.put", "catalog.finish", "catalog.look_again", "source.read")
 ALL = 1000
 """Steps, more than anything takes."""
 

@@ -140,16 +140,16 @@ class World:
                 self.holds[claim.artifact_id] = self._hold(actor, claim)
                 self.tally["claims"] += 1
             return given
-        if name not in {"finish_all", "fail", "release", "heartbeat"}:
+        if name not in {"finish", "fail", "release", "heartbeat"}:
             return do()
         claims: Sequence[Claim] = args if name == "release" else args[:1]
-        if name == "finish_all":
+        if name == "finish":
             claims = [claim for claim, _ in args[0]]
         tokens = {claim.artifact_id: self.holds[claim.artifact_id].token for claim in claims if self._is_held(claim)}
-        result = self._finish(claims, do) if name == "finish_all" else do()
+        result = self._finish(claims, do) if name == "finish" else do()
         for claim in claims:
             is_holder = tokens.get(claim.artifact_id) == claim.token
-            is_kept = claim.artifact_id in result if name == "finish_all" else result
+            is_kept = claim.artifact_id in result if name == "finish" else result
             if name != "release" and is_kept != is_holder:
                 self.wrong.append(f"{actor.name}: {name} of the {claim.kind} says {is_kept}, holds it: {is_holder}")
             if is_holder and name == "heartbeat":
@@ -158,7 +158,7 @@ class World:
                 del self.holds[claim.artifact_id]
             else:
                 self.tally[f"{name} after the claim was lost"] += 1
-        self.tally["ends written together"] += name == "finish_all" and len(claims) > 1
+        self.tally["ends written together"] += name == "finish" and len(claims) > 1
         return result
 
     def _is_held(self, claim: Claim) -> bool:

@@ -11,7 +11,7 @@ from tests.catalog.making import Clock
 PATIENCE_SECONDS = 60.0
 """A step takes milliseconds; one that takes so long waits for something that will never happen."""
 
-WRITES = {"claim", "finish_all", "fail", "release", "want", "mark", "distrust", "put", "delete"}
+WRITES = {"claim", "finish", "fail", "release", "want", "mark", "distrust", "put", "delete"}
 """Calls after which there is a boundary too: what they did is done, and nobody has been told."""
 
 

@@ -67,7 +67,7 @@ def test_any_interleaving(place: Place, request: pytest.FixtureRequest) -> None:
         assert place.tally["equal output"]
         assert place.tally["other output"]
         assert place.tally["leases expired"]
-        assert place.tally["finish_all after the claim was lost"]
+        assert place.tally["finish after the claim was lost"]
         assert place.tally["ends written together"]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select, update
 
 from coverslip.catalog.annotation_rows import (
-    Draft,
     Extent,
     check_content,
     content_before,
@@ -16,6 +15,7 @@ from coverslip.catalog.annotation_rows import (
     spans_beside,
 )
 from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
+from coverslip.catalog.annotation_writes import Draft
 from coverslip.catalog.part import new_id
 from coverslip.errors import ConflictError
 from coverslip.model.annotations import Annotation, AnnotationContent

@@ -16,8 +16,6 @@ from coverslip.catalog.annotation_moves import (
 )
 from coverslip.catalog.annotation_rows import (
     ANNOTATION,
-    Author,
-    Draft,
     Extent,
     check_content,
     image_of,
@@ -25,10 +23,10 @@ from coverslip.catalog.annotation_rows import (
     one_annotation,
     some_annotations,
     to_annotation,
-    write_change,
 )
 from coverslip.catalog.annotation_tables import Annotation as Row
 from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
+from coverslip.catalog.annotation_writes import Author, Draft, write_change
 from coverslip.catalog.part import Part, known_form, new_id
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError, RevisionConflictError
 from coverslip.model.annotations import Annotation, AnnotationContent, Saved

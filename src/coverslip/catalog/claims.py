@@ -117,14 +117,11 @@ class Claims(Part):
             seen = connection.execute(wanted).scalar_one_or_none()
         return None if seen is None else replace(claim, seen=seen)
 
-    def finish(self, claim: Claim, built: Built, dependents: Collection[str] = ()) -> bool:
-        """Note what was published; return False, and note nothing, when the claim was lost.
-
-        The parameters are those of ``finish_all``, for one.
-        """
-        return bool(self.finish_all([(claim, built)], {claim.kind: dependents}))
-
-    def finish_all(self, ends: Sequence[tuple[Claim, Built]], dependents: Mapping[str, Collection[str]]) -> set[str]:
+    def finish(
+        self,
+        ends: Sequence[tuple[Claim, Built]],
+        dependents: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> set[str]:
         """Note what was published, in one transaction; return the artifacts whose claims were not lost.
 
         Parameters

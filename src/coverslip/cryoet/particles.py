@@ -45,22 +45,11 @@ def read_relion3(path: Path, shape: PointShape, options: Options) -> Points:
 
 
 def read_relion4(path: Path, shape: PointShape, options: Options) -> Points:
-    """Return the particles of a RELION 4 star file that belong to a tomogram.
+    """Return the particles of a RELION 4 star file that belong to a tomogram, or of one that TOMOMAN writes.
 
     Coordinates count pixels of the tilt series; shifts are angstroms and are divided by the pixel size of the
     particle's optics group. Where the box of a particle is turned itself, RELION's ``ParticleSet`` turns its shift and
-    its orientation with it: ``coordinate - box @ origin``, ``box @ particle``.
-
-    Raises
-    ------
-    ReadError
-        It is damaged, or has not the columns.
-    """
-    return _relion(read_star(path), "rlnTomoName", shape, options)
-
-
-def read_tomoman(path: Path, shape: PointShape, options: Options) -> Points:
-    """Return the particles of a star file as TOMOMAN writes it, like RELION 3 but with names of tomograms.
+    its orientation with it: ``coordinate - box @ origin``, ``box @ particle``. The shifts of TOMOMAN are pixels.
 
     Raises
     ------

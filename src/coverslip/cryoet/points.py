@@ -38,7 +38,7 @@ FORMATS: dict[str, PointFormat] = {
     "mod": PointFormat("IMOD model", imod_model.read_model, _PLACED, _ORDERED),
     "relion3_star": PointFormat("RELION 3", particles.read_relion3, _PLACED, _FILTERED),
     "relion4_star": PointFormat("RELION 4", particles.read_relion4, _PLACED, _FILTERED),
-    "tomoman_relion_star": PointFormat("TOMOMAN", particles.read_tomoman, _PLACED, _FILTERED),
+    "tomoman_relion_star": PointFormat("TOMOMAN", particles.read_relion4, _PLACED, _FILTERED),
     "stopgap_star": PointFormat("STOPGAP motive list", particles.read_stopgap, _PLACED, _FILTERED),
     "dynamo_tbl": PointFormat("Dynamo table", particles.read_dynamo, _PLACED, _FILTERED),
     "copick": PointFormat("copick picks", copick.read_copick, (*_PLACED, "InstanceSegmentation")),

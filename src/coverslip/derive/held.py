@@ -152,7 +152,7 @@ class HeldClaims:
 
     def _write(self) -> None:
         if self._built:
-            ours = self._catalog.finish_all(self._built, self._dependents)
+            ours = self._catalog.finish(self._built, self._dependents)
             now = self._catalog.now()
             self._ended |= {claim.artifact_id: now if claim.artifact_id in ours else None for claim, _ in self._built}
             self._built.clear()
