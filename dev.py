@@ -241,7 +241,7 @@ def lock(arguments: argparse.Namespace, rest: list[str]) -> int:
     compile_ = [python, "-m", "uv", "pip", "compile", "-q", "--universal", "--generate-hashes", "--no-header"]
     compile_ += ["--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.12", "pyproject.toml", *rest]
     names = ("cluster", "cryoet", "dask", "formats", "neuroglancer", "postgres", "queue", "remote", "s3")
-    extras = [word for name in names for word in ("--extra", name)] + ["--group", "web"]
+    extras = [word for name in names for word in ("--extra", name)] + ["--group", "examples", "--group", "web"]
     peers = ["--group", "bench", "-c", LOCKS["dev"]]
     for name, more in (
         ("dev", ["--group", "lint", "--group", "test"]),
