@@ -1,0 +1,86 @@
+"""What depositions consist of, as the catalog keeps it: one record for every type."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFile:
+    """A file of an entity in its layout."""
+
+    key: str
+    """Its place below the top of the layout."""
+    format: str
+    """``zarr``, ``mrc``, ``ndjson``, ``glb``, ``json`` ..."""
+    shape: str = ""
+    """What it gives of an annotation, such as ``OrientedPoint``; empty for files of other entities."""
+    version: str = ""
+    """Changes whenever the content does: a digest of it, or an ETag."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntitySeen:
+    """An entity as an ingest wrote it or an import found it."""
+
+    type: str
+    """``deposition``, ``dataset``, ``run``, ``tiltseries``, ``alignment``, ``voxel_spacing``, ``tomogram`` ..."""
+    identity: str
+    """Its full path, which never changes: it is the same entity whenever it is seen again."""
+    parent: str | None
+    """The identity of what contains it."""
+    name: str
+    """What people call it; a voxel spacing has three decimals."""
+    deposition: str = ""
+    """The number of the deposition it came with."""
+    number: int | None = None
+    """Its folder's number, of types that have one."""
+    key: str = ""
+    """Place of its metadata document below the top of the layout, or of its folder where it has none."""
+    document: dict[str, Any] = field(default_factory=dict)
+    """Its metadata document."""
+    files: tuple[EntityFile, ...] = ()
+    alignment: str = ""
+    """Place of the alignment's document below the top of the layout; of tomograms, annotations and alignments."""
+    image_key: str = ""
+    """Place of the image that people see below the top of the layout; of tomograms and tilt series."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRecord(EntitySeen):
+    """An entity of the catalog."""
+
+    id: int = 0
+    """Its public number. It stays the same however often it is ingested again."""
+    layout: str = ""
+    """Folder or address of the layout that it lies in."""
+    parent_id: int | None = None
+    image_id: str | None = None
+    """The image that people see, once that is in the catalog."""
+    revision: int = 1
+    """Counts its changes."""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntityChanges:
+    """What writing entities did; identities."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A step of an ingest that was done."""
+
+    name: str
+    """Identity of the entity, ``#`` and what is made of it."""
+    digest: str
+    """Of everything its result depends on: recipe version, options, fingerprints of its inputs."""
+    facts: dict[str, Any]
+    """What later steps and documents need to know of its result, so that nothing is opened for it again."""
+    outputs: dict[str, str]
+    """Its files by key, each with what tells its content apart."""
