@@ -3,8 +3,7 @@
 from coverslip.ngff.adapter import to_store
 from coverslip.ngff.documents import Color
 from coverslip.ngff.encoding import Version
-from coverslip.ngff.neuroglancer import neuroglancer_state
 from coverslip.ngff.store import VirtualStore
 from coverslip.ngff.writer import write
 
-__all__ = ["Color", "Version", "VirtualStore", "neuroglancer_state", "to_store", "write"]
+__all__ = ["Color", "Version", "VirtualStore", "to_store", "write"]
