@@ -20,7 +20,7 @@ STEPS = 12
 """Steps of red, green and blue among which the palette is chosen."""
 LIGHTNESS = (500, 930)
 """Thousandths of OKLab's L: visible on black, not taken for white."""
-LEAST_SATURATION, LEAST_VALUE = 0.3, 0.25
+LEAST_SATURATION, LEAST_VALUE = 0.4, 0.25
 """What a colour has more of (HSV); in the CryoET Data Portal it is 0.15 and 0.25."""
 CLOSE = 0.36
 """How much of the separation that so many colours could have is asked for, squared: 0.6 of the distance."""
@@ -89,7 +89,7 @@ def _stride(seed: int, count: int) -> int:
 def instance_color(seed: int, label: int) -> str:
     """Return ``#rrggbb`` of one instance; it follows from the two numbers. Neighbouring labels are far apart."""
     hue = (seed + label * GOLDEN) % 2**32 / 2**32
-    saturation = 0.55 + 0.45 * (((seed >> 16) + label * PLASTIC) % 2**32 / 2**32)
+    saturation = 0.4 + 0.45 * (((seed >> 16) + label * PLASTIC) % 2**32 / 2**32)
     value = 0.75 + 0.25 * (((seed >> 24) + label * PLASTIC_2) % 2**32 / 2**32)
     return _hex(colorsys.hsv_to_rgb(hue, saturation, value))
 

@@ -134,26 +134,23 @@ def label_layer(scene: Scene, one: LabelLayer, name: str, sources: Sources) -> D
     }
 
 
-def marks_layer(
-    name: str, color: str, marks: Sequence[Mark], space: Document, urls: Mapping[str, str | None]
-) -> Document:
-    """Return a layer of annotations: in the state itself while they are few, else as ``urls`` of their types say.
+def marks_layer(name: str, color: str, marks: Sequence[Mark], space: Document, urls: Sequence[str | None]) -> Document:
+    """Return a layer of annotations: in the state itself while they are few, else read from ``urls``.
 
     Parameters
     ----------
     name, color
         Of the layer.
     marks
-        What is in it.
+        What is in it; empty where it is only known elsewhere.
     space
         Dimensions of the state.
     urls
         Where the annotations of each type are, ``None`` where they are nowhere but here.
     """
     layer = {"type": "annotation", "name": name, "tab": "annotations", "visible": True, "annotationColor": color}
-    if urls and len(marks) > INLINE and None not in urls.values():
-        source = [{"url": url, "transform": {"outputDimensions": space}} for url in urls.values()]
-        return {**layer, "source": source}
+    if not 0 < len(marks) <= INLINE and None not in urls:
+        return {**layer, "source": [{"url": url} for url in urls]}
     local = {"url": "local://annotations", "transform": {"outputDimensions": space}}
     return {**layer, "source": local, "annotations": [mark.document() for mark in marks]}
 

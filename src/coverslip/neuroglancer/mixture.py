@@ -42,14 +42,18 @@ def best_mixture(values: Values, most: int = 3) -> Mixture:
     """
     center, spread = float(values.mean()), float(values.std())
     standard = np.sort((values - center) / spread)
-    fits = [_fit(standard, count) for count in range(1, most + 1)]
+    fits = [_fit(standard, start) for count in range(1, most + 1) for start in _starts(standard, count)]
     best = min(fits, key=lambda fit: fit.bic)
     return Mixture(best.weights, best.means * spread + center, best.deviations * spread, best.bic)
 
 
-def _fit(values: Values, count: int) -> Mixture:
-    """Fit sorted values whose mean is 0 and whose variance is 1."""
-    weights, means, variances = _start(values, count)
+def _fit(values: Values, means: Values) -> Mixture:
+    """Fit sorted values whose mean is 0 and whose variance is 1, beginning with components around such means."""
+    count = means.size
+    parts = _split(values, means)
+    weights = np.array([part.size + 1.0 for part in parts])
+    weights /= weights.sum()
+    variances = np.array([part.var() if part.size else 1.0 for part in parts]) + LEAST_VARIANCE
     before = -math.inf
     for _ in range(ROUNDS):
         shares, likelihood = _expect(values, weights, means, variances)
@@ -64,19 +68,28 @@ def _fit(values: Values, count: int) -> Mixture:
     return Mixture(weights, means, np.sqrt(variances), bic)
 
 
-def _start(values: Values, count: int) -> tuple[Values, Values, Values]:
-    """Return weights, means and variances of equal parts of sorted values, after some rounds of Lloyd's algorithm."""
-    means = np.array([part.mean() for part in np.array_split(values, count)])
+def _starts(values: Values, count: int) -> list[Values]:
+    """Return means to begin with: of parts of as many values, and of parts as wide. Either may end in a worse fit."""
+    if count == 1:
+        return [np.zeros(1)]
+    low, high = np.quantile(values, (0.005, 0.995))
+    wide = low + (high - low) * (np.arange(count) + 0.5) / count
+    return [_lloyd(values, np.array([part.mean() for part in np.array_split(values, count)])), _lloyd(values, wide)]
+
+
+def _lloyd(values: Values, means: Values) -> Values:
+    """Return means after some rounds of Lloyd's algorithm."""
     for _ in range(20):
-        bounds = np.searchsorted(values, (means[1:] + means[:-1]) / 2)
-        parts = np.split(values, bounds)
+        parts = _split(values, means)
         if any(part.size == 0 for part in parts):
             break
         means = np.array([part.mean() for part in parts])
-    parts = np.split(values, np.searchsorted(values, (means[1:] + means[:-1]) / 2))
-    weights = np.array([part.size + 1.0 for part in parts])
-    variances = np.array([part.var() if part.size else 1.0 for part in parts]) + LEAST_VARIANCE
-    return weights / weights.sum(), means, variances
+    return means
+
+
+def _split(values: Values, means: Values) -> list[Values]:
+    """Return the values nearest to each mean."""
+    return np.split(values, np.searchsorted(values, (means[1:] + means[:-1]) / 2))
 
 
 def _expect(values: Values, weights: Values, means: Values, variances: Values) -> tuple[Values, float]:

@@ -20,8 +20,8 @@ from coverslip.neuroglancer.layers import (
     label_layer,
     marks_layer,
 )
-from coverslip.neuroglancer.marks import INLINE, Mark, cell_marks, marks_of
-from coverslip.neuroglancer.scene import SHAPES, AnnotationLayer, Scene, Tomogram
+from coverslip.neuroglancer.marks import cell_marks, marks_of
+from coverslip.neuroglancer.scene import SHAPES, AnnotationLayer, CellLayer, Scene, Tomogram
 from coverslip.neuroglancer.sources import ORIGIN, Served, Sources
 
 RECIPE = 1
@@ -155,24 +155,22 @@ def _more_layers(scene: Scene, space: dict[str, Any], sources: Sources) -> list[
     for track, annotations in groupby(tracks, key=lambda one: one.track):
         marks = marks_of(list(annotations), scene.metadata, axes)
         if marks:
-            urls: dict[str, str | None] = {
-                kind: sources.marks(scene, track, kind) for kind in sorted({mark.kind for mark in marks})
-            }
+            urls = [sources.marks(scene, track, kind) for kind in sorted({mark.kind for mark in marks})]
             found.append(marks_layer(track, _color(f"track {track}"), marks, space, urls))
     for cells in sorted(scene.cells, key=lambda one: one.name):
-        layer = _cells(scene, cells.name, cells.count, cell_marks(cells.places, axes), space, sources)
+        layer = _cells(scene, cells, space, sources)
         found += [] if layer is None else [layer]
     return found
 
 
-def _cells(
-    scene: Scene, name: str, count: int, marks: Sequence[Mark], space: dict[str, Any], sources: Sources
-) -> dict[str, Any] | None:
-    color = _color(f"cells {name}")
-    if count <= INLINE or len(marks) == count:
-        return marks_layer(name, color, marks, space, {"point": sources.cells(scene, name)}) if marks else None
-    url = sources.cells(scene, name)
-    return None if url is None else {**marks_layer(name, color, (), space, {}), "source": [{"url": url}]}
+def _cells(scene: Scene, cells: CellLayer, space: dict[str, Any], sources: Sources) -> dict[str, Any] | None:
+    """Return the layer of cells, or ``None`` where there are none or they cannot be had."""
+    axes = "".join(axis for axis in AXES if axis in space)
+    marks = cell_marks(cells.places, axes)
+    url = sources.cells(scene, cells.name)
+    if cells.count == 0 or (url is None and not marks):
+        return None
+    return marks_layer(cells.name, _color(f"cells {cells.name}"), marks, space, [url])
 
 
 def _color(text: str) -> str:
