@@ -3,7 +3,23 @@
 from coverslip.ngff.adapter import to_store
 from coverslip.ngff.documents import Color
 from coverslip.ngff.encoding import Version
+from coverslip.ngff.mrc import MrcWriter, write_mrc
 from coverslip.ngff.store import VirtualStore
+from coverslip.ngff.volume_source import Statistics, VolumeSource
+from coverslip.ngff.volumes import PLANE_CHUNK, VolumeFacts, write_volume
 from coverslip.ngff.writer import write
 
-__all__ = ["Color", "Version", "VirtualStore", "to_store", "write"]
+__all__ = [
+    "PLANE_CHUNK",
+    "Color",
+    "MrcWriter",
+    "Statistics",
+    "Version",
+    "VirtualStore",
+    "VolumeFacts",
+    "VolumeSource",
+    "to_store",
+    "write",
+    "write_mrc",
+    "write_volume",
+]
