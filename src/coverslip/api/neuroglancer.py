@@ -1,27 +1,22 @@
-"""Neuroglancer, served from here: the client out of the package ``neuroglancer``, and the state that shows an image.
+"""Neuroglancer, served from here: the client out of the package ``neuroglancer``.
 
 The client is the one that the package's Python interface drives. It keeps a connection to ``events/<token>`` and says
-that it is disconnected where there is none; so there is one, on which nothing is ever said. The view is in the address,
-as in every Neuroglancer, and can be kept as a link.
+that it is disconnected where there is none; so there is one, on which nothing is ever said. What it shows is in the
+fragment of its address, which begins as the address of a state and becomes the state itself: see ``viewing``.
 """
 
-import json
 from collections.abc import AsyncIterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote
 
 import anyio
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from sse_starlette import EventSourceResponse, ServerSentEvent
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 
 from coverslip import readers
-from coverslip.api.errors import responses
 from coverslip.api.page import FOREVER, file_below, media_type_of
-from coverslip.api.rooms import InRooms
 from coverslip.errors import MissingDependencyError, NotFoundError
 
 router = APIRouter(tags=["pictures"])
@@ -38,22 +33,6 @@ POLICY = (
     "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; connect-src 'self' data: blob:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-
-
-@router.head("/api/images/{image_id}/neuroglancer", include_in_schema=False)
-@router.get(
-    "/api/images/{image_id}/neuroglancer",
-    response_class=RedirectResponse,
-    status_code=307,
-    responses={307: {"description": "The address of the viewer with this image in it"}, **responses(404, 422, 500)},
-)
-async def open_in_neuroglancer(rooms: InRooms, image_id: str, request: Request) -> Response:
-    """Go to Neuroglancer, showing all channels of the image."""
-    await run_in_threadpool(client_folder)
-    source = f"{request.url.scheme}://{request.url.netloc}/api/images/{image_id}/zarr"
-    state = await rooms.stores.neuroglancer_state(image_id, source)
-    written = quote(json.dumps(state, separators=(",", ":"), allow_nan=False), safe="~@#$&()*!+=:;,.?/'")
-    return RedirectResponse(f"/neuroglancer/v/{image_id}/#!{written}", headers={"cache-control": "no-cache"})
 
 
 @router.head("/neuroglancer/v/{token}/{path:path}", include_in_schema=False)

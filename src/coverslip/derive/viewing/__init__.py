@@ -1,5 +1,6 @@
 """Kinds that show images in Neuroglancer: contrast limits, precomputes of annotations, and the viewer states."""
 
+from coverslip.derive.viewing.layout_files import voxel_spacing_of
 from coverslip.derive.viewing.measured import CONTRAST_LIMITS, Contrast, measured
 from coverslip.derive.viewing.shapes import LABELS, ORIENTED_MESH, SHAPES, kind_of_shape, shape_kinds
 from coverslip.derive.viewing.states import NEUROGLANCER_STATE, NeuroglancerState, scene_of
@@ -16,4 +17,5 @@ __all__ = [
     "measured",
     "scene_of",
     "shape_kinds",
+    "voxel_spacing_of",
 ]

@@ -22,6 +22,7 @@ from coverslip.neuroglancer import (
     to_bytes,
 )
 from coverslip.neuroglancer.layers import MOST_LABELS
+from coverslip.neuroglancer.mark_files import LABEL, has_places
 from coverslip.neuroglancer.scene import Shape
 from coverslip.neuroglancer.state import RECIPE
 
@@ -77,15 +78,16 @@ def scene_of(
         The instances of masks around it, by public number of the annotation.
     """
     metadata = image.metadata
-    has_table = metadata.table is not None and metadata.table.row_count > 0
+    table = metadata.table
+    columns = table.columns if table is not None and table.row_count > 0 else ()
     common = {
         "image_id": image.id,
         "metadata": metadata,
-        "labels": tuple(LabelLayer(one.name, has_properties=has_table) for one in metadata.labels),
+        "labels": tuple(LabelLayer(one.name, has_properties=LABEL in columns) for one in metadata.labels),
         "annotations": annotations,
     }
     if surroundings is None:
-        cells = (CellLayer("cells", metadata.table.row_count),) if has_table and metadata.table else ()
+        cells = (CellLayer("cells", table.row_count),) if table is not None and has_places(columns) else ()
         return Scene(name=metadata.name, windows=found.windows, cells=cells, **common)  # type: ignore[arg-type]
     tomogram = surroundings.tomogram
     run = surroundings.parents.get("run")
