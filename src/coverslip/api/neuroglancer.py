@@ -30,7 +30,7 @@ GRACE_SECONDS = 2.0
 POLICY = (
     # it makes workers and style elements of its own, and decodes chunks with WebAssembly; nothing comes from elsewhere
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
-    "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; connect-src 'self' data: blob:; "
+    "script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval'; worker-src 'self' blob:; connect-src 'self' data: blob:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 

@@ -1,5 +1,6 @@
 """Where Neuroglancer reads what a state shows: on the server that made it, or in a bucket that it is published in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
@@ -15,6 +16,11 @@ class Sources(Protocol):
 
     ``None`` says that there is nothing of the kind there.
     """
+
+    @property
+    def axes(self) -> Sequence[str]:
+        """The axes of the image of a tomogram in their order there, as Neuroglancer names them."""
+        ...
 
     def image(self, scene: Scene) -> str:
         """Return the address of the image itself as OME-Zarr."""
@@ -46,6 +52,11 @@ class Served:
     """Addresses on our own server, whose origin is filled in when the state goes out."""
 
     origin: str = ORIGIN
+
+    @property
+    def axes(self) -> Sequence[str]:
+        """All that an image has here; channels are an axis of the layer's own, which an apostrophe says."""
+        return ("t", "c'", "z", "y", "x")
 
     def image(self, scene: Scene) -> str:
         """Return the image as OME-Zarr: 0.4 of tomograms, which is what their layout has, and 0.5 of others."""
@@ -86,6 +97,11 @@ class Published:
     """
 
     top: str
+
+    @property
+    def axes(self) -> Sequence[str]:
+        """Those of space."""
+        return ("x", "y", "z")
 
     def image(self, scene: Scene) -> str:
         """Return the tomogram's OME-Zarr."""
