@@ -1,6 +1,7 @@
 """Viewer states in a real browser: what lies on what, and that the shaders are understood."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Page, Route
 
 from coverslip.api import neuroglancer as served
 from coverslip.model import ImageMetadata
+from coverslip.model.annotations import Box, Frames, Point, Points, Polygon
 from coverslip.neuroglancer import (
     AnnotationLayer,
     ContrastLimits,
@@ -19,6 +21,7 @@ from coverslip.neuroglancer import (
     to_bytes,
     with_origin,
 )
+from tests.neuroglancer.test_marks import marked
 from tests.viewers.conftest import Library
 from tests.viewers.test_neuroglancer import FULL_SIZE, PROBLEMS, colors_seen, wait_until_shown
 from tests.web.browser import Visit, browser, visiting
@@ -131,3 +134,23 @@ def test_points_are_drawn_by_their_shaders(browser: Browser, shown: Library, sha
         show(visit, shown, state, "another")
         visit.screenshot(f"state-{shape}")
         assert colors_seen(visit.page) != before
+
+
+@pytest.mark.browser
+def test_what_people_marked_is_drawn(browser: Browser, shown: Library) -> None:
+    """A box, a point and a polygon over the slices of a tomogram; all of them are known to the viewer."""
+    frames = Frames(axis="z", first=1, last=3)
+    outline = Polygon(points=(Point(x=60, y=60), Point(x=200, y=70), Point(x=120, y=200)))
+    annotations = (
+        marked("a", frames, box=Box(x=300, y=40, width=150, height=100), label="region"),
+        marked("b", Frames(axis="z", first=2, last=2), Points(points=(Point(x=270.5, y=150.5),))),
+        marked("c", frames, outline),
+    )
+    state = build_state(replace(scene_of(shown), annotations=annotations))
+    with visiting(browser, shown.service.address) as visit:
+        show(visit, shown, state)
+        visit.screenshot("state-marks")
+        known = visit.page.evaluate(
+            "() => [...viewer.layerManager.getLayerByName('events').layer.localAnnotations].map(({ id }) => id).sort()"
+        )
+    assert known == ["a", "b.1", "c.1", "c.2", "c.3"]
