@@ -18,6 +18,7 @@ TABLES = {
     "median": ("median",),
     "freshness": ("freshness",),
     "states": ("states",),
+    "volumes": ("volumes",),
 }
 """The tables of the page, and the families in each."""
 FAMILIES = tuple(name for names in TABLES.values() for name in names)
