@@ -28,7 +28,7 @@ SIDE = 1024
 CHUNK = 256
 MOST_MEGABYTES = 1000
 """Whatever the size of the volume."""
-TIMES = 2
+TIMES = 1.5
 """How much faster than the best peer it is to be."""
 LEVELS = 3
 
