@@ -108,8 +108,8 @@ def annotation_files(
     described = []
     for number, level in enumerate(spatial.levels(geometry, lower, upper, size, limit)):
         key = f"spatial{number}"
-        # a client that wants fewer than the limit draws that part of every cell: a limit that no cell comes near to hides
-        # annotations of small sets
+        # a client that wants fewer than the limit draws that part of every cell: a limit that no cell comes near to
+        # hides annotations of small sets
         most = int(np.diff(level.bounds).max(initial=1))
         described.append(
             {"key": key, "grid_shape": list(level.grid_shape), "chunk_size": list(level.chunk_size), "limit": most}
@@ -146,7 +146,7 @@ def _records(geometry: "Floats", properties: Sequence[Property]) -> "NDArray[Any
     if spare:
         fields.append(("spare", "|u1", (spare,)))
     records = np.zeros(count, np.dtype(fields))
-    records["geometry"] = geometry.reshape(count, -1)
+    records["geometry"] = geometry.reshape(count, ends * 3)
     for one in properties:
         if len(one.values) != count:
             raise InvalidRequestError(f"{one.id} has {len(one.values)} values for {count} annotations")

@@ -14,7 +14,7 @@ import numpy as np
 
 from coverslip.errors import InvalidRequestError, MissingDependencyError
 from coverslip.neuroglancer.precomputed.sharding import SHARD, Sharding, shard
-from coverslip.neuroglancer.precomputed.surfaces import Triangles
+from coverslip.neuroglancer.precomputed.surface_nets import Triangles
 from coverslip.neuroglancer.precomputed.values import Files, matrices, to_json, triples, voxel_sizes
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ edges of a cube of eight voxels (Gibson, "Constrained elastic surface nets", 199
 closed by itself, touching or not.
 """
 
+import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,8 +14,8 @@ import numpy as np
 
 from coverslip.errors import InvalidRequestError
 from coverslip.model import CanRead
-from coverslip.neuroglancer.precomputed.segmentation import check_labels, read_slab, scaled
 from coverslip.neuroglancer.precomputed.values import voxel_sizes
+from coverslip.neuroglancer.precomputed.volumes import check_labels, read_slab, scaled
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -79,7 +80,7 @@ def surfaces(
     order = np.argsort(inside, kind="stable")
     bounds = np.flatnonzero(np.diff(inside[order], prepend=0)) if len(order) else order
     made = {}
-    for first, last in zip(bounds, (*bounds[1:], len(order)), strict=True):
+    for first, last in itertools.pairwise((*bounds, len(order))):
         chosen = order[first:last]
         net = _net(crossings[chosen], axes[chosen], shape)
         made[int(inside[chosen[0]])] = Triangles(net.vertices * step * size, net.faces)
