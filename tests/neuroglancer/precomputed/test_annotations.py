@@ -129,7 +129,7 @@ def test_records_are_filled_up_to_four_bytes() -> None:
 
 
 def test_an_oriented_point_is_three_lines_along_its_axes(tmp_path: Path) -> None:
-    quarter = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]  # x becomes y, y becomes -x
+    quarter = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], float)  # x becomes y, y becomes -x
     files = oriented_annotations(
         [[10, 20, 30], [50, 50, 50]],
         [quarter, np.eye(3)],

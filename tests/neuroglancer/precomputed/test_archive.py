@@ -168,7 +168,7 @@ def test_a_file_that_became_shorter_is_said(tmp_path: Path) -> None:
     path = tmp_path / "one.zip"
     path.write_bytes(pack(FILES))
     with path.open("r+b", buffering=0) as stream:
-        packed = Packed(stream)  # type: ignore[arg-type]
+        packed = Packed(stream)
         stream.truncate(100)
         with pytest.raises(ReadError, match="shorter"):
             packed.read("mesh/1:0")

@@ -59,6 +59,15 @@ def test_a_ball_is_closed_and_as_large_as_it_is(size: int) -> None:
     assert abs(distances - 14.5).max() < 1
 
 
+def test_a_large_volume_is_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = ball(40, 14.5).astype(np.int8)
+    (whole,) = surfaces(volume(labels), voxel_size=1).values()
+    monkeypatch.setattr("coverslip.neuroglancer.precomputed.surface_nets.HELD_VOXELS", 1)
+    (parts,) = surfaces(volume(labels), voxel_size=1).values()
+    np.testing.assert_array_equal(parts.vertices, whole.vertices)
+    assert sorted(parts.faces.tolist()) == sorted(whole.faces.tolist())
+
+
 def test_what_touches_the_sides_is_closed_there() -> None:
     (one,) = surfaces(volume(np.ones((33, 5, 6), np.uint8)), voxel_size=1).values()
     assert solid(one).is_watertight

@@ -121,12 +121,14 @@ def test_the_same_labels_give_the_same_bytes() -> None:
     assert segmentation(volume(labels), voxel_size=5, scales=2) == segmentation(volume(labels), voxel_size=5, scales=2)
 
 
-def test_a_large_volume_is_read_in_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("held", [1, 700_000])
+def test_a_large_volume_is_read_in_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, held: int) -> None:
     monkeypatch.setattr("coverslip.neuroglancer.precomputed.volumes.READ_VOXELS", 10_000)
-    labels = blobs((90, 50, 60), "uint16", 500)
+    monkeypatch.setattr("coverslip.neuroglancer.precomputed.volumes.HELD_VOXELS", held)
+    labels = blobs((90, 200, 60), "uint16", 500)
     source = volume(labels)
     files = segmentation(source, voxel_size=5, scales=2)
-    assert source.largest <= 10_000
+    assert source.largest <= (15_360 if held == 1 else 24_000)  # two planes, of 128 rows or all 200
     for scale in range(2):
         found = read(files, tmp_path, scale).read().result()[..., 0].T
         np.testing.assert_array_equal(found, labels[:: 2**scale, :: 2**scale, :: 2**scale])

@@ -226,7 +226,7 @@ def _fragment(draco: ModuleType, mesh: Triangles, origin: "Floats", extent: "Flo
         quantization_bits=BITS,
         quantization_range=float(LARGEST),
         quantization_origin=[0.0, 0.0, 0.0],
-        compression_level=5,
+        compression_level=1,  # 5 takes half as long again and saves nothing
     )
     return encoded
 
