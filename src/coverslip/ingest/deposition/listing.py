@@ -48,7 +48,7 @@ class Listing:
         prefix: str = "",
     ) -> "Listing":
         """Return the listing of some paths."""
-        return cls(_tree(source), _tree(destination), voxel_sizes or {}, prefix)
+        return cls(_tree(source), _tree(destination), {} if voxel_sizes is None else voxel_sizes, prefix)
 
     def full_path(self, path: str) -> str:
         """Return a path of the source as ``match_regex`` sees it."""

@@ -22,6 +22,7 @@ READERS = 16
 """Documents read at the same time from a bucket."""
 IMAGE_FOLDER = ".zarr"
 DERIVED = "NeuroglancerPrecompute"
+"""The folder of files for the viewer, thousands of them: nothing in it is a source, or says what has which number."""
 ANGSTROM = 1e-4
 """In micrometres."""
 
@@ -68,6 +69,8 @@ def source_folder(root: Path, prefix: str) -> Path:
 def list_paths(root: Path, folder: str = "") -> tuple[str, ...]:
     """Return everything below a folder by its path below the top, sorted; an OME-Zarr counts as one file.
 
+    Files for the viewer are left out.
+
     A folder that is not there has nothing in it.
 
     Parameters
@@ -84,7 +87,8 @@ def list_paths(root: Path, folder: str = "") -> tuple[str, ...]:
     """
     found: set[str] = set()
     for path in _remote(root, folder) if isinstance(root, RemotePath) else _local(root, folder):
-        found.add(path)
+        if DERIVED not in path.split("/"):
+            found.add(path)
         if len(found) > MOST_PATHS:
             raise UnreadableFileError(f"{root}: more than {MOST_PATHS:,} files lie there")
     return tuple(sorted(found))
