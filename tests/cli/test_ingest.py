@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,6 +149,12 @@ def test_a_plan_of_an_invalid_config_is_none(run: Shell, session: Path) -> None:
         "c.yaml: 1 error, nothing is planned",
     ]
     assert "cannot be opened" in run("ingest", "plan", "none.yaml", *SIDES[1:], code=2)
+
+
+def test_a_check_does_without_numpy_and_the_catalog() -> None:
+    code = "import sys, coverslip.cli.ingest; print({'numpy', 'sqlalchemy', 'zarr'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_ingest_alone_says_what_it_can(run: Shell) -> None:

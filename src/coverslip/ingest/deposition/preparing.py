@@ -77,7 +77,7 @@ def prepare(checked: Checked, root: Path, destination: Path, selection: Selectio
     before = Listing.of(paths, voxel_sizes=sizes, prefix=f"{root.name or 'source'}/{prefix}")
     held = read_destination(destination, _folders(config, before, checked))
     listing = Listing.of(paths, held.keys, voxel_sizes=sizes, prefix=before.prefix)
-    expansion = expand(config, listing, checked.maps)
+    expansion = expand(config, listing.knowing(held.documents), checked.maps)
     plan = make_plan(config, expansion, checked.maps, held.known, selection, listing=listing)
     return Prepared(plan, source, held, _problems(checked, plan, held), dict(unmentioned(plan, held.known)))
 

@@ -39,11 +39,14 @@ class Held:
         What the documents among them say.
     problems
         Documents that say nothing, each with the reason.
+    documents
+        The others, by key.
     """
 
     keys: tuple[str, ...] = ()
     known: Known = field(default_factory=Known)
     problems: tuple[str, ...] = ()
+    documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
 
 def source_folder(root: Path, prefix: str) -> Path:
@@ -156,7 +159,7 @@ def read_destination(root: Path, folders: Iterable[str] = ("",)) -> Held:
                 problems.append(f"{key}: {problem}")
             else:
                 documents[key] = document
-    return Held(keys, known_numbers(documents, keys), tuple(problems))
+    return Held(keys, known_numbers(documents, keys), tuple(problems), documents)
 
 
 def _read(path: Path) -> tuple[dict[str, Any] | None, str]:
