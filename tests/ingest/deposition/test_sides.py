@@ -87,6 +87,12 @@ def test_what_cannot_be_listed_is_not_taken_for_absent(tmp_path: Path) -> None:
         (tmp_path / "a").chmod(0o700)
 
 
+def test_a_file_in_the_place_of_a_folder_cannot_be_listed(tmp_path: Path) -> None:
+    touch(tmp_path, "a")
+    with pytest.raises(UnreadableFileError, match="cannot be listed: Not a directory"):
+        list_paths(tmp_path, "a")
+
+
 @pytest.mark.parametrize("prefix", ["../x", "a/../..", "s3://other", "a\0b"])
 def test_a_prefix_that_leads_out_of_the_folder_is_refused(prefix: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError):
