@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coverslip.errors import UnreadableFileError
-from coverslip.ingest.importing import known_at, read_layout
+from coverslip.ingest.importing import read_layout
 from coverslip.sources import locate
 from tests.ingest.importing.layouts import ANNOTATION, RUN, SPACING, TOMOGRAM, put, write_layout, write_runs
 from tests.services.s3 import S3Server
@@ -80,9 +80,6 @@ def test_a_document_that_is_refused_is_unknown_and_the_others_go_on(
     types = {one.type for one in found.entities.values()}
     assert "tomogram" not in types
     assert {"annotation", "alignment", "tiltseries", "run"} <= types
-    known, problems = known_at(locate(corner.url))
-    assert known.taken[f"{SPACING}/Tomograms"] == frozenset({100})
-    assert [one.kind for one in problems] == ["unknown"]
 
 
 @pytest.mark.service

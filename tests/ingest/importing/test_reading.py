@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from coverslip.errors import InvalidRequestError, NotFoundError
+from coverslip.ingest.deposition.sides import read_destination
 from coverslip.ingest.importing import Found, read_layout
 from tests.ingest.importing.layouts import (
     ALIGNMENT,
@@ -68,6 +69,15 @@ def test_entities_have_their_documents_files_alignments_and_images(tmp_path: Pat
     assert entities[f"{SELF}/tiltseries/10301"].image_key == f"{RUN}/TiltSeries/100/TS_1.zarr"
     assert entities[f"{SELF}/alignments/10301"].alignment == ALIGNMENT
     assert [one.key for one in entities[f"{SELF}/frames"].files] == [f"{RUN}/Frames/one.tif"]
+
+
+def test_an_ingest_finds_the_same_entities_under_the_same_numbers(tmp_path: Path) -> None:
+    entities = read_layout(write_layout(tmp_path)).entities
+    known = read_destination(tmp_path).known
+    numbered = {identity: number for container in known.numbers.values() for identity, number in container.items()}
+    assert len(numbered) == 4
+    assert {identity: entities[identity].number for identity in numbered} == numbered
+    assert {identity: entities[identity].key for identity in known.keys} == dict(known.keys)
 
 
 def test_versions_of_files_change_with_the_files(tmp_path: Path) -> None:

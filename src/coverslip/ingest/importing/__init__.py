@@ -3,7 +3,6 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from coverslip.ingest.importing.destination import known_at
 from coverslip.ingest.importing.found import Batch, Found, Problem
 from coverslip.ingest.importing.reading import Top, open_layout, read_layout
 
@@ -18,7 +17,6 @@ __all__ = [
     "Problem",
     "Top",
     "import_layout",
-    "known_at",
     "open_layout",
     "read_layout",
 ]

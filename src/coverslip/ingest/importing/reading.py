@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import batched
 from pathlib import Path
 
 from coverslip.cryoet import layout
@@ -109,20 +108,6 @@ def read_batches(top: Top, *, readers: int = READERS) -> Iterator[Batch]:
 
     with ThreadPoolExecutor(readers, thread_name_prefix="documents") as pool:
         yield from _in_order(pool, listing, work())
-
-
-def read_documents(top: Top, *, readers: int = READERS) -> Iterator[Read]:
-    """Yield everything in a layout that may be a document, in the order of the keys, a bounded number at a time."""
-    shelves = top.shelves
-    runs = (shelf for inner in shelves.runs.values() for shelf in inner.values())
-    keys = (
-        key for shelf in (*shelves.depositions.values(), *shelves.datasets.values(), *runs) for key in shelf.documents()
-    )
-    with ThreadPoolExecutor(readers, thread_name_prefix="documents") as pool:
-        for some in batched(keys, AHEAD):
-            yield from pool.map(
-                lambda key: read_document(top.listing.path(key), key, top.listing.files[key].size), some
-            )
 
 
 def _read(listing: Listing, key: str) -> Read:
