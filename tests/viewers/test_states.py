@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from coverslip.api import neuroglancer as served
 from coverslip.model import ImageMetadata
 from coverslip.model.annotations import Box, Frames, Point, Points, Polygon
 from coverslip.neuroglancer import (
@@ -53,12 +52,6 @@ def scene_of(library: Library, *layers: AnnotationLayer) -> Scene:
     low, high = float(image.pixels.min()), float(image.pixels.max())
     tomogram = Tomogram(100, VOXEL, contrast=ContrastLimits.of((low, high), (low, high)))
     return Scene(image.id, "tomogram", metadata, tomogram, layers=layers)
-
-
-@pytest.fixture(autouse=True)
-def functions_made_of_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Allow what Neuroglancer does for annotations and segmentations: it compiles functions that it writes itself."""
-    monkeypatch.setattr(served, "POLICY", served.POLICY.replace("script-src", "script-src 'unsafe-eval'"))
 
 
 def show(visit: Visit, library: Library, state: dict[str, Any], token: str = "test") -> None:
