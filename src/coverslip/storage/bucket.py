@@ -11,6 +11,7 @@ from coverslip.errors import CoverslipError, NotFoundError, StorageError
 from coverslip.storage.interface import TEMPORARY, StoredObject, check_key, check_prefix
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ClientConfig, RetryConfig
 
 PROBE = b"coverslip"
@@ -81,6 +82,14 @@ class ObjectStorage:
                 return False
             return True
 
+    def find(self, key: str) -> StoredObject:
+        """Return an object as a listing would show it; see ``Storage.find``."""
+        with self._said(f"look at {key}"):
+            try:
+                return _stored(self._obstore.head(self._store, check_key(key)), key)
+            except FileNotFoundError as error:
+                raise _absent(key, self.url, error) from error
+
     def delete(self, key: str) -> None:
         """Remove an object; see ``Storage.delete``."""
         self._delete(check_key(key))
@@ -121,7 +130,7 @@ class ObjectStorage:
         with self._said("list"):
             for chunk in self._obstore.list(self._store, below or None, chunk_size=LISTING_CHUNK):
                 for item in chunk:
-                    yield StoredObject(item["path"], item["size"], item["last_modified"])
+                    yield _stored(item, item["path"])
 
     @contextmanager
     def _said(self, doing: str) -> Iterator[None]:
@@ -132,6 +141,11 @@ class ObjectStorage:
             raise
         except self._failures as error:
             raise StorageError(f"cannot {doing} {self.url}: {_reason_of(error)}") from error
+
+
+def _stored(meta: "ObjectMeta", key: str) -> StoredObject:
+    version = meta["e_tag"] or f"{meta['size']}-{meta['last_modified'].isoformat()}"
+    return StoredObject(key, meta["size"], meta["last_modified"], version)
 
 
 def _is_temporary(key: str) -> bool:

@@ -68,6 +68,18 @@ class FolderStorage:
             except ABSENT:
                 return False
 
+    def find(self, key: str) -> StoredObject:
+        """Return an object as a listing would show it; see ``Storage.find``."""
+        path = self._path(key)
+        with _said("look at", path):
+            try:
+                seen = path.stat()
+            except ABSENT as error:
+                raise NotFoundError(f"{key}: no such object in {self.root}") from error
+        if not stat.S_ISREG(seen.st_mode):
+            raise NotFoundError(f"{key}: no such object in {self.root}")
+        return _stored(key, seen)
+
     def delete(self, key: str) -> None:
         """Remove an object; see ``Storage.delete``."""
         path = self._path(key)
@@ -113,9 +125,13 @@ class FolderStorage:
         for path in _files_below(below):
             with _said("list", path), suppress(*ABSENT):
                 if not path.name.startswith(TEMPORARY):
-                    seen = path.stat()
-                    key = path.relative_to(self.root).as_posix()
-                    yield StoredObject(key, seen.st_size, datetime.fromtimestamp(seen.st_mtime, UTC))
+                    yield _stored(path.relative_to(self.root).as_posix(), path.stat())
+
+
+def _stored(key: str, seen: os.stat_result) -> StoredObject:
+    # a file is replaced as a whole, and so has another number; whoever writes into it moves its time
+    version = f"{seen.st_size}-{seen.st_mtime_ns}-{seen.st_ino}"
+    return StoredObject(key, seen.st_size, datetime.fromtimestamp(seen.st_mtime, UTC), version)
 
 
 def write_file(final: Path, data: bytes) -> None:

@@ -27,6 +27,8 @@ class StoredObject:
     """Bytes."""
     modified: datetime
     """When it was last written; with a time zone."""
+    version: str = ""
+    """Another whenever it was written again, even with the same bytes: an ETag, or what the file system says."""
 
 
 class Storage(Protocol):
@@ -68,6 +70,20 @@ class Storage(Protocol):
 
         Raises
         ------
+        StorageError
+            Nobody knows: the storage cannot be read now.
+        InvalidRequestError
+            The key is not an acceptable name.
+        """
+        ...
+
+    def find(self, key: str) -> StoredObject:
+        """Return an object as a listing would show it.
+
+        Raises
+        ------
+        NotFoundError
+            There certainly is no such object.
         StorageError
             Nobody knows: the storage cannot be read now.
         InvalidRequestError
