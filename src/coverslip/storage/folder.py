@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
-from coverslip.errors import NotFoundError, StorageError
+from coverslip.errors import CoverslipError, NotFoundError, StorageError
 from coverslip.storage.interface import TEMPORARY, StoredObject, check_key, check_prefix
 
 PROBE = b"coverslip"
@@ -49,6 +50,15 @@ class FolderStorage:
         with _said("write", final):
             make_folders(final.parent)
             write_file(final, data)
+
+    @contextmanager
+    def create(self, key: str) -> Iterator[BinaryIO]:
+        """Open a new file that is published at the end; see ``Storage.create``."""
+        final = self._path(key)
+        with _said("write", final):
+            make_folders(final.parent)
+            with _published(final) as stream:
+                yield stream
 
     def read(self, key: str) -> bytes:
         """Return all bytes of an object; see ``Storage.read``."""
@@ -147,10 +157,17 @@ def write_file(final: Path, data: bytes) -> None:
 
 
 def _write(final: Path, data: bytes) -> None:
+    with _published(final) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def _published(final: Path) -> Iterator[BinaryIO]:
+    """Give a new file that gets its name when it is whole and on disk; after an exception nothing is left of it."""
     temporary = final.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
     try:
-        with temporary.open("xb") as stream:
-            stream.write(data)
+        with temporary.open("x+b") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(final)
@@ -212,7 +229,7 @@ def _said(doing: str, path: Path) -> Iterator[None]:
     """Turn what the operating system raises into a ``StorageError``."""
     try:
         yield
-    except StorageError:
+    except CoverslipError:
         raise
     except OSError as error:
         raise StorageError(f"cannot {doing} {path}: {reason_of(error)}") from error

@@ -1,9 +1,10 @@
 """What every place for bytes can do, and which names it accepts."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from coverslip.errors import InvalidRequestError
 
@@ -46,6 +47,22 @@ class Storage(Protocol):
         ------
         StorageError
             The bytes could not be written; what was there before still is.
+        InvalidRequestError
+            The key is not an acceptable name.
+        """
+        ...
+
+    def create(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """Open a new file for writing, seekable and on this machine's disk, for objects that are too large for memory.
+
+        When the ``with`` statement ends, it is published as a whole under its name, replacing what was there, as by
+        ``put``; when it ends with an exception, nothing is.
+
+        Raises
+        ------
+        StorageError
+            The bytes could not be written or published; what was there before still is. A refusal of the operating
+            system that the block raises is taken for one to write.
         InvalidRequestError
             The key is not an acceptable name.
         """
