@@ -8,8 +8,8 @@ from typing import Literal
 from coverslip.model.entities import EntityChanges
 
 Outcome = Literal["written", "updated", "unchanged", "failed", "skipped"]
-"""``written`` for the first time, ``updated`` where it was written before. ``failed`` has a reason, for which what needs
-it is ``skipped``."""
+"""``written`` for the first time, ``updated`` where it was before; ``failed`` says why, ``skipped`` what it needs and is
+not there."""
 
 
 @dataclass(frozen=True, slots=True)

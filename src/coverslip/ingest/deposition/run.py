@@ -150,6 +150,7 @@ class Run:
                 self._shared.log.note(now.record())
             self._done[step.name] = now
             return self._outcome(step, "unchanged", began)
+        work.digest = digest
         facts = recipe.do(work)
         self._check(step, work, fingerprints)
         marks = {key: self._look(key) for key in step.outputs}

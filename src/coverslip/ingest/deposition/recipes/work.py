@@ -1,12 +1,13 @@
 """What a recipe is given to work with: its inputs, what earlier steps found out, and where its outputs go."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from coverslip.errors import BuildError, CoverslipError, ReadError
 from coverslip.ingest.deposition.fingerprints import Places
@@ -86,11 +87,13 @@ class Work:
         self._places = places
         self._sizes = sizes
         self._tally = tally
-        self._is_stopped = is_stopped
+        self.is_stopped = is_stopped
         self._lock = threading.Lock()
         self._opened: set[Input] = set()
         self.outputs: dict[str, str] = {}
         """What was written so far, with digests."""
+        self.digest = ""
+        """Of everything that the result depends on; known before the recipe begins."""
         self.objects = 0
         self.bytes = 0
 
@@ -162,7 +165,7 @@ class Work:
         StoppedError
             There is none.
         """
-        if self._is_stopped():
+        if self.is_stopped():
             raise StoppedError("the ingest was stopped")
 
     def publish(self, key: str, data: bytes) -> None:
@@ -183,6 +186,20 @@ class Work:
         self.go_on()
         self.destination.put(key, data)
         self.count(1, len(data))
+
+    @contextmanager
+    def create(self, key: str) -> Iterator[BinaryIO]:
+        """Give a file for an output that is too large for memory; it is published when the ``with`` block ends well.
+
+        What tells its content apart is the digest of everything that it depends on.
+        """
+        self.go_on()
+        with self.destination.create(key) as stream:
+            yield stream
+            self.go_on()
+            size = stream.seek(0, os.SEEK_END)
+        self.count(1, size)
+        self.outputs[key] = self.digest
 
     def count(self, objects: int, size: int) -> None:
         """Count objects and bytes that were written otherwise."""
