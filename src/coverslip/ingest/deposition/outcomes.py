@@ -8,8 +8,7 @@ from typing import Literal
 from coverslip.model.entities import EntityChanges
 
 Outcome = Literal["written", "updated", "unchanged", "failed", "skipped"]
-"""``written`` for the first time, ``updated`` where it was before; ``failed`` says why, ``skipped`` what it needs and is
-not there."""
+"""``written`` for the first time, ``updated`` where it was before; ``failed`` or ``skipped`` for a reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def volume(work: Work) -> dict[str, Any]:
 def mask(work: Work) -> dict[str, Any]:
     """Write a mask: int8 with 0 and 1, or uint16 with the numbers of objects.
 
-    Facts: those of a volume, and ``object_count``: how many numbers occur beside 0.
+    Facts: those of a volume; ``object_count``, how many numbers occur beside 0; ``is_empty``, whether none does.
     """
     from coverslip.cryoet import instance_mask, labels_of, semantic_mask  # noqa: PLC0415  brings numpy along
 
@@ -56,7 +56,8 @@ def mask(work: Work) -> dict[str, Any]:
             )
             facts = _write(work, made, spacing, "int8", "any")
         labels = facts.pop("labels")
-        return {**facts, "object_count": len(labels_of(made) if labels is None else labels)}
+        count = len(labels_of(made) if labels is None else labels)
+        return {**facts, "object_count": count, "is_empty": count == 0}
 
 
 def gain(work: Work) -> dict[str, Any]:
