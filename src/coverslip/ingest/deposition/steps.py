@@ -44,7 +44,7 @@ Recipe = Literal[
 ``ctf``, ``alignment``
     The same, of a ``file_format``. The outputs of an alignment stand in the order of its inputs.
 ``identified_objects``
-    Picks the rows of the run named ``run``.
+    Picks the rows of the run ``run_name``, or of what ``filter_value`` calls it.
 ``document``
     Writes a metadata document of what the steps before it found out: ``documents.build_document`` with ``type``.
 

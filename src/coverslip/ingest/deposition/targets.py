@@ -214,7 +214,11 @@ class _Maker:
         if (why := self._without.get(parent.parent or "")) is not None:
             self._skip(entity, why)
             return None
-        alignment = self._alignments[parent.parent or ""][0]
+        alignments = self._alignments.get(parent.parent or "")
+        if not alignments:
+            self._skip(entity, "the alignment of its run is skipped")
+            return None
+        alignment = alignments[0]
         name = identities.alignment_name(alignment.document)
         if kind == "tomogram":
             identity = identities.tomogram(parent.identity, base.metadata, name, base.deposition)
