@@ -1,7 +1,5 @@
 """What is remembered of a step, and whether it is still so."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -44,12 +42,6 @@ class Noted:
         inputs = {key: list(pair) for key, pair in self.inputs.items()}
         facts = {FACTS: dict(self.facts), INPUTS: inputs, MARKS: dict(self.marks)}
         return StepRecord(self.name, self.digest, facts, dict(self.outputs))
-
-
-def digest_of_json(value: object) -> str:
-    """Return the SHA-256 of a value, in which the order of keys means nothing."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _is_pair(value: object) -> bool:

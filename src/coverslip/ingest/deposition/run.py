@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from coverslip.errors import BuildError, ConflictError, CoverslipError, NotFoundError, ReadError
+from coverslip.ingest.deposition.digests import digest_of_json, step_digest
 from coverslip.ingest.deposition.fingerprints import Fingerprint, Fingerprints, Places, key_of
-from coverslip.ingest.deposition.noted import Noted, digest_of_json
+from coverslip.ingest.deposition.noted import Noted
 from coverslip.ingest.deposition.outcomes import Outcome, StepOutcome
 from coverslip.ingest.deposition.ports import StepLog
 from coverslip.ingest.deposition.recipes import RECIPES
@@ -140,9 +141,9 @@ class Run:
             before=before,
             now=self._shared.now,
         )
-        said = recipe.depends(work) if recipe.depends else [dict(step.options), needs]
-        contents = [[one.side, one.path, found.digest] for one, found in fingerprints.items()]
-        digest = digest_of_json([step.recipe, recipe.version, said, contents, list(step.outputs)])
+        contents = {one: found.digest for one, found in fingerprints.items()}
+        said = recipe.depends(work) if recipe.depends else None
+        digest = step_digest(step, recipe.version, contents, needs, said)
         inputs = {key_of(one): (found.mark, found.digest) for one, found in fingerprints.items() if found.mark}
         if before is not None and before.digest == digest and self._are_there(step, before):
             now = Noted(step.name, digest, before.facts, before.outputs, inputs, before.marks)

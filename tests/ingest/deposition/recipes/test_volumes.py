@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 import zarr
 
+from coverslip.errors import StorageError
+from coverslip.storage import FolderStorage
 from tests.ingest.deposition.recipes.bench import FOLDER, Bench
 from tests.readers import generate_dm, generate_mrc
+
+pytestmark = pytest.mark.filterwarnings("ignore:Setting the dtype")  # mrcfile does
 
 DICE = np.random.default_rng(3)
 
@@ -139,7 +143,7 @@ def test_a_truncated_volume_fails_and_is_not_half_published(bench: Bench) -> Non
 
 def test_a_gain_reference_of_gatan_becomes_mrc(bench: Bench) -> None:
     pixels = DICE.normal(size=(5, 7)).astype("f4")
-    generate_dm.write(bench.source / "gain.dm4", pixels, [(1, 0, "nm"), (1, 0, "nm")])
+    generate_dm.write(bench.source / "gain.dm4", pixels, calibrations=((1, 0, "nm"), (1, 0, "nm")))
     assert bench.do("gain", ["gain.dm4"], ["gain.mrc"]) == {"path": f"{FOLDER}/gain.mrc"}
     with mrcfile.open(bench.path("gain.mrc")) as file:
         np.testing.assert_array_equal(np.squeeze(file.data), pixels)
@@ -152,15 +156,22 @@ def test_other_gain_references_are_copied(bench: Bench) -> None:
 
 
 def test_a_volume_is_no_ome_zarr_while_it_is_written_again(bench: Bench) -> None:
+    class Full(FolderStorage):
+        def put(self, key: str, data: bytes) -> None:
+            if key.endswith("2/0/0/0"):
+                raise StorageError("the disk is full")
+            super().put(key, data)
+
     generate_mrc.write(bench.source / "a.mrc", np.ones((2, 30, 30), "f4"))
-    step = bench.step("volume", ["a.mrc"], ["a.zarr"], spacing=10, is_stack=False)
+    step = bench.step("volume", ["a.mrc"], ["a.zarr", "a.mrc"], spacing=10, is_stack=False)
     bench.apply()
-    path = generate_mrc.write(bench.source / "a.mrc", np.full((2, 30, 30), 2, "f4"))
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-100])
-    assert bench.apply()[step.name].outcome == "failed"
+    mrc = bench.read("a.mrc")
+    generate_mrc.write(bench.source / "a.mrc", np.full((2, 30, 30), 2, "f4"))
+    usual, bench.destination = bench.destination, Full(bench.destination.root)
+    assert (bench.apply()[step.name].outcome, bench.apply()[step.name].reason) == ("failed", "the disk is full")
     assert not bench.path("a.zarr/.zgroup").exists()
-    path.write_bytes(whole)
+    assert bench.read("a.mrc") == mrc
+    bench.destination = usual
     assert bench.apply()[step.name].outcome == "updated"
     assert json.loads(bench.path("a.zarr/.zgroup").read_text()) == {"zarr_format": 2}
     assert (levels(bench.path("a.zarr"))[0] == 2).all()

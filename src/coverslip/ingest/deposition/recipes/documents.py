@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from coverslip.errors import NotFoundError
+from coverslip.ingest.deposition.documents import build_document
 from coverslip.ingest.deposition.recipes.work import Work
 from coverslip.ingest.deposition.seen import DOCUMENT
 
@@ -13,7 +14,8 @@ UPDATED = "last_updated_at"
 
 def built(work: Work) -> dict[str, Any]:
     """Return the document of a step without the time at which it was last changed."""
-    return {**dict(work.step.options), "facts": {name: dict(facts) for name, facts in work.needs.items()}}
+    options = work.step.options
+    return build_document(str(options["type"]), options, work.needs)
 
 
 def document(work: Work) -> dict[str, Any]:
