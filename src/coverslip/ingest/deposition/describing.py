@@ -5,6 +5,7 @@ from typing import Any
 
 from coverslip.cryoet import layout
 from coverslip.ingest.deposition.steps import Input, Step, Target
+from coverslip.ingest.deposition.targets import DEFAULT_VERSION
 
 type Told = tuple[Mapping[str, Any], tuple[Input, ...], tuple[str, ...]]
 """Options, inputs, and the steps whose facts are needed."""
@@ -219,7 +220,8 @@ def _annotation(target: Target, relatives: Relatives) -> _Part:
         for step in steps
         for key in step.outputs
     ]
-    return {"derived": {"alignment_metadata_path": target.alignment}, "files": files}, steps
+    metadata = {"version": DEFAULT_VERSION, **target.metadata}
+    return {"metadata": metadata, "derived": {"alignment_metadata_path": target.alignment}, "files": files}, steps
 
 
 _TOLD: Mapping[str, Callable[[Target, Relatives], _Part]] = {

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from coverslip.ingest.deposition.steps import Input, Step
@@ -44,6 +44,7 @@ def step_digest(
 def states(
     steps: Iterable[Step],
     done: Mapping[str, StepRecord],
+    there: Collection[str] = (),
     digest: Callable[[Step, StepRecord], str | None] | None = None,
 ) -> dict[str, State]:
     """Return what becomes of each step, by name.
@@ -54,6 +55,8 @@ def states(
         In the order of a plan.
     done
         Records of steps that were done, by name.
+    there
+        Keys of the destination: what is there and has no record was written by somebody else, and is written again.
     digest
         Gives the digest that a step has now, ``None`` where it cannot be known: it may have to be done again then.
 
@@ -64,7 +67,7 @@ def states(
     for step in steps:
         record = done.get(step.name)
         if record is None:
-            found[step.name] = "write"
+            found[step.name] = "update" if any(key in there for key in step.outputs) else "write"
         elif any(found.get(name, "unchanged") != "unchanged" for name in step.after):
             found[step.name] = "update"
         else:

@@ -96,6 +96,6 @@ def make_plan(
 
 
 def unmentioned(plan: Plan, known: Known) -> Mapping[str, str]:
-    """Return what lies at the destination and is not in the config: documents by identity. An ingest leaves it alone."""
+    """Return the documents, by identity, of what lies at the destination and is not in the config: it is left alone."""
     mentioned = {target.identity for target in plan.targets}
     return {identity: key for identity, key in sorted(known.keys.items()) if identity not in mentioned}

@@ -44,10 +44,10 @@ class Selection:
         for one in entity.chain():
             regexes = [regex for kind, regex in self.filters if kind == one.type]
             if regexes and not any(regex.match(one.name) for regex in regexes):
-                return f"--filter {one.type}: {one.name!r} fits none"
+                return f"its {one.type} fits no --filter"
             for kind, regex in self.excludes:
                 if kind == one.type and regex.match(one.name):
-                    return f"--exclude {one.type}={regex.pattern}: fits {one.name!r}"
+                    return f"its {one.type} fits --exclude {regex.pattern}"
         return ""
 
 
