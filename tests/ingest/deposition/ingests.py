@@ -33,8 +33,9 @@ class Memory:
         with self.lock:
             self.records[record.name] = record
 
-    def sync(self, seen: Sequence[EntitySeen]) -> EntityChanges:
+    def sync(self, seen: Sequence[EntitySeen], above: Sequence[EntitySeen]) -> EntityChanges:
         with self.lock:
+            assert not {one.identity for one in seen} & {one.identity for one in above}
             self.synced.append([one.identity for one in seen])
             added = tuple(one.identity for one in seen if one.identity not in self.entities)
             same = tuple(one.identity for one in seen if self.entities.get(one.identity) == one)

@@ -158,7 +158,7 @@ class _Ingest:
                 self._stopped |= run.is_stopped
                 if is_lost():
                     raise HeldError(name)
-                changes = self._entities.sync(run.seen())
+                changes = self._entities.sync(*run.seen())
                 with self._lock:
                     self._changes.append(changes)
         except HeldError:

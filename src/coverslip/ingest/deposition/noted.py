@@ -9,6 +9,7 @@ from coverslip.model.entities import StepRecord
 FACTS = "facts"
 INPUTS = "inputs"
 MARKS = "marks"
+SHAPE = "shape"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Noted:
     """Mark and digest of each input."""
     marks: Mapping[str, str]
     """What the destination says of each output as it was when it had been written."""
+    shape: str = ""
+    """What the outputs give of an annotation."""
 
     @classmethod
     def of(cls, record: StepRecord) -> Self | None:
@@ -35,12 +38,20 @@ class Noted:
             return None
         facts, inputs, marks = parts
         known = {key: (str(pair[0]), str(pair[1])) for key, pair in inputs.items() if _is_pair(pair)}  # type: ignore[union-attr]
-        return cls(record.name, record.digest, facts or {}, record.outputs, known, marks or {})
+        return cls(
+            record.name,
+            record.digest,
+            facts or {},
+            record.outputs,
+            known,
+            marks or {},
+            str(record.facts.get(SHAPE, "")),
+        )
 
     def record(self) -> StepRecord:
         """Return it as the log keeps it."""
         inputs = {key: list(pair) for key, pair in self.inputs.items()}
-        facts = {FACTS: dict(self.facts), INPUTS: inputs, MARKS: dict(self.marks)}
+        facts = {FACTS: dict(self.facts), INPUTS: inputs, MARKS: dict(self.marks), SHAPE: self.shape}
         return StepRecord(self.name, self.digest, facts, dict(self.outputs))
 
 

@@ -33,8 +33,16 @@ class StepLog(Protocol):
 class EntityLog(Protocol):
     """Which entities there are."""
 
-    def sync(self, seen: Sequence[EntitySeen]) -> EntityChanges:
-        """Write entities, parents before children; nothing is removed.
+    def sync(self, seen: Sequence[EntitySeen], above: Sequence[EntitySeen]) -> EntityChanges:
+        """Write entities; nothing is removed.
+
+        Parameters
+        ----------
+        seen
+            Parents before children.
+        above
+            What contains them and is not written by this ingest, without documents: only who does not know it yet
+            writes it.
 
         Raises
         ------

@@ -76,6 +76,7 @@ class Run:
         self._earlier = earlier
         self._is_lost = is_lost
         self._noted = _read_log(shared.log, [step.name for step in steps])
+        """What was noted before, of other steps too."""
         self._inputs = {key: pair for noted in self._noted.values() for key, pair in noted.inputs.items()}
         self._failed: dict[str, str] = {}
         self._done: MutableMapping[str, Noted] = {}
@@ -99,12 +100,13 @@ class Run:
                 self._failed[step.name] = outcome.reason
             yield outcome
 
-    def seen(self) -> list[EntitySeen]:
-        """Return the entities whose steps are all done; what failed stays in the catalog as it was."""
+    def seen(self) -> tuple[list[EntitySeen], list[EntitySeen]]:
+        """Return the entities whose steps are all done, and what contains them; what failed stays as it was."""
         broken = {self._shared.planned[name].target for name in self._failed}
         undone = {step.target for step in self._steps if step.name not in self._done}
         whole = [target for target in self._targets.values() if target.identity not in broken | undone]
-        return entities_seen(whole, [step for step in self._steps if step.name in self._done], self._done)
+        steps = [step for step in self._steps if step.name in self._done]
+        return entities_seen(whole, steps, {**self._noted, **self._done})
 
     def _tried(self, step: Step) -> StepOutcome | None:
         """Return what became of a step, or ``None`` where it was stopped."""
@@ -146,7 +148,7 @@ class Run:
         digest = step_digest(step, recipe.version, contents, needs, said)
         inputs = {key_of(one): (found.mark, found.digest) for one, found in fingerprints.items() if found.mark}
         if before is not None and before.digest == digest and self._are_there(step, before):
-            now = Noted(step.name, digest, before.facts, before.outputs, inputs, before.marks)
+            now = Noted(step.name, digest, before.facts, before.outputs, inputs, before.marks, before.shape)
             if before.inputs != now.inputs:
                 self._shared.log.note(now.record())
             self._done[step.name] = now
@@ -155,7 +157,7 @@ class Run:
         facts = recipe.do(work)
         self._check(step, work, fingerprints)
         marks = {key: self._look(key) for key in step.outputs}
-        done = Noted(step.name, digest, facts, dict(work.outputs), inputs, marks)
+        done = Noted(step.name, digest, facts, dict(work.outputs), inputs, marks, str(step.options.get("shape") or ""))
         work.go_on()
         self._shared.log.note(done.record())
         self._done[step.name] = done
@@ -226,11 +228,11 @@ class Run:
 
 
 def _read_log(log: StepLog, names: Sequence[str]) -> dict[str, Noted]:
-    """Return what is noted of steps, by name."""
+    """Return what is noted of steps, by name, and of others that are called alike."""
     if not names:
         return {}
     records: Mapping[str, StepRecord] = log.steps(_shared_beginning(names))
-    found = {name: Noted.of(records[name]) for name in names if name in records}
+    found = {name: Noted.of(record) for name, record in records.items()}
     return {name: noted for name, noted in found.items() if noted is not None}
 
 

@@ -55,7 +55,7 @@ def test_a_mesh_becomes_glb_with_its_vertices_scaled(bench: Bench) -> None:
     bench.put("a.obj", OBJ)
     facts = bench.do("mesh", ["a.obj"], ["a.glb"], shape="TriangularMesh", file_format="obj", scale_factor=2)
     assert facts == {"object_count": 1}
-    (mesh,) = trimesh.load(io.BytesIO(bench.read("a.glb")), file_type="glb").geometry.values()
+    (mesh,) = trimesh.load_scene(io.BytesIO(bench.read("a.glb")), file_type="glb").geometry.values()
     assert math.isclose(mesh.volume, 8 * 1 * 2 * 3 / 6)
 
 
@@ -65,7 +65,7 @@ def test_one_mesh_of_a_group_is_read_in_a_process_of_its_own(bench: Bench) -> No
     options = {"shape": "TriangularMeshGroup", "file_format": "hff"}
     assert bench.do("mesh", ["a.hff"], ["one.glb"], mesh_name="membrane", **options) == {"object_count": 1}
     assert bench.do("mesh", ["a.hff"], ["all.glb"], **options) == {"object_count": 3}
-    (mesh,) = trimesh.load(io.BytesIO(bench.read("one.glb")), file_type="glb").geometry.values()
+    (mesh,) = trimesh.load_scene(io.BytesIO(bench.read("one.glb")), file_type="glb").geometry.values()
     assert sorted(map(tuple, mesh.vertices.tolist())) == sorted(map(tuple, CORNERS))
 
 
