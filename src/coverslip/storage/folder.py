@@ -116,11 +116,11 @@ class FolderStorage:
         if not same:
             raise StorageError(f"{self.root} does not give back what was written to it")
 
-    def sweep(self, older_than_seconds: float) -> int:
+    def sweep(self, older_than_seconds: float, prefix: str = "") -> int:
         """Remove abandoned temporary files; see ``Storage.sweep``."""
         limit = time.time() - older_than_seconds
         swept = 0
-        for path in _files_below(self.root):
+        for path in _files_below(self.root / check_prefix(prefix)):
             if path.name.startswith(TEMPORARY):
                 with _said("sweep", path), suppress(*ABSENT):
                     if path.stat().st_mtime <= limit:

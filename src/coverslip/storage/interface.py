@@ -148,8 +148,8 @@ class Storage(Protocol):
         """
         ...
 
-    def sweep(self, older_than_seconds: float) -> int:
-        """Remove what killed writers left unfinished and return how many objects that were.
+    def sweep(self, older_than_seconds: float, prefix: str = "") -> int:
+        """Remove what killed writers left unfinished below a prefix and return how many objects that were.
 
         Raises
         ------

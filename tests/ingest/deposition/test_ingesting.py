@@ -18,6 +18,7 @@ from coverslip.ingest.deposition.formats import Formats
 from coverslip.ingest.deposition.outcomes import Report
 from coverslip.ingest.deposition.preparing import prepare
 from coverslip.ingest.deposition.remembered import CatalogLog
+from coverslip.ingest.deposition.reserved import reserved
 from coverslip.ingest.deposition.selection import Selection, select
 from coverslip.readers import open_image
 from coverslip.sources import locate
@@ -44,9 +45,10 @@ class Site:
         self.clock += 1000
         checked = check(self.config, folder=self.source)
         assert checked.is_valid, checked.errors
-        prepared = prepare(checked, self.source, locate(self.top), selection)
-        assert prepared.is_whole, prepared.problems
         log = CatalogLog(self.catalog, self.storage)
+        given = reserved(log)
+        prepared = prepare(checked, self.source, locate(self.top), selection, given=given)
+        assert prepared.is_whole, prepared.problems
         return apply(
             (formats or Formats()).of(prepared.plan),
             prepared.source,
@@ -54,6 +56,7 @@ class Site:
             steps=log,
             entities=log,
             leases=log,
+            given=given,
             now=lambda: self.clock,
             **options,
         )
@@ -176,9 +179,9 @@ def test_the_catalog_knows_the_entities_and_their_images(site: Site) -> None:
     assert tomogram.alignment == "30001/TS_1/Alignments/100/alignment_metadata.json"
     annotation = tree[f"{RUN}/spacings/10.000/annotations/10301/membrane/100"]
     assert [(file.format, file.shape) for file in annotation.files] == [
-        ("glb", "TriangularMesh"),
-        ("zarr", "SemanticSegmentationMask"),
         ("mrc", "SemanticSegmentationMask"),
+        ("zarr", "SemanticSegmentationMask"),
+        ("glb", "TriangularMesh"),
     ]
     assert annotation.document["annotation_ingest_id"] == "membrane"
     assert tree[RUN].parent == "datasets/30001"

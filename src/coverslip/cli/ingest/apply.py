@@ -27,12 +27,13 @@ from coverslip.cli.ingest.plan import (
 from coverslip.cli.output import amount, console, one_line, size_text
 from coverslip.confined import Opener
 from coverslip.derive import open_catalog_of, ringing
-from coverslip.ingest.deposition.applying import apply
+from coverslip.ingest.deposition.applying import LEASE_SECONDS, apply
 from coverslip.ingest.deposition.check import check
 from coverslip.ingest.deposition.formats import Formats
 from coverslip.ingest.deposition.outcomes import Report, StepOutcome
 from coverslip.ingest.deposition.preparing import Prepared, prepare
 from coverslip.ingest.deposition.remembered import CatalogLog
+from coverslip.ingest.deposition.reserved import reserved
 from coverslip.ingest.deposition.selection import select
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, is_remote, locate
@@ -54,6 +55,9 @@ def apply_config(  # noqa: PLR0917  one for each option
     no_zarr: Annotated[bool, typer.Option("--no-zarr", help="Write volumes and masks as MRC alone.")] = False,
     zarr_version: Annotated[str, typer.Option(help="Of OME-Zarr: 0.4 or 0.5.")] = "0.4",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Runs ingested at the same time.")] = 1,
+    lease: Annotated[
+        float, typer.Option(min=1, max=3600, help="Seconds that a run stays taken after its ingest was killed.")
+    ] = LEASE_SECONDS,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Ingest a config: write what is new or changed, leave alone what is not, and remove nothing.
@@ -69,12 +73,13 @@ def apply_config(  # noqa: PLR0917  one for each option
     checked = check(file, folder=root)
     if not checked.is_valid:
         refuse(checked)
-    prepared = prepare(checked, root, locate(top, rules), selection)
-    if not as_json:
-        _print_plan(prepared)
     storage = open_storage(top)
     with open_catalog_of(settings) as catalog, ringing(catalog, settings.queue_url), Opener(settings) as opener:
         log = CatalogLog(catalog, storage, opener.open_image, lambda text: locate(text, rules))
+        given = reserved(log)
+        prepared = prepare(checked, root, locate(top, rules), selection, given=given)
+        if not as_json:
+            _print_plan(prepared)
         with _stopping() as stopping:
             report = apply(
                 formats.of(prepared.plan),
@@ -83,7 +88,9 @@ def apply_config(  # noqa: PLR0917  one for each option
                 steps=log,
                 entities=log,
                 leases=log,
+                given=given,
                 workers=workers,
+                lease_seconds=lease,
                 rules=rules,
                 should_stop=stopping.is_set,
                 on_step=(lambda _: None) if as_json else _say,
@@ -132,7 +139,7 @@ def _say(step: StepOutcome) -> None:
 def _print(report: Report) -> None:
     out = console()
     for run in report.held:
-        out.print(one_line(f"{run}: another ingest is at work on this run, nothing was done"))
+        out.print(one_line(f"{run}: another ingest is at work on this run, or was until it was killed just now"))
     for run, reason in report.failed_runs.items():
         out.print(one_line(f"{run}: {reason}"))
     counts: Counter[str] = report.counts

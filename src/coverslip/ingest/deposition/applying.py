@@ -49,6 +49,7 @@ def apply(
     steps: StepLog,
     entities: EntityLog,
     leases: Leases,
+    given: Mapping[str, str] | None = None,
     workers: int = 1,
     rules: RemoteRules | None = None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -68,6 +69,8 @@ def apply(
         The top of the layout.
     steps, entities, leases
         What remembers for this layout.
+    given
+        What each numbered folder was given to when the plan was made, see ``reserved``.
     workers
         How many runs at a time.
     rules
@@ -85,7 +88,14 @@ def apply(
     places = Places(source, destination, rules)
     ingest = _Ingest(
         Shared(
-            places, Fingerprints(places), Tally(), steps, {step.name: step for step in plan.steps}, should_stop, now
+            places,
+            Fingerprints(places),
+            Tally(),
+            steps,
+            {step.name: step for step in plan.steps},
+            given or {},
+            should_stop,
+            now,
         ),
         entities,
         leases,

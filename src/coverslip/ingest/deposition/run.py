@@ -14,6 +14,7 @@ from coverslip.ingest.deposition.outcomes import Outcome, StepOutcome
 from coverslip.ingest.deposition.ports import StepLog
 from coverslip.ingest.deposition.recipes import RECIPES
 from coverslip.ingest.deposition.recipes.work import Facts, StoppedError, Tally, Work
+from coverslip.ingest.deposition.reserved import reserve
 from coverslip.ingest.deposition.seen import entities_seen
 from coverslip.ingest.deposition.steps import Input, Step, Target
 from coverslip.model.entities import EntitySeen, StepRecord
@@ -39,6 +40,8 @@ class Shared:
     log: StepLog
     planned: Mapping[str, Step]
     """All steps of the plan, by name."""
+    given: Mapping[str, str]
+    """What numbered folders were given to when it was made."""
     should_stop: Callable[[], bool]
     now: Callable[[], float]
 
@@ -75,7 +78,8 @@ class Run:
         self._shared = shared
         self._earlier = earlier
         self._is_lost = is_lost
-        self._noted = _read_log(shared.log, [step.name for step in steps])
+        self._run = next((one.identity for one in targets if one.entity.type == "run"), "")
+        self._noted = _read_log(shared.log, [step.name for step in steps], self._run)
         """What was noted before, of other steps too."""
         self._inputs = {key: pair for noted in self._noted.values() for key, pair in noted.inputs.items()}
         self._failed: dict[str, str] = {}
@@ -89,6 +93,10 @@ class Run:
 
     def do(self) -> Iterator[StepOutcome]:
         """Do each step that has something to do, and yield what became of it."""
+        if self._run:
+            # nobody else writes here while the lease is ours: what lies unfinished is of one that was killed
+            self._shared.places.destination.sweep(0, self._name)
+            reserve(self._shared.log, self._run, list(self._targets.values()), self._shared.given)
         for step in self._steps:
             if self._shared.should_stop() or self._is_lost():
                 self.is_stopped = True
@@ -196,7 +204,7 @@ class Run:
     @cached_property
     def _listed(self) -> dict[str, list[StoredObject]] | None:
         """Everything below a run, by folder, from one listing; ``None`` above runs, where a listing would be of all."""
-        if not all(target.run for target in self._targets.values()):
+        if not self._run:
             return None
         folders: dict[str, list[StoredObject]] = {}
         for found in self._shared.places.destination.list(self._name):
@@ -227,19 +235,13 @@ class Run:
         return StepOutcome(step.name, step.recipe, self._name, outcome, reason, objects, size, seconds)
 
 
-def _read_log(log: StepLog, names: Sequence[str]) -> dict[str, Noted]:
-    """Return what is noted of steps, by name, and of others that are called alike."""
-    if not names:
-        return {}
-    records: Mapping[str, StepRecord] = log.steps(_shared_beginning(names))
+def _read_log(log: StepLog, names: Sequence[str], run: str = "") -> dict[str, Noted]:
+    """Return what is noted of steps, by name, and of all others of a run, where one is given."""
+    records: dict[str, StepRecord] = {}
+    for prefix in (f"{run}/", f"{run}#") if run else names:
+        records.update(log.steps(prefix))
     found = {name: Noted.of(record) for name, record in records.items()}
     return {name: noted for name, noted in found.items() if noted is not None}
-
-
-def _shared_beginning(names: Sequence[str]) -> str:
-    first, last = min(names), max(names)
-    length = next((n for n, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
-    return first[:length]
 
 
 def _places_of(key: str) -> Iterator[str]:

@@ -54,11 +54,12 @@ def _is_document(noted: Noted) -> bool:
 
 
 def _seen(target: Target, steps: Sequence[Noted], document: Noted | None) -> EntitySeen:
-    files = [
+    found = (
         EntityFile(key, key.rsplit(".", 1)[-1], noted.shape, version)
         for noted in steps
         for key, version in noted.outputs.items()
-    ]
+    )
+    files = sorted(found, key=lambda file: file.key)
     entity = target.entity
     return EntitySeen(
         type=entity.type,
