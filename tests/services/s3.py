@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import boto3
 
@@ -44,15 +45,19 @@ class S3Server:
             "AWS_REGION": "us-east-1",
         }
 
-    def make_bucket(self, name: str) -> None:
-        """Make a bucket, which obstore cannot do."""
-        client = boto3.client(
+    def client(self) -> Any:
+        """Return another client than ours, for what obstore cannot do."""
+        return boto3.client(
             "s3",
             endpoint_url=self.url,
             region_name="us-east-1",
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
         )
+
+    def make_bucket(self, name: str) -> None:
+        """Make a bucket."""
+        client = self.client()
         try:
             client.create_bucket(Bucket=name)
         finally:

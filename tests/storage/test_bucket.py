@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from coverslip.errors import StorageError
-from coverslip.storage import open_storage
+from coverslip.storage import Storage, bucket, open_storage
 from tests.services.proxy import proxy_to
 from tests.services.s3 import S3Server, free_ports
 
@@ -84,6 +86,60 @@ def test_what_the_server_says_is_said_in_few_words(
         proxy.answer, proxy.cut_after = b"", 0
         with pytest.raises(StorageError, match=f"^cannot write a to {bucket_url}: the server does not answer$"):
             storage.put("a", b"1")
+
+
+def uploads_of(server: S3Server) -> list[str]:
+    """Return the keys of uploads in parts that are neither finished nor given up."""
+    client = server.client()
+    try:
+        return [upload["Key"] for upload in client.list_multipart_uploads(Bucket="coverslip").get("Uploads", [])]
+    finally:
+        client.close()
+
+
+def create(storage: Storage, key: str, data: bytes, last: Callable[[], object] = str) -> None:
+    """Write a created file; call something before the block ends."""
+    with storage.create(key) as out:
+        out.write(data)
+        last()
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let files of a few MiB be sent as large ones are."""
+    monkeypatch.setattr(bucket, "ONE_PUT_BYTES", 8 << 20)
+    monkeypatch.setattr(bucket, "PART_BYTES", 5 << 20)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_large_files_go_in_parts_and_come_back_whole(s3_server: S3Server, bucket_url: str) -> None:
+    storage = open_storage(bucket_url)
+    data = bytes(range(256)) * (13 << 12) + b"the end"
+    create(storage, "large.mrc", data)
+    assert storage.read("large.mrc") == data
+    assert uploads_of(s3_server) == []
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_that_the_server_refuses_publishes_nothing(
+    s3_server: S3Server, bucket_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = urlsplit(s3_server.url)
+    with proxy_to(str(parts.hostname), int(parts.port or 0)) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        storage = open_storage(bucket_url)
+        with pytest.raises(StorageError, match=f"^cannot write large.mrc to {bucket_url}: the server answered 403"):
+            create(storage, "large.mrc", bytes(13 << 20), lambda: proxy.say(403))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.url)
+    assert not open_storage(bucket_url).exists("large.mrc")
+
+
+def test_a_full_disk_of_temporary_files_is_said_so(
+    bucket_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(StorageError, match=f"cannot write a to {bucket_url}: in .*gone: No such file"):
+        create(open_storage(bucket_url), "a", b"")
 
 
 def test_no_other_client_is_loaded(bucket_url: str) -> None:

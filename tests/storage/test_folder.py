@@ -58,6 +58,40 @@ def test_a_failed_write_leaves_nothing_and_keeps_the_old(tmp_path: Path) -> None
     assert list(tmp_path.rglob(".tmp-*")) == []
 
 
+CREATOR = """
+import sys, time
+from coverslip.storage import open_storage
+with open_storage(sys.argv[1]).create("large/object") as out:
+    out.write(bytes(100_000))
+    out.flush()
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.kill
+def test_what_a_killed_creator_leaves_is_not_listed_and_is_swept_when_it_is_old(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path)
+    process = subprocess.Popen([sys.executable, "-c", CREATOR, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert list(storage.list()) == []
+    assert storage.sweep(3600) == 0
+    assert storage.sweep(0) == 1
+    assert list(tmp_path.rglob(".tmp-*")) == []
+
+
+def test_a_created_file_that_cannot_get_its_name_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path)
+    (tmp_path / "a" / "object" / "below").mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"cannot write .*object"), storage.create("a/object") as out:
+        out.write(b"new")
+    assert list(tmp_path.rglob(".tmp-*")) == []
+
+
 def test_content_that_is_there_keeps_its_file(tmp_path: Path) -> None:
     storage = FolderStorage(tmp_path)
     key, _ = put_content(storage, "thumbnail", b"pixels", ".png")

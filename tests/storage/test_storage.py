@@ -1,5 +1,6 @@
 """What every storage promises, tried on a folder and on a bucket."""
 
+import errno
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coverslip.errors import InvalidRequestError, NotFoundError
+from coverslip.errors import InvalidRequestError, NotFoundError, ReadError, StorageError
 from coverslip.storage import Storage, put_content
 from coverslip.storage.interface import check_key, check_prefix
 
@@ -41,6 +42,64 @@ def test_bytes_come_back_as_they_were_put(storage: Storage, key: str) -> None:
     assert storage.exists(key)
     assert storage.read(key) == data
     assert keys(storage) == [key]
+
+
+def test_a_created_file_can_be_written_in_any_order_and_is_published_when_it_is_whole(storage: Storage) -> None:
+    storage.put("run/a.mrc", b"old")
+    with storage.create("run/a.mrc") as out:
+        out.seek(4)
+        out.write(b"pixels")
+        out.seek(0)
+        out.write(b"head")
+        assert storage.read("run/a.mrc") == b"old"
+        assert keys(storage) == ["run/a.mrc"]
+    assert storage.read("run/a.mrc") == b"headpixels"
+    assert keys(storage) == ["run/a.mrc"]
+    assert storage.sweep(0) == 0
+
+
+def test_a_created_file_may_be_empty_and_may_be_read_before_it_is_published(storage: Storage) -> None:
+    with storage.create("empty"):
+        pass
+    assert storage.read("empty") == b""
+    with storage.create("read") as out:
+        out.write(b"abc")
+        out.seek(1)
+        assert out.read() == b"bc"
+        out.seek(0)
+    assert storage.read("read") == b"abc"
+
+
+class BlockError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("raised", "seen"),
+    [
+        (BlockError("mine"), BlockError),
+        (ValueError("mine"), ValueError),
+        (ReadError("mine"), ReadError),
+        (KeyboardInterrupt("mine"), KeyboardInterrupt),
+        (OSError(errno.EFBIG, "mine"), StorageError),
+    ],
+)
+def test_nothing_is_published_of_a_file_whose_block_fails(
+    storage: Storage, raised: BaseException, seen: type[BaseException]
+) -> None:
+
+    def fail(key: str) -> None:
+        with storage.create(key) as out:
+            out.write(b"half")
+            raise raised
+
+    storage.put("a", b"old")
+    for key in ("a", "folder/new"):
+        with pytest.raises(seen, match="mine"):
+            fail(key)
+    assert keys(storage) == ["a"]
+    assert storage.read("a") == b"old"
+    assert storage.sweep(0) == 0
 
 
 def test_empty_and_larger_objects(storage: Storage) -> None:
@@ -115,6 +174,8 @@ def test_names_that_are_not_accepted(storage: Storage, key: str) -> None:
         storage.exists(key)
     with pytest.raises(InvalidRequestError):
         storage.delete(key)
+    with pytest.raises(InvalidRequestError), storage.create(key):
+        pass
 
 
 @given(st.text(max_size=40))

@@ -23,7 +23,9 @@ UNIT_BYTES = 256 << 20
 """Of level 0 in memory at a time: a row of four chunks of 256 x 256 x 256 float32, whole lines of most tomograms."""
 UNIT_PLANES = 64
 STEP_BYTES = 4 << 20
-"""Read, measured and averaged at a time by one thread, so that it stays in the cache of the processor."""
+"""Read at a time by one thread."""
+TILE_VOXELS = 1 << 17
+"""Measured and averaged at a time, so that it stays in the cache of the processor in double precision too."""
 INNER = 4
 """Chunks in a shard, along each axis."""
 
@@ -37,7 +39,9 @@ class Buffers:
 
     def take(self, *, is_whole: bool) -> "Voxels":
         """Return a chunk; zero where it is not going to be filled as a whole."""
-        buffer = self._spare.pop() if self._spare else np.empty(self._chunk, self.dtype)
+        if not self._spare:
+            return np.zeros(self._chunk, self.dtype)
+        buffer = self._spare.pop()
         if not is_whole:
             buffer.fill(0)
         return buffer
@@ -198,6 +202,12 @@ def steps(unit: Box, itemsize: int, levels: int, *, halves_z: bool) -> Iterator[
     count = block * max(1, STEP_BYTES // (plane * block))
     for start in range(z[0], z[1], count):
         yield (start, min(start + count, z[1])), y, x
+
+
+def tile_rows(planes: int, width: int, levels: int) -> int:
+    """Return how many rows are worked on at a time: whole blocks of the coarsest level."""
+    block = 1 << (levels - 1)
+    return block * max(1, TILE_VOXELS // (planes * width * block))
 
 
 def _some(most: int, there: int) -> int:

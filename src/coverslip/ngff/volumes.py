@@ -6,6 +6,7 @@ level 0, so nothing but finished voxels is kept, and memory is bounded whatever 
 """
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from coverslip.ngff.blocks import Reduction, reduced
 from coverslip.ngff.documents import volume_documents
 from coverslip.ngff.encoding import Version
 from coverslip.ngff.store import to_json
-from coverslip.ngff.volume_levels import Buffers, VolumeLevel, level_size, steps, units
+from coverslip.ngff.volume_levels import Buffers, VolumeLevel, level_size, steps, tile_rows, units
 from coverslip.ngff.volume_source import Box, Size, Statistics, VolumeSource, combined, measured
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ def write_volume(
     """Write a volume as OME-Zarr and return what it is like, or ``None`` when it was stopped.
 
     Chunks are written first and documents last: nobody sees half an image, unless another one was there before.
-    Memory: 256 MiB of voxels, for each worker a chunk and its compressed bytes, and the open chunks of coarser levels;
-    below 1 GiB with two workers and float32.
+    Memory: 256 MiB of voxels, for each worker a chunk and the compressed bytes of two, and the open chunks of coarser
+    levels; below 1 GiB with two workers and float32.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def write_volume(
     collects_labels
         Whether the facts name the numbers that occur; for types of 8 and 16 bits.
     workers
-        Threads that read, average and compress.
+        Threads that read, average and compress at the same time; as many again wait in ``put``.
     has
         Tells of a key whether it was written before, of the same source and in the same way. Such a chunk is read for
         the sake of the facts and the coarser levels, and neither compressed nor put.
@@ -202,6 +203,8 @@ class _Writing:
     also: "Callable[[Box, Voxels], None] | None"
     parts: list[Statistics] = field(default_factory=list)
     """Of the boxes read so far, in an order that does not depend on threads."""
+    computing: threading.BoundedSemaphore = field(default_factory=threading.BoundedSemaphore)
+    """Held by threads that compute: there are twice as many, because half of them wait for a disk or a network."""
 
     def write_chunks(
         self,
@@ -211,12 +214,13 @@ class _Writing:
     ) -> bool:
         """Write the chunks of all levels and return whether that was not stopped.
 
-        A unit is read when of the one before only the chunk in the hands of each worker is left to be written.
+        A unit is read when of the one before only as many chunks as there are workers are left to be written.
         """
         base, itemsize, levels = self.pyramid[0], self.volume.dtype.itemsize, len(self.pyramid)
         done, total = 0, math.prod(base.size)
         waiting: set[Future[None]] = set()
-        with ThreadPoolExecutor(workers, thread_name_prefix="volume") as pool:
+        self.computing = threading.BoundedSemaphore(workers)
+        with ThreadPoolExecutor(2 * workers, thread_name_prefix="volume") as pool:
             try:
                 for unit in units(base.size, base.chunk, itemsize, levels, halves_z=self.halves_z):
                     waiting = _settled(waiting, workers)
@@ -237,6 +241,10 @@ class _Writing:
 
     def _read(self, box: Box) -> tuple[Statistics, list[tuple[int, Size]]]:
         """Read a box into the chunks of all levels; return what it is like, and level and place of chunks now full."""
+        with self.computing:
+            return self._taken_in(box)
+
+    def _taken_in(self, box: Box) -> tuple[Statistics, list[tuple[int, Size]]]:
         voxels = self.volume.read(box)
         if self.also is not None:
             self.also(box, voxels)
@@ -244,14 +252,22 @@ class _Writing:
             self.seen.add(voxels)
         (z, _), (y, _), (x, _) = box
         full = [(0, place) for place in self.pyramid[0].store((z, y, x), voxels)]
-        coarser = reduced(voxels, len(self.pyramid) - 1, self.reduction, halves_z=self.halves_z)
-        for step, smaller in enumerate(coarser, 1):
-            at = (z >> step if self.halves_z else z, y >> step, x >> step)
-            full += [(step, place) for place in self.pyramid[step].store(at, smaller)]
-        return measured(voxels), full
+        found = []
+        planes, height, width = voxels.shape
+        rows = tile_rows(planes, width, len(self.pyramid))
+        for row in range(0, height, rows):
+            tile = voxels[:, row : row + rows]
+            found.append(measured(tile))
+            coarser = reduced(tile, len(self.pyramid) - 1, self.reduction, halves_z=self.halves_z)
+            for step, smaller in enumerate(coarser, 1):
+                at = (z >> step if self.halves_z else z, (y + row) >> step, x >> step)
+                full += [(step, place) for place in self.pyramid[step].store(at, smaller)]
+        return combined(found), full
 
     def _write(self, number: int, place: Size) -> None:
-        self.put(*self.pyramid[number].take(place))
+        with self.computing:
+            key, data = self.pyramid[number].take(place)
+        self.put(key, data)
 
 
 def _settled(waiting: set[Future[None]], most: int) -> set[Future[None]]:
