@@ -162,7 +162,10 @@ def test_names_that_lead_elsewhere_are_refused(name: str) -> None:
         layout.run("10000", name)
 
 
-@pytest.mark.parametrize(("dataset", "run"), [("depositions_metadata", "TS_1"), ("10000", "Images"), ("10000", "dataset_metadata.json"), ("..", "TS_1")])
+@pytest.mark.parametrize(
+    ("dataset", "run"),
+    [("depositions_metadata", "TS_1"), ("10000", "Images"), ("10000", "dataset_metadata.json"), ("..", "TS_1")],
+)
 def test_names_that_mean_something_else_are_refused(dataset: str, run: str) -> None:
     with pytest.raises(InvalidRequestError):
         layout.run(dataset, run)
