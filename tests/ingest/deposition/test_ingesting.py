@@ -254,6 +254,23 @@ def test_a_part_that_was_asked_for_is_all_that_is_written(site: Site) -> None:
     assert not any("TS_2" in identity for identity in known)
 
 
+def test_a_run_may_be_in_before_what_contains_it(site: Site) -> None:
+    log = CatalogLog(site.catalog, site.storage)
+    leases = [log.take(f"ingest {site.top} {name}", 60) for name in ("deposition 10301", "30001")]
+    report = site.ingest()
+    assert sorted(report.held) == ["30001", "deposition 10301"]
+    assert report.counts == {"written": 42}
+    assert report.failed_runs == {}
+    for lease in leases:
+        assert lease is not None
+        lease.release()
+    assert site.ingest().counts == {"written": 2, "unchanged": 42}
+    tree = {one.identity: one for one in site.catalog.entities(site.top)}
+    assert tree["datasets/30001"].parent == "depositions/10301"
+    assert tree["datasets/30001"].document["dataset_title"] == "Yeast"
+    assert tree[RUN].parent == "datasets/30001"
+
+
 def test_documents_alone_are_written_again_without_opening_anything(site: Site) -> None:
     site.ingest()
     before = site.versions()

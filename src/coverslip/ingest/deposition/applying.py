@@ -101,6 +101,7 @@ def apply(
         leases,
         lease_seconds,
         on_step,
+        plan.targets,
     )
     first, others = _grouped(plan)
     for name, group in first:
@@ -140,7 +141,9 @@ class _Ingest:
         leases: Leases,
         lease_seconds: float,
         on_step: Callable[[StepOutcome], None],
+        targets: Sequence[Target],
     ) -> None:
+        self._targets = {target.identity: target for target in targets}
         self._shared = shared
         self._entities = entities
         self._leases = leases
@@ -161,7 +164,9 @@ class _Ingest:
                 self._stopped = True
                 return
             with self._lease(name) as is_lost:
-                run = Run(name, targets, steps, self._shared, self._facts, is_lost)
+                run = Run(
+                    name, targets, steps, self._outside(targets), self._shared, earlier=self._facts, is_lost=is_lost
+                )
                 for outcome in run.do():
                     self._take(outcome)
                 self._facts.update(run.facts)
@@ -194,6 +199,15 @@ class _Ingest:
             bytes_read=shared.tally.bytes_read + shared.fingerprints.bytes_read,
             seconds=seconds,
         )
+
+    def _outside(self, targets: Sequence[Target]) -> list[Target]:
+        """Return what contains the first of some entities, parents first."""
+        found: list[Target] = []
+        parent = self._targets.get(targets[0].parent or "")
+        while parent is not None:
+            found.insert(0, parent)
+            parent = self._targets.get(parent.parent or "")
+        return found
 
     def _take(self, outcome: StepOutcome) -> None:
         with self._lock:

@@ -55,6 +55,8 @@ class Run:
         Its place.
     targets, steps
         Its entities, parents first, and its steps, those that others need first.
+    outside
+        What contains it: deposition and dataset.
     shared
         What all runs have in common.
     earlier
@@ -68,13 +70,16 @@ class Run:
         name: str,
         targets: Sequence[Target],
         steps: Sequence[Step],
+        outside: Sequence[Target],
         shared: Shared,
+        *,
         earlier: Mapping[str, Facts],
         is_lost: Callable[[], bool],
     ) -> None:
         self._name = name
         self._targets = {target.identity: target for target in targets}
         self._steps = steps
+        self._outside = outside
         self._shared = shared
         self._earlier = earlier
         self._is_lost = is_lost
@@ -114,7 +119,7 @@ class Run:
         undone = {step.target for step in self._steps if step.name not in self._done}
         whole = [target for target in self._targets.values() if target.identity not in broken | undone]
         steps = [step for step in self._steps if step.name in self._done]
-        return entities_seen(whole, steps, {**self._noted, **self._done})
+        return entities_seen(whole, steps, {**self._noted, **self._done}, self._outside)
 
     def _tried(self, step: Step) -> StepOutcome | None:
         """Return what became of a step, or ``None`` where it was stopped."""

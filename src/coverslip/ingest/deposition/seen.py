@@ -14,7 +14,7 @@ IMAGES = ("tiltseries", "tomogram")
 
 
 def entities_seen(
-    targets: Iterable[Target], steps: Iterable[Step], done: Mapping[str, Noted]
+    targets: Iterable[Target], steps: Iterable[Step], done: Mapping[str, Noted], outside: Iterable[Target] = ()
 ) -> tuple[list[EntitySeen], list[EntitySeen]]:
     """Return the entities that this ingest writes, and what contains some and is not written; each in the order given.
 
@@ -26,6 +26,8 @@ def entities_seen(
         Their steps. What was written of an entity by earlier ingests counts where there are none but its document.
     done
         What is noted of steps, these and others, by name.
+    outside
+        What contains all of them, parents before children. Somebody else may write it, and may not have done so yet.
     """
     own: dict[str, list[Noted]] = {}
     for step in steps:
@@ -33,7 +35,7 @@ def entities_seen(
     earlier: dict[str, list[Noted]] = {}
     for noted in done.values():
         earlier.setdefault(_identity(noted), []).append(noted)
-    seen, above = [], []
+    seen, above = [], [_seen(target, [], None) for target in outside]
     for target in targets:
         if target.is_written:
             mine = own.get(target.identity, [])
