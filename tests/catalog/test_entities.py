@@ -13,7 +13,7 @@ from tests.catalog.making import VERSIONS, Clock, item
 LAYOUT = "/data/layout"
 KINDS = EntityKinds(
     of_tomograms=("state",),
-    of_shapes={"Point": "points", "OrientedPoint": "arrows"},
+    of_shapes={"Point": ("points",), "OrientedPoint": ("arrows",)},
     follow_entities=("state",),
     follow_annotations=("state",),
 )

@@ -19,7 +19,8 @@ from coverslip.api.stored_files import StoredFile, open_stored
 from coverslip.catalog import Catalog
 from coverslip.errors import NotFoundError, ReadError
 from coverslip.model.records import ImagePlace
-from coverslip.ngff import Version, VirtualStore, neuroglancer_state
+from coverslip.neuroglancer import neuroglancer_state
+from coverslip.ngff import Version, VirtualStore
 from coverslip.readers import Image
 from coverslip.render import channel_colors
 

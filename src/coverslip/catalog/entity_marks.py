@@ -95,9 +95,8 @@ class EntityMarks:
         old, new = before.shapes(), after.shapes()
         is_other = before.picture() != after.picture()
         for shape, files in new.items():
-            kind = self.kinds.of_shapes.get(shape)
-            if kind is not None and (is_other or old.get(shape) != files):
-                self.shapes.add((after.id, kind))
+            if is_other or old.get(shape) != files:
+                self.shapes |= {(after.id, kind) for kind in self.kinds.of_shapes.get(shape, ())}
 
     def _note_scope(self, scope: tuple[int, str], words: str) -> None:
         self.scopes[scope] += 1
@@ -119,7 +118,9 @@ class EntityMarks:
         for some in numbers(self.runs):
             annotations = select(Entity.id, Entity.files).where(Entity.run_id.in_(some), Entity.type == ANNOTATION)
             wanted = {
-                row.id: sorted({self.kinds.of_shapes.get(file.shape, "") for file in to_files(row.files)} - {""})
+                row.id: sorted(
+                    {kind for file in to_files(row.files) for kind in self.kinds.of_shapes.get(file.shape, ())}
+                )
                 for row in connection.execute(annotations)
             }
             shown = images_around(connection, wanted)

@@ -71,7 +71,7 @@ class Keeping(Part):
         The others keep their row: their bytes are made again when somebody asks for them, not before.
         """
         kinds = (*self._kinds, *self._annotation_kinds, *self._entity_kinds.of_tomograms)
-        always = (*kinds, *self._entity_kinds.of_shapes.values())
+        always = (*kinds, *(kind for some in self._entity_kinds.of_shapes.values() for kind in some))
         for some in chunks(keys):
             is_idle = or_(Artifact.lease_until.is_(None), Artifact.lease_until <= self._clock())
             extra = delete(Artifact).where(Artifact.key.in_(some), Artifact.kind.not_in(always), is_idle)

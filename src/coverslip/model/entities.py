@@ -93,7 +93,7 @@ class EntityKinds:
 
     of_tomograms: tuple[str, ...] = ()
     """What the image of every tomogram has."""
-    of_shapes: Mapping[str, str] = field(default_factory=dict)
+    of_shapes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What an annotation has of a shape, by shape."""
     follow_entities: tuple[str, ...] = ()
     """What an image has that shows the entities around it."""

@@ -4,7 +4,6 @@ from coverslip.ngff.adapter import to_store
 from coverslip.ngff.documents import Color
 from coverslip.ngff.encoding import Version
 from coverslip.ngff.mrc import MrcWriter, write_mrc
-from coverslip.ngff.neuroglancer import neuroglancer_state
 from coverslip.ngff.store import VirtualStore
 from coverslip.ngff.volume_source import Statistics, VolumeSource
 from coverslip.ngff.volumes import PLANE_CHUNK, VolumeFacts, write_volume
@@ -19,7 +18,6 @@ __all__ = [
     "VirtualStore",
     "VolumeFacts",
     "VolumeSource",
-    "neuroglancer_state",
     "to_store",
     "write",
     "write_mrc",

@@ -139,7 +139,7 @@ def test_of_a_tilt_series_joins_sections_by_their_angles() -> None:
 
 
 def tilt_series(angles: list[float], sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    facts = {"a#rawtilt": {"angles": angles}, "a#mdoc": {"sections": sections}}
+    facts: dict[str, dict[str, Any]] = {"a#rawtilt": {"angles": angles}, "a#mdoc": {"sections": sections}}
     found: list[dict[str, Any]] = build_document("tiltseries", {"deposition_id": 1}, facts)["per_section_parameter"]
     return found
 
@@ -155,7 +155,7 @@ def test_an_angle_that_the_mdoc_does_not_have_is_an_error() -> None:
 
 
 def test_the_pixel_spacing_that_no_config_says_is_that_of_the_file() -> None:
-    facts = {"a#volume": volume(4, 4, 4, spacing=1.68449)}
+    facts: dict[str, dict[str, Any]] = {"a#volume": volume(4, 4, 4, spacing=1.68449)}
     assert build_document("tiltseries", {"deposition_id": 1}, facts)["pixel_spacing"] == 1.684
 
 

@@ -71,12 +71,12 @@ def test_documents_say_what_has_which_number() -> None:
 
 
 def test_an_alignment_with_a_file_does_something() -> None:
-    document = {"deposition_id": 300, "alignment_path": "x.xf", "per_section_alignment_parameters": []}
+    document: dict[str, Any] = {"deposition_id": 300, "alignment_path": "x.xf", "per_section_alignment_parameters": []}
     assert known_numbers({f"{RUN}/Alignments/100/alignment_metadata.json": document}).defaults == {}
 
 
 def test_folders_that_say_nothing_of_themselves_keep_their_numbers() -> None:
-    one = {"deposition_id": 300, "annotation_ingest_id": "foo-1"}
+    one: dict[str, Any] = {"deposition_id": 300, "annotation_ingest_id": "foo-1"}
     documents = {
         f"{SPACING}/Annotations/100/foo-1.0.json": one,
         f"{SPACING}/Annotations/101/foo-1.0.json": one,

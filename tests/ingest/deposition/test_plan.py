@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from coverslip.ingest.deposition.known import Known
-from coverslip.ingest.deposition.plan import unmentioned
+from coverslip.ingest.deposition.plan import outdated, unmentioned
 from coverslip.ingest.deposition.selection import select
 from coverslip.ingest.deposition.steps import Input
 from tests.ingest.deposition.configs import SMALL, with_text
@@ -362,6 +362,20 @@ def test_what_is_not_in_the_config_is_left_alone() -> None:
     known = held(plan)
     more = Known(known.numbers, known.taken, known.owners, {**known.keys, other: "30001/TS_9/run_metadata.json"})
     assert unmentioned(planned(known=more), more) == {other: "30001/TS_9/run_metadata.json"}
+
+
+def test_a_plan_is_outdated_when_somebody_else_took_its_numbers() -> None:
+    plan = planned()
+    known = held(plan)
+    assert outdated(plan, Known()) == ()
+    assert outdated(plan, known) == ()
+    container = f"{SPACING}/Annotations"
+    other = {"datasets/30001/runs/TS_1/spacings/13.480/annotations/9/x-1/100": 101}
+    taken = Known({container: other}, {container: frozenset({101})})
+    mine = "datasets/30001/runs/TS_1/spacings/13.480/annotations/10301/membrane-1/100"
+    assert outdated(plan, taken) == (mine,)
+    moved = Known({container: {mine: 105}}, {container: frozenset({105})})
+    assert outdated(plan, moved) == (mine,)
 
 
 class TestSelection:

@@ -5,20 +5,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from coverslip.cli.output import amount, console, one_line
-from coverslip.cryoet import layout
 from coverslip.ingest.deposition.check import Checked, check
 from coverslip.ingest.deposition.digests import State, states
-from coverslip.ingest.deposition.plan import Skipped
-from coverslip.ingest.deposition.preparing import Prepared, prepare
 from coverslip.ingest.deposition.selection import select
 from coverslip.ingest.deposition.steps import Step, Target
 from coverslip.model.entities import StepRecord
 from coverslip.sources import locate
+
+if TYPE_CHECKING:
+    from coverslip.ingest.deposition.plan import Skipped
+    from coverslip.ingest.deposition.preparing import Prepared
 
 Config = Annotated[Path, typer.Argument(help="A YAML file.", metavar="FILE")]
 Input = Annotated[
@@ -55,6 +56,8 @@ def plan_config(  # noqa: PLR0917  one for each option
     Exit code 0 when all of it can be done, 1 when something that the config asks for cannot, 2 when the config cannot
     be opened or an option makes no sense.
     """
+    from coverslip.ingest.deposition.preparing import prepare  # noqa: PLC0415  brings numpy along
+
     selection = select(only or (), filters or (), excludes or (), everything=everything, metadata_only=metadata_only)
     root = locate(source)
     checked = check(file, folder=root)
@@ -79,7 +82,7 @@ def refuse(checked: Checked) -> None:
     raise typer.Exit(1 if checked.is_readable else 2)
 
 
-def _print(prepared: Prepared, found: Mapping[str, State], *, is_long: bool) -> None:
+def _print(prepared: "Prepared", found: Mapping[str, State], *, is_long: bool) -> None:
     out = console()
     plan = prepared.plan
     for problem in prepared.problems:
@@ -93,7 +96,7 @@ def _print(prepared: Prepared, found: Mapping[str, State], *, is_long: bool) -> 
     out.print(_summary(prepared, found))
 
 
-def skipped_lines(found: Sequence[Skipped]) -> Iterator[str]:
+def skipped_lines(found: "Sequence[Skipped]") -> Iterator[str]:
     """Yield a line for each reason, with the first few entities that it is true of."""
     grouped: dict[tuple[str, str], list[Skipped]] = {}
     for one in found:
@@ -104,7 +107,7 @@ def skipped_lines(found: Sequence[Skipped]) -> Iterator[str]:
         yield f"skipped {_amount(len(some), kind)}: {reason} ({', '.join(names)}{more})"
 
 
-def _by_place(prepared: Prepared, found: Mapping[str, State], *, is_long: bool) -> Iterator[str]:
+def _by_place(prepared: "Prepared", found: Mapping[str, State], *, is_long: bool) -> Iterator[str]:
     """Yield a line for each deposition, dataset and run, and where asked for one for each file."""
     steps: dict[str, list[Step]] = {}
     for step in prepared.plan.steps:
@@ -154,8 +157,10 @@ NAMED = 3
 """Entities named of those skipped for one reason."""
 
 
-def _left_alone(prepared: Prepared) -> list[str]:
+def _left_alone(prepared: "Prepared") -> list[str]:
     """Return a line for each run with what lies there and is not in the config."""
+    from coverslip.cryoet import layout  # noqa: PLC0415  brings numpy along
+
     counts: dict[str, Counter[str]] = {}
     for key in prepared.left_alone.values():
         place = layout.parse(key)
@@ -168,7 +173,7 @@ def _left_alone(prepared: Prepared) -> list[str]:
     ]
 
 
-def _summary(prepared: Prepared, found: Mapping[str, State]) -> str:
+def _summary(prepared: "Prepared", found: Mapping[str, State]) -> str:
     counts = Counter(found.values())
     files = sum(len(step.outputs) for step in prepared.plan.steps if found[step.name] != "unchanged")
     parts = [
@@ -180,7 +185,7 @@ def _summary(prepared: Prepared, found: Mapping[str, State]) -> str:
     return f"{amount(len(found), 'step')}, {amount(files, 'file')}: {', '.join(parts)}; nothing is removed"
 
 
-def _document(checked: Checked, prepared: Prepared, found: Mapping[str, State]) -> dict[str, Any]:
+def _document(checked: Checked, prepared: "Prepared", found: Mapping[str, State]) -> dict[str, Any]:
     plan = prepared.plan
     counts = Counter(found.values())
     return {

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from coverslip.cryoet import layout
+from coverslip.ingest.deposition.placing import DEFAULT_VERSION
 from coverslip.ingest.deposition.steps import Input, Step, Target
-from coverslip.ingest.deposition.targets import DEFAULT_VERSION
 
 type Told = tuple[Mapping[str, Any], tuple[Input, ...], tuple[str, ...]]
 """Options, inputs, and the steps whose facts are needed."""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from coverslip.ingest.deposition.entities import EntityType, children
+from coverslip.ingest.deposition.entities import SECTIONS, EntityType, children
 from coverslip.ingest.deposition.finders import FindError, Found, Values, find, find_files
 from coverslip.ingest.deposition.listing import Listing
 from coverslip.ingest.deposition.maps import RunMaps
@@ -147,7 +147,7 @@ class _Expander:
             if not applies(source, parent):
                 continue
             try:
-                for one in find(source, values, self.listing):
+                for one in find(source, values, self.listing, SECTIONS[str(steps[0])].name):
                     if one.problem:
                         self._say("error", where, one.problem)
                     elif not any(compiled(regex).match(one.name) for regex in source.exclude or ()):

@@ -105,6 +105,7 @@ class Numbers:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._given: dict[str, dict[str, int]] = {}
+        self._highest: dict[str, int] = {}
 
     def of(self, container: str, identity: str) -> int:
         """Return the number of an entity in a folder with numbered folders: the old one, or the next."""
@@ -113,6 +114,9 @@ class Numbers:
             return known[identity]
         given = self._given.setdefault(container, {})
         if identity not in given:
-            taken = self._known.taken.get(container, frozenset()) | {*known.values(), *given.values()}
-            given[identity] = max(taken, default=layout.FIRST_NUMBER - 1) + 1
+            if container not in self._highest:
+                taken = (*self._known.taken.get(container, ()), *known.values())
+                self._highest[container] = max(taken, default=layout.FIRST_NUMBER - 1)
+            self._highest[container] += 1
+            given[identity] = self._highest[container]
         return given[identity]

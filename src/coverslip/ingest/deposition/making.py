@@ -11,12 +11,12 @@ from coverslip.ingest.deposition.expand import EntityFile, values_of
 from coverslip.ingest.deposition.finders import FindError
 from coverslip.ingest.deposition.listing import Listing
 from coverslip.ingest.deposition.maps import RunMaps
+from coverslip.ingest.deposition.placing import gain_name
 from coverslip.ingest.deposition.problems import Remark
 from coverslip.ingest.deposition.problems import Step as Key
 from coverslip.ingest.deposition.schema import Config
 from coverslip.ingest.deposition.schema.shapes import ShapeFile
 from coverslip.ingest.deposition.steps import Input, Recipe, Step, Target
-from coverslip.ingest.deposition.targets import gain_name
 from coverslip.ingest.deposition.templates import TemplateError
 from coverslip.sources import is_remote
 

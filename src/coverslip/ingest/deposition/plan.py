@@ -15,7 +15,7 @@ from coverslip.ingest.deposition.selection import Selection
 from coverslip.ingest.deposition.steps import Step, Target
 from coverslip.ingest.deposition.targets import Skipped, make_targets
 
-__all__ = ["Plan", "Skipped", "State", "make_plan", "states", "unmentioned"]
+__all__ = ["Plan", "Skipped", "State", "make_plan", "outdated", "states", "unmentioned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +99,21 @@ def unmentioned(plan: Plan, known: Known) -> Mapping[str, str]:
     """Return the documents, by identity, of what lies at the destination and is not in the config: it is left alone."""
     mentioned = {target.identity for target in plan.targets}
     return {identity: key for identity, key in sorted(known.keys.items()) if identity not in mentioned}
+
+
+def outdated(plan: Plan, known: Known) -> tuple[str, ...]:
+    """Return the identities of entities whose number is another by now, or that of another entity.
+
+    Somebody else may have written to the destination since the plan was made. Ask again what it holds once nobody else
+    can, and make the plan anew where this names something.
+    """
+    found = []
+    for target in plan.targets:
+        if target.number is None:
+            continue
+        container = target.folder.rpartition("/")[0]
+        numbers = known.numbers.get(container, {})
+        is_free = target.number not in known.taken.get(container, frozenset())
+        if numbers.get(target.identity) != target.number and not (is_free and target.identity not in numbers):
+            found.append(target.identity)
+    return tuple(found)

@@ -88,7 +88,7 @@ def prepare(
     held = read_destination(destination, _folders(config, before, checked))
     held = replace(held, known=with_reserved(held.known, given or {}))
     listing = Listing.of(paths, held.keys, voxel_sizes=sizes, prefix=before.prefix)
-    expansion = expand(config, listing, checked.maps)
+    expansion = expand(config, listing.knowing(held.documents), checked.maps)
     plan = make_plan(config, expansion, checked.maps, held.known, selection, listing=listing)
     return Prepared(plan, source, held, _problems(checked, plan, held), dict(unmentioned(plan, held.known)))
 

@@ -22,6 +22,7 @@ READERS = 16
 """Documents read at the same time from a bucket."""
 IMAGE_FOLDER = ".zarr"
 DERIVED = "NeuroglancerPrecompute"
+"""The folder of files for the viewer, thousands of them: nothing in it is a source, or says what has which number."""
 ANGSTROM = 1e-4
 """In micrometres."""
 
@@ -38,11 +39,14 @@ class Held:
         What the documents among them say.
     problems
         Documents that say nothing, each with the reason.
+    documents
+        The others, by key.
     """
 
     keys: tuple[str, ...] = ()
     known: Known = field(default_factory=Known)
     problems: tuple[str, ...] = ()
+    documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
 
 def source_folder(root: Path, prefix: str) -> Path:
@@ -68,6 +72,8 @@ def source_folder(root: Path, prefix: str) -> Path:
 def list_paths(root: Path, folder: str = "") -> tuple[str, ...]:
     """Return everything below a folder by its path below the top, sorted; an OME-Zarr counts as one file.
 
+    Files for the viewer are left out.
+
     A folder that is not there has nothing in it.
 
     Parameters
@@ -84,7 +90,8 @@ def list_paths(root: Path, folder: str = "") -> tuple[str, ...]:
     """
     found: set[str] = set()
     for path in _remote(root, folder) if isinstance(root, RemotePath) else _local(root, folder):
-        found.add(path)
+        if DERIVED not in path.split("/"):
+            found.add(path)
         if len(found) > MOST_PATHS:
             raise UnreadableFileError(f"{root}: more than {MOST_PATHS:,} files lie there")
     return tuple(sorted(found))
@@ -152,7 +159,7 @@ def read_destination(root: Path, folders: Iterable[str] = ("",)) -> Held:
                 problems.append(f"{key}: {problem}")
             else:
                 documents[key] = document
-    return Held(keys, known_numbers(documents, keys), tuple(problems))
+    return Held(keys, known_numbers(documents, keys), tuple(problems), documents)
 
 
 def _read(path: Path) -> tuple[dict[str, Any] | None, str]:

@@ -10,6 +10,16 @@ from coverslip.ingest.deposition.expand import Entity, applies, values_of
 from coverslip.ingest.deposition.filled import metadata_of
 from coverslip.ingest.deposition.known import Known, Numbers
 from coverslip.ingest.deposition.maps import RunMaps
+from coverslip.ingest.deposition.placing import (
+    DEFAULT_VERSION,
+    ONE_OF,
+    RAW_TILTS,
+    TOLD_APART,
+    documented,
+    in_folder,
+    path_of,
+    source_of,
+)
 from coverslip.ingest.deposition.problems import Remark, Severity, Step
 from coverslip.ingest.deposition.schema import Config
 from coverslip.ingest.deposition.steps import Target
@@ -99,14 +109,14 @@ class _Maker:
     def _conflict(self, entity: Entity, other: Target) -> None:
         """Say that two things of the config would be one at the destination."""
         if entity.type in ONE_OF:
-            return self._skip(entity, f"{_source(other.entity)} is taken: a run has one")
+            return self._skip(entity, f"{source_of(other.entity)} is taken: a run has one")
         what = TOLD_APART.get(entity.type, "")
         self._say(
             "error",
             entity.steps,
-            f"{_source(other.entity)} and {_source(entity)} of {entity.place} would be one {entity.type}.{what}",
+            f"{source_of(other.entity)} and {source_of(entity)} of {entity.place} would be one {entity.type}.{what}",
         )
-        return self._skip(entity, f"{_source(other.entity)} would be the same {entity.type}")
+        return self._skip(entity, f"{source_of(other.entity)} would be the same {entity.type}")
 
     def _target(self, entity: Entity, parent: Target | None) -> Target | None:
         owner = str(self.config.standardization_config.deposition_id)
@@ -125,10 +135,10 @@ class _Maker:
         is_described = metadata is not None
         if entity.type == "deposition":
             made = replace(base, identity=identities.deposition(entity.name), folder=layout.deposition(entity.name))
-            return _documented(made, is_written=is_described)
+            return documented(made, is_written=is_described)
         if entity.type == "dataset":
             made = replace(base, identity=identities.dataset(entity.name), folder=layout.dataset(entity.name))
-            return _documented(made, is_written=is_described)
+            return documented(made, is_written=is_described)
         assert parent is not None
         return self._inside(base, parent, is_described=is_described)
 
@@ -144,7 +154,7 @@ class _Maker:
         if kind in layout.CONTAINERS:
             return self._numbered(base, parent, is_described=is_described)
         if kind in layout.FOLDERS:
-            return _in_folder(base, parent)
+            return in_folder(base, parent)
         return self._beside(base, parent)
 
     def _run(self, base: Target, parent: Target) -> Target:
@@ -155,11 +165,11 @@ class _Maker:
         owner = self.known.owners.get(made.identity, made.deposition)
         if owner != made.deposition:
             self._skip(base.entity, f"it came with the deposition {owner}: its own document stays as it is")
-        return _documented(made, is_written=owner == made.deposition)
+        return documented(made, is_written=owner == made.deposition)
 
     def _beside(self, base: Target, parent: Target) -> Target | None:
         """Return the target of a key photo, or of what lies in the folder of a tilt series."""
-        entity, path = base.entity, _path(base.entity)
+        entity, path = base.entity, path_of(base.entity)
         if entity.type == "ctf":
             name = identities.part(base.metadata.get("format"))
             return replace(base, identity=f"{parent.identity}/ctf/{name}", folder=parent.folder)
@@ -241,7 +251,7 @@ class _Maker:
             ):
                 numbers.append(place.number)
         if not numbers:
-            self._skip(entity, f"{_source(entity)} is no folder of one of the run")
+            self._skip(entity, f"{source_of(entity)} is no folder of one of the run")
             return None
         if len(set(numbers)) > 1:
             some = ", ".join(str(one) for one in sorted(set(numbers)))
@@ -269,53 +279,3 @@ class _Maker:
 
     def _say(self, severity: Severity, steps: tuple[Step, ...], sentence: str) -> None:
         self.found.remarks.append(Remark(severity, steps, sentence))
-
-
-RAW_TILTS = (".rawtlt", ".tlt")
-"""How files with raw tilt angles end. Globs for them often find other files of the run too."""
-
-ONE_OF = ("collection_metadata", "rawtilt")
-"""Types of which a run has one: globs for them name several places to look, and the first counts."""
-
-TOLD_APART = {
-    "tomogram": " Tomograms of one voxel spacing differ in reconstruction_method, processing or processing_software.",
-    "tiltseries": " A run has one tilt series from each deposition.",
-    "alignment": " A run has one alignment from each deposition.",
-}
-
-DEFAULT_VERSION = "1.0"
-"""The version of an annotation that says none."""
-
-
-def gain_name(path: str) -> str:
-    """Return the name of a gain reference at the destination: one of Gatan becomes MRC."""
-    name = path.rpartition("/")[2]
-    return f"{name[:-4]}.mrc" if name.lower().endswith(".dm4") else name
-
-
-def _documented(target: Target, *, is_written: bool) -> Target:
-    document = layout.document(target.entity.type, target.folder)
-    return replace(target, document=document, is_written=is_written and target.is_written)
-
-
-def _in_folder(base: Target, parent: Target) -> Target:
-    """Return the target of a type that has one folder in its run."""
-    kind = base.entity.type
-    folder = layout.below(parent.folder, layout.FOLDERS[kind])
-    if kind == "gain":
-        name = identities.part(gain_name(_path(base.entity)))
-        return replace(base, identity=f"{parent.identity}/gains/{name}", folder=folder)
-    if kind == "collection_metadata":
-        return replace(base, identity=f"{parent.identity}/collection_metadata", folder=folder)
-    identity = f"{parent.identity}/frames"
-    if kind == "identified_object":
-        identity = identities.of_run(parent.identity, kind, base.deposition)
-    return _documented(replace(base, identity=identity, folder=folder), is_written=True)
-
-
-def _path(entity: Entity) -> str:
-    return entity.files[0].path if entity.files else ""
-
-
-def _source(entity: Entity) -> str:
-    return entity.files[0].path if entity.files else repr(entity.name)

@@ -1,4 +1,4 @@
-"""What Neuroglancer shows of an image that it reads as OME-Zarr: its viewer state. Pure: metadata -> document.
+"""What Neuroglancer shows of the channels of an image that it reads as OME-Zarr. Pure: metadata -> document.
 
 Format: https://neuroglancer-docs.web.app/json/api/index.html. One layer per channel, so that each can be hidden and has
 contrast and colour of its own; their lights add up.
@@ -30,6 +30,8 @@ METERS: Mapping[Unit, float] = {
     "km": 1e3,
     "in": 0.0254,
 }
+AXES = "xyzt"
+"""The dimensions of a state, in their order."""
 PANEL = (1000, 700)
 """About the size, in pixels of the screen, that a flat image is fitted into; others have two such panels."""
 SHADER = """#uicontrol invlerp contrast
@@ -57,7 +59,7 @@ def neuroglancer_state(image: CanRead, source: str, *, colors: Sequence[Color] |
     BuildError
         Neuroglancer has no such type of pixels.
     """
-    _check_type(image.metadata)
+    check_type(image.metadata)
     return viewer_state(image.metadata, source, windows=measure_windows(Pyramid(image)), colors=colors)
 
 
@@ -82,8 +84,13 @@ def viewer_state(
     BuildError
         Neuroglancer has no such type of pixels.
     """
-    _check_type(metadata)
-    dimensions = {axis: scale_and_unit(metadata, axis) for axis in "xyzt"}
+    layers = channel_layers(metadata, f"zarr3://{source}", windows=windows, colors=colors)
+    return {**frame(metadata), "layers": layers}
+
+
+def frame(metadata: ImageMetadata) -> dict[str, Any]:
+    """Return all of the state of an image but its layers: dimensions, position, zoom and what the panels are."""
+    dimensions = {axis: scale_and_unit(metadata, axis) for axis in AXES}
     lengths = (metadata.size_x, metadata.size_y, metadata.size_z, metadata.size_t)
     is_flat = metadata.size_z == 1
     shown = "xy" if is_flat else "xyz"
@@ -96,14 +103,35 @@ def viewer_state(
         "position": [length // 2 for length in lengths],  # of an OME-Zarr, whole numbers are the centres of pixels
         "crossSectionScale": panels * max(extents[0] / PANEL[0], extents[1] / PANEL[1]),
         "projectionScale": 1.5 * max(extents),
-        "layers": [
-            _layer(metadata, number, entry, source) for number, entry in enumerate(channels(metadata, windows, colors))
-        ],
         "selectedLayer": {"visible": False},
         "layout": "xy" if is_flat else "4panel",
         "showAxisLines": False,
         "crossSectionBackgroundColor": "#000000",
     }
+
+
+def channel_layers(
+    metadata: ImageMetadata, url: str, *, windows: Sequence[Window], colors: Sequence[Color] | None = None
+) -> list[dict[str, Any]]:
+    """Return a layer for every channel, colour samples counted as channels.
+
+    Parameters
+    ----------
+    metadata
+        Of the image.
+    url
+        Of the image as OME-Zarr, as Neuroglancer wants it: ``zarr3://https://...``.
+    windows, colors
+        As for ``viewer_state``.
+
+    Raises
+    ------
+    BuildError
+        Neuroglancer has no such type of pixels.
+    """
+    check_type(metadata)
+    entries = channels(metadata, windows, colors)
+    return [_layer(metadata, number, entry, url) for number, entry in enumerate(entries)]
 
 
 def scale_and_unit(metadata: ImageMetadata, axis: str) -> tuple[float, str]:
@@ -114,7 +142,8 @@ def scale_and_unit(metadata: ImageMetadata, axis: str) -> tuple[float, str]:
     return (1.0, "") if size is None else (size.value * METERS[size.unit], "m")
 
 
-def _check_type(metadata: ImageMetadata) -> None:
+def check_type(metadata: ImageMetadata) -> None:
+    """Raise ``BuildError`` where Neuroglancer has no such type of pixels."""
     if metadata.dtype not in TYPES:
         raise BuildError(
             f"Neuroglancer shows no pixels of type {metadata.dtype}; it knows {', '.join(sorted(TYPES))}",
@@ -122,14 +151,14 @@ def _check_type(metadata: ImageMetadata) -> None:
         )
 
 
-def _layer(metadata: ImageMetadata, number: int, entry: Mapping[str, Any], source: str) -> dict[str, Any]:
+def _layer(metadata: ImageMetadata, number: int, entry: Mapping[str, Any], url: str) -> dict[str, Any]:
     window = entry["window"]
-    start, end = _limits(window["start"], window["end"], np.dtype(metadata.dtype))
-    low, high = _limits(*_around(start, end, metadata), np.dtype(metadata.dtype))
+    start, end = limits(window["start"], window["end"], np.dtype(metadata.dtype))
+    low, high = limits(*_around(start, end, metadata), np.dtype(metadata.dtype))
     return {
         "type": "image",
         "name": f"{number} {entry['label']}",  # names of channels need not differ, those of layers must
-        "source": {"url": f"zarr3://{source}"},
+        "source": {"url": url},
         "localDimensions": {"c'": [1, ""]},
         "localPosition": [number],
         "shader": SHADER,
@@ -143,7 +172,7 @@ def _layer(metadata: ImageMetadata, number: int, entry: Mapping[str, Any], sourc
     }
 
 
-def _limits(low: float, high: float, dtype: np.dtype[Any]) -> tuple[float, float] | tuple[int, int]:
+def limits(low: float, high: float, dtype: np.dtype[Any]) -> tuple[float, float] | tuple[int, int]:
     """Return two different limits as Neuroglancer takes them: whole numbers for types of whole numbers."""
     if dtype.kind not in "iu":
         return (low, high) if low < high else (low, low + 1.0)

@@ -1,0 +1,19 @@
+"""Kinds that show images in Neuroglancer: contrast limits, precomputes of annotations, and the viewer states."""
+
+from coverslip.derive.viewing.measured import CONTRAST_LIMITS, Contrast, measured
+from coverslip.derive.viewing.shapes import LABELS, ORIENTED_MESH, SHAPES, kind_of_shape, shape_kinds
+from coverslip.derive.viewing.states import NEUROGLANCER_STATE, NeuroglancerState, scene_of
+
+__all__ = [
+    "CONTRAST_LIMITS",
+    "LABELS",
+    "NEUROGLANCER_STATE",
+    "ORIENTED_MESH",
+    "SHAPES",
+    "Contrast",
+    "NeuroglancerState",
+    "kind_of_shape",
+    "measured",
+    "scene_of",
+    "shape_kinds",
+]

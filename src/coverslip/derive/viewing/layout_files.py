@@ -1,0 +1,69 @@
+"""Files of entities, found and opened where their layout is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coverslip.derive.kind import Inputs
+from coverslip.errors import ReadError
+from coverslip.model import CanRead
+from coverslip.model.entities import EntityFile, EntityRecord
+
+MASK_FORMATS = ("zarr", "mrc")
+"""Of a mask that lies there twice, in this order."""
+
+
+def file_of(entity: EntityRecord, shape: str, *formats: str) -> EntityFile:
+    """Return the file that an entity has of a shape, of the first of some formats that it has.
+
+    Raises
+    ------
+    ReadError
+        It has none.
+    """
+    for wanted in formats:
+        for file in entity.files:
+            if (file.shape, file.format) == (shape, wanted):
+                return file
+    raise ReadError(f"{entity.type} {entity.id} has no file of its {shape} as {' or '.join(formats)}")
+
+
+def path_of(inputs: Inputs, entity: EntityRecord, file: EntityFile) -> Path:
+    """Return the path that a file can be opened at; a file outside of the layout has an address of its own."""
+    is_elsewhere = file.key.startswith("/") or "://" in file.key
+    return inputs.locate(file.key if is_elsewhere else f"{entity.layout}/{file.key}")
+
+
+@contextmanager
+def opened(inputs: Inputs, entity: EntityRecord, file: EntityFile) -> Iterator[CanRead]:
+    """Open an image of a layout for the length of a ``with`` block.
+
+    Raises
+    ------
+    ReadError
+        It is no image, or has none in it.
+    """
+    assert inputs.open_file is not None, "a builder says how files are opened"
+    path = path_of(inputs, entity, file)
+    with inputs.open_file(path) as image_file:
+        if not image_file.images:
+            raise ReadError(f"{path}: there is no image in it")
+        yield image_file.images[0]
+
+
+def voxel_spacing_of(entity: EntityRecord) -> float:
+    """Return the voxel spacing that an entity lies below, in angstrom.
+
+    Raises
+    ------
+    ReadError
+        It lies below none.
+    """
+    for part in reversed((entity.parent or "").split("/spacings/")[1:]):
+        try:
+            found = float(part.split("/")[0])
+        except ValueError:
+            break
+        if 0 < found < float("inf"):
+            return found
+    raise ReadError(f"{entity.type} {entity.id} lies below no voxel spacing: {entity.identity}")
