@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,19 +25,15 @@ from coverslip.cli.ingest.plan import (
     skipped_lines,
 )
 from coverslip.cli.output import amount, console, one_line, size_text
-from coverslip.confined import Opener
-from coverslip.derive import open_catalog_of, ringing
-from coverslip.ingest.deposition.applying import LEASE_SECONDS, apply
 from coverslip.ingest.deposition.check import check
-from coverslip.ingest.deposition.formats import Formats
 from coverslip.ingest.deposition.outcomes import Report, StepOutcome
-from coverslip.ingest.deposition.preparing import Prepared, prepare
-from coverslip.ingest.deposition.remembered import CatalogLog
-from coverslip.ingest.deposition.reserved import reserved
+from coverslip.ingest.deposition.ports import LEASE_SECONDS
 from coverslip.ingest.deposition.selection import select
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, is_remote, locate
-from coverslip.storage import open_storage
+
+if TYPE_CHECKING:
+    from coverslip.ingest.deposition.preparing import Prepared
 
 STOPPED = 130
 
@@ -65,6 +61,15 @@ def apply_config(  # noqa: PLR0917  one for each option
     Exit code 0 when all of it was done, 1 when a part was not, 2 when it cannot begin, 130 when it was stopped. It goes
     on where it was when it is called again.
     """
+    from coverslip.confined import Opener  # noqa: PLC0415  this and what follows bring numpy and SQLAlchemy along
+    from coverslip.derive import open_catalog_of, ringing  # noqa: PLC0415
+    from coverslip.ingest.deposition.applying import apply  # noqa: PLC0415
+    from coverslip.ingest.deposition.formats import Formats  # noqa: PLC0415
+    from coverslip.ingest.deposition.preparing import prepare  # noqa: PLC0415
+    from coverslip.ingest.deposition.remembered import CatalogLog  # noqa: PLC0415
+    from coverslip.ingest.deposition.reserved import reserved  # noqa: PLC0415
+    from coverslip.storage import open_storage  # noqa: PLC0415
+
     selection = select(only or (), filters or (), excludes or (), everything=everything, metadata_only=metadata_only)
     formats = Formats(mrc=not no_mrc, zarr=not no_zarr, zarr_version=zarr_version)
     settings = Settings.load()
@@ -119,7 +124,7 @@ def _stopping() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, usual)
 
 
-def _print_plan(prepared: Prepared) -> None:
+def _print_plan(prepared: "Prepared") -> None:
     out = console()
     plan = prepared.plan
     for line in [*map(str, prepared.problems), *skipped_lines(plan.skipped)]:
@@ -158,7 +163,7 @@ def _print(report: Report) -> None:
         out.print("stopped; the same command goes on from here")
 
 
-def _exit_code(report: Report, prepared: Prepared) -> int:
+def _exit_code(report: Report, prepared: "Prepared") -> int:
     if report.is_stopped:
         return STOPPED
     return 0 if report.is_whole and prepared.is_whole else 1

@@ -12,7 +12,7 @@ from typing import Protocol
 from coverslip.errors import CoverslipError
 from coverslip.ingest.deposition.fingerprints import Fingerprints, Places
 from coverslip.ingest.deposition.outcomes import Report, StepOutcome
-from coverslip.ingest.deposition.ports import EntityLog, Leases, StepLog
+from coverslip.ingest.deposition.ports import LEASE_SECONDS, EntityLog, Leases, StepLog
 from coverslip.ingest.deposition.recipes.work import Facts, Tally
 from coverslip.ingest.deposition.run import HeldError, Run, Shared
 from coverslip.ingest.deposition.steps import Step, Target
@@ -22,9 +22,6 @@ from coverslip.sources import RemoteRules
 from coverslip.storage import Storage
 
 log = logging.getLogger(__name__)
-
-LEASE_SECONDS = 60.0
-"""How long a run stays taken after the process that had it was killed."""
 
 
 class Planned(Protocol):

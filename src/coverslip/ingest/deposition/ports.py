@@ -5,6 +5,9 @@ from typing import Protocol
 
 from coverslip.model.entities import EntityChanges, EntitySeen, StepRecord
 
+LEASE_SECONDS = 60.0
+"""How long a run stays taken after the process that had it was killed."""
+
 
 class StepLog(Protocol):
     """Which steps were done."""
