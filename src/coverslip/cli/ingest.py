@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from coverslip.cli.ingest_example import example
 from coverslip.cli.output import amount, console, one_line
 from coverslip.ingest.deposition import Checked, check
 
@@ -18,6 +19,9 @@ app = typer.Typer(add_completion=False)
 @app.callback()
 def ingest() -> None:
     """Ingest depositions of electron tomography that YAML files describe."""
+
+
+app.command("example")(example)
 
 
 @app.command("check")
