@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tests.ingest.deposition.portal_documents import Run, Tomogram, model_of, read_document
+from tests.ingest.deposition.portal_documents import Run, model_of, read_document
 
 RUN = {"run_name": "TS_01", "deposition_id": 90100, "last_updated_at": 1728676818}
 
@@ -55,7 +55,12 @@ def test_what_an_ingest_knows_must_be_said() -> None:
         read_document("90101/TS_01/run_metadata.json", content)
 
 
-@pytest.mark.parametrize("place", ["/a/b.mrc", "a/b/", "a b/c.mrc"])
+FRAMES = {"frames_acquisition_file": "a/b.mdoc", "frames": []}
+
+
+@pytest.mark.parametrize("place", ["/a/b.mdoc", "a/b/", "a b/c.mdoc"])
 def test_places_are_keys_below_the_top(place: str) -> None:
+    key = "90101/TS_01/Frames/frames_metadata.json"
+    read_document(key, json.dumps(FRAMES).encode(), is_whole=False)
     with pytest.raises(ValidationError):
-        Tomogram.__pydantic_validator__.validate_assignment(Tomogram.model_construct(), "mrc_file", place)
+        read_document(key, json.dumps({**FRAMES, "frames_acquisition_file": place}).encode(), is_whole=False)
