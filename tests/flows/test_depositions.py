@@ -279,13 +279,14 @@ def test_tomograms_are_those_of_the_source(run: Run, story: Story) -> None:
     group = open_group(here / f"{run.name}.zarr", mode="r")
     multiscale = OmeZarrImage.from_zarr(group).attributes.multiscales[0]
     assert len(multiscale.datasets) == len(document.scales)
-    levels = [np.asarray(group[dataset.path]) for dataset in multiscale.datasets]  # type: ignore[arg-type]
+    levels = [np.asarray(group[dataset.path]) for dataset in multiscale.datasets]
     np.testing.assert_array_equal(levels[0], source)
     means = source.astype(float).reshape(32, 2, 32, 2, 32, 2).mean(axis=(1, 3, 5))
     np.testing.assert_allclose(levels[1], means, atol=1e-5)
     with coverslip.open_image(here / f"{run.name}.zarr") as file:
-        size = file.images[0].metadata.physical_size
-        assert size.z == pytest.approx(run.voxel_angstrom / 10_000)
+        size = file.images[0].metadata.pixel_size_z
+        assert size is not None
+        assert size.micrometers == pytest.approx(run.voxel_angstrom / 10_000)
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)

@@ -22,7 +22,7 @@ COMMANDS = {
     "doctor": "Say what is installed, which readers work and what can be written.",
     "gc": "Remove artifacts that are superseded or, over a limit, not used for longest.",
     "info": "Show what is known about an image file without reading its pixels.",
-    "ingest": "Check the YAML of depositions of electron tomography.",
+    "ingest": "Check the YAML of depositions of electron tomography, and plan what is written.",
     "purge": "Remove for good what was deleted some time ago.",
     "queue-worker": "Build what messages in the queue tell of.",
     "rebuild": "Make artifacts stale, so that they are built anew.",

@@ -18,10 +18,11 @@ from coverslip.ingest.deposition.templates import TemplateError, as_type
 
 @dataclass(frozen=True, slots=True)
 class EntityFile:
-    """A file of an entity; ``shape`` says of an annotation what it gives."""
+    """A file of an entity; of an annotation also what it gives, and the place in the config that says how."""
 
     path: str
     shape: str = ""
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,7 @@ class _Expander:
                 paths = tuple(path for path in paths if not any(match(path.rsplit("/", 1)[-1]) for match in excluded))
                 if len(paths) > 1:
                     self._say("warning", where, f"{len(paths)} files fit: {paths[0]}, {paths[1]}, and one is expected.")
-                files += [EntityFile(path, shape) for path in paths]
+                files += [EntityFile(path, shape, where) for path in paths]
         if files:
             name = (
                 self.config.annotations[int(steps[1])].metadata.annotation_ingest_id if self.config.annotations else ""

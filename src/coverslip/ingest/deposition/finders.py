@@ -71,6 +71,16 @@ class Values:
         from_glob = {name: _escaped(value) for name, value in self.literal.items()}
         return self._filled(parse_template(text), {**self.row, **from_glob})
 
+    def text(self, text: str) -> str:
+        """Return a text that is no glob, filled.
+
+        Raises
+        ------
+        FindError
+            A name has no value for this parent.
+        """
+        return self._filled(parse_template(text), {**self.row, **self.literal})
+
     def value(self, template: Template) -> str | int | float | None:
         """Return what a template of the metadata stands for.
 

@@ -54,6 +54,13 @@ class Listing:
         """Return a path of the source as ``match_regex`` sees it."""
         return "/".join(part for part in (self.prefix.strip("/"), path) if part) if self.prefix else f"/{path}"
 
+    def has(self, path: str) -> bool:
+        """Return whether a file or folder lies at a path of the source."""
+        node: Tree | None = self.source
+        for part in glob_parts(path):
+            node = node.get(part) if node is not None else None
+        return node is not None
+
     def glob(self, glob: str, *, at_destination: bool = False) -> tuple[str, ...]:
         """Return the files and folders that fit a glob, sorted.
 

@@ -11,7 +11,7 @@ from coverslip.cli.output import console, one_line
 from coverslip.errors import InvalidRequestError
 
 
-def example(
+def write_example(
     folder: Annotated[Path, typer.Argument(help="Where it goes; a folder that is empty, or new.", metavar="FOLDER")],
     size: Annotated[int, typer.Option(min=32, max=1024, help="Voxels along each side of a tomogram.")] = 256,
 ) -> None:

@@ -9,22 +9,10 @@ from typing import Annotated
 
 import typer
 
-from coverslip.cli.ingest_example import example
 from coverslip.cli.output import amount, console, one_line
 from coverslip.ingest.deposition import Checked, check
 
-app = typer.Typer(add_completion=False)
 
-
-@app.callback()
-def ingest() -> None:
-    """Ingest depositions of electron tomography that YAML files describe."""
-
-
-app.command("example")(example)
-
-
-@app.command("check")
 def check_configs(
     files: Annotated[list[Path], typer.Argument(help="YAML files; of a folder, all below it.", metavar="FILE")],
     folder: Annotated[
