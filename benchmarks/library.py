@@ -13,7 +13,7 @@ from coverslip.catalog.address import parse_address
 from coverslip.catalog.annotation_tables import Annotation
 from coverslip.catalog.tables import Artifact
 from coverslip.derive import Inputs, Kind, Subject
-from coverslip.derive.kind import Of
+from coverslip.derive.kind import Follows, Of
 from coverslip.model import ImageMetadata
 from coverslip.model.annotations import AnnotationContent, Frames
 from coverslip.model.records import SeenFile, SyncItem
@@ -32,6 +32,7 @@ class Noop:
     needs: tuple[str, ...] = ()
     version: int = 1
     allows_stale: bool = False
+    follows: tuple[Follows, ...] = ()
     media_type: str = "text/plain"
     suffix: str = ".txt"
 

@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     """How long nobody may have worked on an image before such a batch begins."""
     opportunistic_batch: Annotated[int, Field(ge=1, le=100)] = 3
     """Artifacts of one such batch, at most."""
+    follow_annotations: bool = True
+    """Whether new and changed annotations make the views that show them stale, such as viewer states and key photos."""
+    follow_annotations_except: str = ""
+    """Names of datasets whose annotations do not, separated by commas."""
     queue_url: str = ""
     """Redis server that carries messages about what is stale: ``redis://host:6379/0`` or ``unix:///path``."""
     executor: Annotated[str, Field(pattern=r"^(threads|processes|dask://[^/\s]+)$")] = "threads"
@@ -141,6 +145,11 @@ class Settings(BaseSettings):
         storage = self.artifacts_url.removeprefix("file://")
         folders = [self.home, self.copies_folder] if self.remote_cache else [self.home]
         return folders if "://" in storage else [*folders, _absolute(Path(storage))]
+
+    @property
+    def unfollowed_datasets(self) -> frozenset[str]:
+        """Names of the datasets whose annotations make no views stale."""
+        return frozenset(filter(None, map(str.strip, self.follow_annotations_except.split(","))))
 
     @property
     def copies_folder(self) -> Path:

@@ -43,6 +43,7 @@ def test_from_never_built_to_fresh(catalog: Catalog) -> None:
         marked_at=catalog.now(),
         cause="never built before",
         ignored_at=None,
+        entity_id=None,
     )
 
     claimed = must_claim(catalog)

@@ -77,7 +77,7 @@ def _fill(database: Database) -> list[dict[str, Any]]:
         connection.execute(insert(Asset), [asset])
         for row in rows:
             connection.execute(insert(Image), [row])
-        came_later = {"annotation_id", "cause"}
+        came_later = {"annotation_id", "cause", "entity_id"}
         for row in new_artifacts([row["id"] for row in rows], VERSIONS, THEN):
             connection.execute(insert(Artifact), {name: row[name] for name in row.keys() - came_later})
     return rows

@@ -9,7 +9,7 @@ from pathlib import Path
 from coverslip.catalog import Catalog
 from coverslip.derive import Builder, Inputs, Kind, OpenSource, Subject
 from coverslip.derive.held import Pace
-from coverslip.derive.kind import Of
+from coverslip.derive.kind import Follows, Of
 from coverslip.model import ImageMetadata
 from coverslip.model.records import ArtifactRecord, ImageRecord, SeenFile, SyncItem
 from coverslip.storage import Storage, open_storage
@@ -35,6 +35,7 @@ class Recipe:
     of: Of = "image"
     needs: tuple[str, ...] = ()
     allows_stale: bool = False
+    follows: tuple[Follows, ...] = ()
     builds: int = 0
     guard: threading.Lock = field(default_factory=threading.Lock)
 

@@ -9,7 +9,7 @@ import pytest
 from coverslip.catalog import Catalog
 from coverslip.derive import Builder, Opportunistic, Subject
 from coverslip.derive.batch import Pending
-from coverslip.derive.kind import Inputs, Of
+from coverslip.derive.kind import Follows, Inputs, Of
 from coverslip.derive.opportunistic import affordable
 from coverslip.model import ImageMetadata
 from coverslip.model.annotations import AnnotationContent, Frames
@@ -27,6 +27,7 @@ class Frame:
     of: Of = "annotation"
     needs: tuple[str, ...] = ()
     allows_stale = True
+    follows: tuple[Follows, ...] = ()
     media_type = "image/png"
     suffix = ".png"
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from coverslip.catalog import Catalog
 from coverslip.derive import Inputs, Subject
-from coverslip.derive.kind import Of, dependents_of
+from coverslip.derive.kind import Follows, Of, dependents_of
 from coverslip.errors import ReadError
 from coverslip.ingest.decide import decide
 from coverslip.model import ImageMetadata, Region
@@ -58,6 +58,7 @@ class Cheap:
     version: int = 1
     on_build: Callable[[Name], None] = lambda _: None
     allows_stale: bool = False
+    follows: tuple[Follows, ...] = ()
     media_type: str = "text/plain"
     suffix: str = ".txt"
 

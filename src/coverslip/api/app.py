@@ -45,7 +45,7 @@ from coverslip.api.strategies import building
 from coverslip.catalog import Catalog
 from coverslip.cleanup import announce, keep_tending, sweep_uploads
 from coverslip.confined import Opener
-from coverslip.derive import Builder, Uses, open_catalog, ringing
+from coverslip.derive import Builder, Uses, open_catalog_of, ringing
 from coverslip.errors import CatalogError, StorageError
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, locate
@@ -125,7 +125,7 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
 
 async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_background: bool) -> Rooms:
     """Open everything the routes need; the stack closes it in the opposite order."""
-    catalog = await run_in_threadpool(open_catalog, settings.catalog_url)
+    catalog = await run_in_threadpool(open_catalog_of, settings)
     stack.push_async_callback(run_in_threadpool, catalog.close)
     queue = stack.enter_context(ringing(catalog, settings.queue_url))
     storage = await run_in_threadpool(open_storage, settings.artifacts_url)

@@ -14,6 +14,7 @@ from coverslip.catalog.artifacts import Artifacts
 from coverslip.catalog.assets import Assets
 from coverslip.catalog.claims import Claims
 from coverslip.catalog.database import Database, utc_now
+from coverslip.catalog.entities import Entities, Steps
 from coverslip.catalog.events import Events
 from coverslip.catalog.health import Health
 from coverslip.catalog.images import Images
@@ -22,12 +23,29 @@ from coverslip.catalog.marks import Kinds, add_missing_artifacts, missing_artifa
 from coverslip.catalog.opening import prepare
 from coverslip.catalog.places import QuickPlaces
 from coverslip.catalog.sync import Sync
+from coverslip.catalog.views import Views
 from coverslip.catalog.waiting import Waiting
+from coverslip.model.entities import EntityKinds
 
 __all__ = ["Catalog"]
 
 
-class Catalog(Assets, Sync, Images, Annotations, Artifacts, Claims, Waiting, Keeping, Events, Health, QuickPlaces):
+class Catalog(
+    Assets,
+    Sync,
+    Images,
+    Annotations,
+    Entities,
+    Steps,
+    Views,
+    Artifacts,
+    Claims,
+    Waiting,
+    Keeping,
+    Events,
+    Health,
+    QuickPlaces,
+):
     """An open catalog. Safe to use from many threads; every method is one short transaction.
 
     A context manager. Methods raise ``CatalogError`` when the database refuses or cannot be reached.
@@ -40,6 +58,7 @@ class Catalog(Assets, Sync, Images, Annotations, Artifacts, Claims, Waiting, Kee
         *,
         versions: Mapping[str, int],
         annotation_versions: Mapping[str, int] | None = None,
+        entity_kinds: EntityKinds | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> Self:
         """Return the catalog at an address, created or brought up to date first.
@@ -53,6 +72,8 @@ class Catalog(Assets, Sync, Images, Annotations, Artifacts, Claims, Waiting, Kee
             without a kind would add images without that kind's rows. ``derive.open_catalog`` knows them all.
         annotation_versions
             The same for the kinds that every annotation has.
+        entity_kinds
+            Which kinds entities have, and which follow their changes and those of annotations.
         clock
             Tells the time, aware. Machines that share a catalog need clocks that agree within a lease.
 
@@ -64,7 +85,7 @@ class Catalog(Assets, Sync, Images, Annotations, Artifacts, Claims, Waiting, Kee
         database = Database(parse_address(url), clock)
         try:
             prepare(database)
-            catalog = cls(database, versions, annotation_versions)
+            catalog = cls(database, versions, annotation_versions, entity_kinds)
             catalog._complete()
         except BaseException:
             database.close()

@@ -10,10 +10,12 @@ from sqlalchemy import Connection, bindparam, insert, update
 from coverslip.catalog.annotation_tables import Annotation as Row
 from coverslip.catalog.annotation_tables import AnnotationChange, AnnotationRevision
 from coverslip.catalog.events import News, write_events
+from coverslip.catalog.followers import mark_followers
 from coverslip.catalog.marks import mark_annotations_stale, new_artifact, note_marked
 from coverslip.catalog.part import execute_many, new_id
 from coverslip.catalog.tables import Artifact
 from coverslip.model.annotations import Action, Annotation, AnnotationContent, Frames, Saved
+from coverslip.model.entities import EntityKinds
 from coverslip.model.tracks import Span
 
 NEVER = datetime.min
@@ -77,6 +79,8 @@ class Author:
     save_id: str | None
     kinds: Sequence[str]
     """Kinds of artifact that every annotation has."""
+    following: EntityKinds
+    """Which kinds of images follow annotations."""
 
 
 def write_change(connection: Connection, drafts: Sequence[Draft], action: Action, by: Author) -> Saved:
@@ -133,6 +137,8 @@ def _mark(connection: Connection, drafts: Sequence[Draft], by: Author) -> None:
         beside = f"{moved[-1].action} by {who}: beside frames {where}"
         ids = [draft.annotation.id for draft in moved]
         mark_annotations_stale(connection, ids, by.at, cause=words, beside=beside, asked=asked.id)
+    if by.following.follow_annotations and by.following.are_annotations_followed:
+        mark_followers(connection, asked.image_id, by.following, by.at, f"{drafts[0].action} of an annotation by {who}")
 
 
 def _write_annotations(connection: Connection, drafts: Sequence[Draft], by: Author) -> None:

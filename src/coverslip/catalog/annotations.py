@@ -218,7 +218,7 @@ class Annotations(Part):
             return saved
 
     def _by(self, author: str, save_id: str | None) -> Author:
-        return Author(author, self._clock(), save_id, self._annotation_kinds)
+        return Author(author, self._clock(), save_id, self._annotation_kinds, self._entity_kinds)
 
     def annotation_history(self, annotation_id: str) -> tuple[Revision, ...]:
         """Return every revision of an annotation, the newest first.

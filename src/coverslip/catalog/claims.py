@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, or_, select, text, update
 
+from coverslip.catalog.around import images_around
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.marks import (
     LOCK_ORDER,
+    OF_IMAGE,
     are_of_older_recipes,
     count_change,
     is_behind,
@@ -89,7 +91,10 @@ class Claims(Part):
             for ids in chunks(row.id for row in picked):
                 connection.execute(update(Artifact).where(Artifact.id.in_(ids)).values(lease))
         return [
-            Claim(row.id, row.kind, row.image_id, row.wanted, token, row.attempts, row.annotation_id, row.stale_since)
+            Claim(
+                *(row.id, row.kind, row.image_id, row.wanted, token, row.attempts, row.annotation_id, row.stale_since),
+                row.entity_id,
+            )
             for row in picked
         ]
 
@@ -132,12 +137,21 @@ class Claims(Part):
             For each kind, the kinds that are made from it. Other bytes than before make theirs stale in the same
             transaction; equal ones change nothing.
         """
+        following = self._entity_kinds.follow_entities
         with self._database.writing() as connection:
-            before = _lock_claimed(connection, [claim for claim, _ in ends], dependents)
+            entities = [claim.entity_id for claim, _ in ends if claim.entity_id is not None]
+            around = images_around(connection, entities, self._entity_kinds)
+            shown_by = {image_id for images in around.values() for image_id in images}
+            beside = and_(Artifact.image_id.in_(sorted(shown_by)), Artifact.kind.in_(following)) if shown_by else None
+            before = _lock_claimed(connection, [claim for claim, _ in ends], dependents, beside)
             ours = [(claim, built) for claim, built in ends if claim.artifact_id in before]
             execute_many(connection, _FINISH, [_finished(claim, built) for claim, built in ours])
             for claim, built in ours:
-                if dependents.get(claim.kind) and before[claim.artifact_id] != built.etag:
+                if before[claim.artifact_id] == built.etag:
+                    continue
+                if claim.entity_id is not None:
+                    self._mark_views(connection, claim, around.get(claim.entity_id, ()))
+                elif dependents.get(claim.kind):
                     self._mark_dependents(connection, claim, dependents[claim.kind])
             write_events(connection, [_news("artifact.built", claim, etag=built.etag) for claim, built in ours])
         return set(before)
@@ -145,9 +159,15 @@ class Claims(Part):
     def _mark_dependents(self, connection: Connection, claim: Claim, dependents: Collection[str]) -> None:
         of = [Artifact.annotation_id == claim.annotation_id] if claim.annotation_id else []
         cause = f"its {claim.kind} has changed"
-        whose = (Artifact.image_id == claim.image_id, Artifact.kind.in_(dependents), *of)
+        whose = (Artifact.image_id == claim.image_id, Artifact.kind.in_(dependents), Artifact.entity_id.is_(None), *of)
         if count_change(connection, self._clock(), cause, *whose):
             note_marked(connection, [claim.image_id])
+
+    def _mark_views(self, connection: Connection, claim: Claim, image_ids: Sequence[str]) -> None:
+        """Make stale what shows an entity: its artifacts are made from those of the entity."""
+        which = (Artifact.image_id.in_(image_ids), Artifact.kind.in_(self._entity_kinds.follow_entities), OF_IMAGE)
+        if image_ids and count_change(connection, self._clock(), f"the {claim.kind} of {claim.entity_id}", *which):
+            note_marked(connection, image_ids)
 
     def fail(self, claim: Claim, error: str, retry_in_seconds: float) -> bool:
         """Note a failed attempt and when to try again; return False, and note nothing, when the claim was lost.
@@ -208,7 +228,10 @@ def _finished(claim: Claim, built: Built) -> dict[str, Any]:
 
 
 def _lock_claimed(
-    connection: Connection, claims: Iterable[Claim], dependents: Mapping[str, Collection[str]] = MappingProxyType({})
+    connection: Connection,
+    claims: Iterable[Claim],
+    dependents: Mapping[str, Collection[str]] = MappingProxyType({}),
+    beside: ColumnElement[bool] | None = None,
 ) -> dict[str, str | None]:
     """Return the artifacts of claims that still hold, with their ETags, locked with what may be marked after them.
 
@@ -219,19 +242,23 @@ def _lock_claimed(
     chosen: ColumnElement[bool] = Artifact.id.in_(sorted(tokens))
     if following:
         is_following = Artifact.kind.in_(sorted(following))
-        images = {claim.image_id for claim in claims if claim.annotation_id is None}
+        images = {claim.image_id for claim in claims if claim.annotation_id is None and claim.entity_id is None}
         annotations = {claim.annotation_id for claim in claims if claim.annotation_id is not None}
         if images:  # all that are made of something of an image, its annotations' too
             chosen = or_(chosen, and_(Artifact.image_id.in_(sorted(images)), is_following))
         if annotations:
             chosen = or_(chosen, and_(Artifact.annotation_id.in_(sorted(annotations)), is_following))
+    if beside is not None:
+        chosen = or_(chosen, beside)
     wanted = select(Artifact.id, Artifact.token, Artifact.etag).where(chosen).order_by(*LOCK_ORDER)
     rows = connection.execute(wanted.with_for_update())
     return {row.id: row.etag for row in rows if row.token is not None and tokens.get(row.id) == row.token}
 
 
 def _news(what: str, claim: Claim, **data: str) -> News:
-    of = {"annotation_id": claim.annotation_id} if claim.annotation_id else {}
+    of: dict[str, Any] = {"annotation_id": claim.annotation_id} if claim.annotation_id else {}
+    if claim.entity_id is not None:
+        of["entity_id"] = claim.entity_id
     return News(what, claim.image_id, {"kind": claim.kind, **of, **data})
 
 
@@ -251,7 +278,10 @@ def _ways_to_claim(versions: Mapping[str, int], free: Sequence[ColumnElement[boo
 
 def _select_claimable() -> _Way:
     """Return the query for artifacts of images that can be read."""
-    columns = (Artifact.id, Artifact.kind, Artifact.image_id, Artifact.annotation_id, Artifact.wanted)
+    columns = (
+        *(Artifact.id, Artifact.kind, Artifact.image_id, Artifact.annotation_id, Artifact.entity_id),
+        Artifact.wanted,
+    )
     return (
         select_shown(*columns, Artifact.attempts, _STALE_SINCE)
         .join(Asset, Asset.id == Image.asset_id)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from coverslip.catalog.annotation_rows import one_annotation
+from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.marks import new_artifact, note_marked
 from coverslip.catalog.part import Part, chunks, execute_many, known_form, new_id, no_such_image, upsert
 from coverslip.catalog.tables import Artifact, Chore, Image
@@ -18,13 +19,15 @@ USE_SECONDS = 3600.0
 class Keeping(Part):
     """Artifacts that are made when asked for, uses, and chores that one process at a time does."""
 
-    def want(self, kind: str, image_id: str, annotation_id: str | None = None) -> None:
-        """Give an image or annotation an artifact that not every one has; from now on it is kept fresh like others.
+    def want(self, kind: str, image_id: str, annotation_id: str | None = None, entity_id: int | None = None) -> None:
+        """Give an image, annotation or entity an artifact that not every one has; it is kept fresh from now on.
+
+        That of an entity goes along with the image.
 
         Raises
         ------
         NotFoundError
-            There is no such image or annotation, or it is deleted.
+            There is no such image, annotation or entity, or it is deleted.
         """
         with self._database.writing() as connection:
             found = select(Image.id).where(Image.id == known_form(image_id), Image.deleted_at.is_(None))
@@ -32,7 +35,12 @@ class Keeping(Part):
                 raise no_such_image(image_id)
             if annotation_id is not None and one_annotation(connection, annotation_id).deleted_at is not None:
                 raise NotFoundError(f"annotation {annotation_id} is deleted")
-            row = new_artifact(kind, image_id, self._clock(), "asked for the first time", annotation_id)
+            if entity_id is not None:
+                if connection.execute(select(Entity.id).where(Entity.id == entity_id)).first() is None:
+                    raise NotFoundError(f"there is no entity {entity_id}")
+                is_it = and_(Artifact.entity_id == entity_id, Artifact.kind == kind)
+                connection.execute(update(Artifact).where(is_it).values(image_id=image_id))
+            row = new_artifact(kind, image_id, self._clock(), "asked for the first time", annotation_id, entity_id)
             execute_many(connection, upsert(connection, Artifact).on_conflict_do_nothing(), [row])
             note_marked(connection, [image_id])
 
@@ -62,11 +70,11 @@ class Keeping(Part):
 
         The others keep their row: their bytes are made again when somebody asks for them, not before.
         """
+        kinds = (*self._kinds, *self._annotation_kinds, *self._entity_kinds.of_tomograms)
+        always = (*kinds, *self._entity_kinds.of_shapes.values())
         for some in chunks(keys):
             is_idle = or_(Artifact.lease_until.is_(None), Artifact.lease_until <= self._clock())
-            extra = delete(Artifact).where(
-                Artifact.key.in_(some), Artifact.kind.not_in((*self._kinds, *self._annotation_kinds)), is_idle
-            )
+            extra = delete(Artifact).where(Artifact.key.in_(some), Artifact.kind.not_in(always), is_idle)
             with self._database.writing() as connection:
                 connection.execute(extra)
 

@@ -32,6 +32,9 @@ ARTIFACT = tuple(getattr(Artifact, field.name) for field in fields(ArtifactRecor
 """The columns of a record."""
 
 
+OF_IMAGE = and_(Artifact.annotation_id.is_(None), Artifact.entity_id.is_(None))
+"""The condition for artifacts of the whole image."""
+
 LOCK_ORDER = (Artifact.image_id, Artifact.kind, Artifact.id)
 """In this order several artifacts are locked, so that two transactions wait for each other instead of deadlocking."""
 
@@ -59,11 +62,16 @@ def new_artifacts(image_ids: Iterable[str], kinds: Iterable[str], now: datetime)
 
 
 def new_artifact(
-    kind: str, image_id: str, now: datetime, cause: str, annotation_id: str | None = None
+    kind: str,
+    image_id: str,
+    now: datetime,
+    cause: str,
+    annotation_id: str | None = None,
+    entity_id: int | None = None,
 ) -> dict[str, Any]:
     """Return the row of an artifact that has never been built."""
     counters = {"wanted": 1, "built": 0, "version": 0, "attempts": 0}
-    of = {"kind": kind, "image_id": image_id, "annotation_id": annotation_id}
+    of = {"kind": kind, "image_id": image_id, "annotation_id": annotation_id, "entity_id": entity_id}
     return {"id": new_id(), **of, **counters, "marked_at": now, "cause": cause}
 
 
@@ -73,7 +81,7 @@ def missing_artifacts(
     """Return the rows that are lacking: of a kind that came with a newer version, or after a purge was undone."""
     rows: list[dict[str, Any]] = []
     for kind in kinds.of_images:
-        is_it = and_(Artifact.image_id == Image.id, Artifact.kind == kind, Artifact.annotation_id.is_(None))
+        is_it = and_(Artifact.image_id == Image.id, Artifact.kind == kind, OF_IMAGE)
         has_row = select(Artifact.id).where(is_it).exists()
         images = connection.scalars(select(Image.id).where(Image.purged_at.is_(None), ~has_row, *conditions))
         rows += new_artifacts(images, [kind], now)
@@ -102,7 +110,11 @@ def expect_many(connection: Connection) -> None:
 def mark_stale(
     connection: Connection, image_ids: Iterable[str], now: datetime, *conditions: ColumnElement[bool], cause: str
 ) -> int:
-    """Count one more change of the images' artifacts, those of their annotations too. Returns how many rows."""
+    """Count one more change of the images' artifacts, those of their annotations too. Returns how many rows.
+
+    What is of an entity only goes along with an image: its pixels have nothing to do with it.
+    """
+    conditions = (*conditions, Artifact.entity_id.is_(None))
     ids = sorted(set(image_ids))
     note_marked(connection, ids)
     expect_many(connection)
@@ -127,11 +139,11 @@ def count_change(connection: Connection, now: datetime, cause: str, *conditions:
 
     ``marked_at`` stays for what is stale already: an image that keeps changing must not fall behind for ever.
     """
-    changed = _changing(connection.dialect.name == "sqlite", *conditions)
+    changed = changing(connection.dialect.name == "sqlite", *conditions)
     return connection.execute(changed, {"now": now, "new_cause": cause}).rowcount
 
 
-def _changing(is_sqlite: bool, *conditions: ColumnElement[bool]) -> Update:
+def changing(is_sqlite: bool, *conditions: ColumnElement[bool]) -> Update:
     """Return the statement that counts one more change."""
     changed = update(Artifact).values(
         wanted=Artifact.wanted + 1,
@@ -149,7 +161,7 @@ def _changing(is_sqlite: bool, *conditions: ColumnElement[bool]) -> Update:
 
 
 _OF_ANNOTATIONS = {
-    is_sqlite: _changing(is_sqlite, Artifact.annotation_id.in_(bindparam("annotation_ids", expanding=True))).values(
+    is_sqlite: changing(is_sqlite, Artifact.annotation_id.in_(bindparam("annotation_ids", expanding=True))).values(
         cause=case((Artifact.annotation_id == bindparam("asked"), bindparam("new_cause")), else_=bindparam("beside"))
     )
     for is_sqlite in (True, False)

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from coverslip.catalog.database import Database
 from coverslip.catalog.tables import Base
 from coverslip.errors import NotFoundError
+from coverslip.model.entities import EntityKinds
 
 VALUES_PER_STATEMENT = 1000
 """Both databases limit the values of one statement (SQLite 32,766; PostgreSQL 65,535)."""
@@ -32,12 +33,19 @@ class Part:
         Present recipe version of each kind of artifact that every image has.
     annotation_versions
         The same for annotations.
+    entity_kinds
+        What entities and annotations have to do with artifacts.
     """
 
     def __init__(
-        self, database: Database, versions: Mapping[str, int], annotation_versions: Mapping[str, int] | None = None
+        self,
+        database: Database,
+        versions: Mapping[str, int],
+        annotation_versions: Mapping[str, int] | None = None,
+        entity_kinds: EntityKinds | None = None,
     ) -> None:
         self._database = database
+        self._entity_kinds = entity_kinds or EntityKinds()
         self._versions = dict(versions)
         self._kinds = tuple(versions)
         self._annotation_kinds = tuple(annotation_versions or {})

@@ -44,26 +44,35 @@ class Sync(Part):
         list of Change
             What was done, in the order of ``batch``.
         """
-        paths = [kept_path(item.seen.path) for item in batch]
-        latest = dict(zip(paths, batch, strict=True))
-        work = _Work(self._clock(), self._kinds)
+        now = self._clock()
         with self._database.writing() as connection:
-            missing = _lock_missing(connection, latest)
-            same = _written_before(connection, latest)
-            ids = _write_assets(connection, latest, read_by)
-            _hand_over(connection, latest, ids)
-            before = _images_by_asset(connection, ids.values())
-            changes = {
-                path: Change(ids[path], rows_written=1)
-                if path in same
-                else work.take(item, ids[path], before[ids[path]], was_missing=path in missing)
-                for path, item in latest.items()
-            }
-            work.write(connection)
-        is_last = {path: position for position, path in enumerate(paths)}
-        return [
-            changes[path] if is_last[path] == position else Change(ids[path]) for position, path in enumerate(paths)
-        ]
+            return write_files(connection, batch, read_by, now, self._kinds)
+
+
+def write_files(
+    connection: Connection, batch: Sequence[SyncItem], read_by: str, now: datetime, kinds: Sequence[str]
+) -> list[Change]:
+    """Write files and their images, and mark what is made of images that changed; see ``Sync.sync_files``.
+
+    ``kinds`` are those that every image has.
+    """
+    paths = [kept_path(item.seen.path) for item in batch]
+    latest = dict(zip(paths, batch, strict=True))
+    work = _Work(now, kinds)
+    missing = _lock_missing(connection, latest)
+    same = _written_before(connection, latest)
+    ids = _write_assets(connection, latest, read_by)
+    _hand_over(connection, latest, ids)
+    before = _images_by_asset(connection, ids.values())
+    changes = {
+        path: Change(ids[path], rows_written=1)
+        if path in same
+        else work.take(item, ids[path], before[ids[path]], was_missing=path in missing)
+        for path, item in latest.items()
+    }
+    work.write(connection)
+    is_last = {path: position for position, path in enumerate(paths)}
+    return [changes[path] if is_last[path] == position else Change(ids[path]) for position, path in enumerate(paths)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,12 +159,13 @@ event.listen(Facts.__table__, "after_create", DDL(_FULL_TEXT_ON_POSTGRESQL).exec
 _IS_BEHIND = text("built < wanted")
 _HAS_SEEN_ALL = text("built >= wanted")
 _HAS_BEEN_BUILT = text("version > 0")
-_OF_IMAGE = text("annotation_id IS NULL")
+_OF_IMAGE = text("annotation_id IS NULL AND entity_id IS NULL")
 _OF_ANNOTATION = text("annotation_id IS NOT NULL")
+_OF_ENTITY = text("entity_id IS NOT NULL")
 
 
 class Artifact(Base):
-    """One derived view of one image or annotation, with the counters that say whether it is fresh."""
+    """One derived view of one image, annotation or entity, with the counters that say whether it is fresh."""
 
     __tablename__ = "artifact"
     __table_args__ = (
@@ -175,6 +176,13 @@ class Artifact(Base):
             unique=True,
             sqlite_where=_OF_ANNOTATION,
             postgresql_where=_OF_ANNOTATION,
+        ),
+        Index(
+            "uq_artifact_entity",
+            *("entity_id", "kind"),
+            unique=True,
+            sqlite_where=_OF_ENTITY,
+            postgresql_where=_OF_ENTITY,
         ),
         Index("ix_artifact_image_id", "image_id"),
         CheckConstraint("built >= 0 AND built <= wanted", name="counters"),
@@ -208,6 +216,7 @@ class Artifact(Base):
     token: Mapped[str | None]
     used_at: Mapped[datetime | None]
     ignored_at: Mapped[datetime | None]
+    entity_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Chore(Base):

@@ -1,6 +1,6 @@
 """What waits to be built, why, and what a person decides about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
@@ -173,6 +173,7 @@ class Waiting(Part):
         artifact_id: str | None = None,
         kind: str | None = None,
         image_id: str | None = None,
+        image_ids: Sequence[str] | None = None,
         cause: str = "asked for by hand",
     ) -> int:
         """Make stale what all of the choices allow, as a change of its sources does; return how many that can be seen.
@@ -181,11 +182,15 @@ class Waiting(Part):
         ----------
         artifact_id, kind, image_id
             Which artifacts; ``None`` is all of them.
+        image_ids
+            Only those of these images, what goes along with them included.
         cause
             Why, in words.
         """
         chosen = {Artifact.id: artifact_id, Artifact.kind: kind, Artifact.image_id: image_id}
         conditions = [column == value for column, value in chosen.items() if value is not None]
+        if image_ids is not None:
+            conditions.append(Artifact.image_id.in_(sorted(image_ids)))
         with self._database.writing() as connection:
             if artifact_id is None:
                 note_marked(connection, ["" if image_id is None else image_id])

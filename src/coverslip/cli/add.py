@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from coverslip.catalog import Catalog
 from coverslip.cli.output import amount, console, one_line
 from coverslip.confined import Opener
-from coverslip.derive import open_catalog, ringing
+from coverslip.derive import open_catalog_of, ringing
 from coverslip.ingest import AddItem, AddReport, add
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, locate
@@ -33,7 +33,7 @@ def run(
 ) -> None:
     """Catalog image files where they lie. Exit code 1 when something that should be an image could not be read."""
     settings = Settings.load()
-    with open_catalog(settings.catalog_url) as catalog, ringing(catalog, settings.queue_url):
+    with open_catalog_of(settings) as catalog, ringing(catalog, settings.queue_url):
         found = [locate(path, RemoteRules.of(settings)) for path in paths]
         report = add_with_progress(found, catalog, settings, workers=workers, refresh=refresh, fields=fov)
     if as_json:

@@ -13,7 +13,7 @@ import typer
 from coverslip.catalog import Catalog
 from coverslip.cleanup import announce, keep_tending
 from coverslip.confined import Opener
-from coverslip.derive import EXPOSITION_TYPE, Builder, exposition, open_catalog
+from coverslip.derive import EXPOSITION_TYPE, Builder, exposition, open_catalog_of
 from coverslip.errors import CatalogError, SettingsError
 from coverslip.jobs.queue import RedisQueue
 from coverslip.settings import Settings
@@ -34,7 +34,7 @@ def open_builder(settings: Settings) -> Iterator[tuple[Catalog, Builder]]:
     CatalogError, StorageError
         They cannot be opened.
     """
-    with open_catalog(settings.catalog_url) as catalog, Opener(settings) as opener:
+    with open_catalog_of(settings) as catalog, Opener(settings) as opener:
         storage = open_storage(settings.artifacts_url)
         announce(catalog, storage)
         yield (

@@ -12,7 +12,7 @@ from coverslip.cli.add import add_with_progress, print_report
 from coverslip.cli.output import amount, console
 from coverslip.cli.serve import serve
 from coverslip.demo import make_library
-from coverslip.derive import open_catalog
+from coverslip.derive import open_catalog_of
 from coverslip.errors import NotFoundError
 from coverslip.settings import Settings
 
@@ -42,7 +42,7 @@ def run(
         out.print(f"  {amount(len(made), 'file')} ready")
         shown = [library]
     settings = Settings.load(home=folder.absolute() / f"{name}-home", port=_free_port(port))
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog_of(settings) as catalog:
         print_report(add_with_progress(shown, catalog, settings, workers=4))
     out.print(f"For other commands on this library: export COVERSLIP_HOME={shlex.quote(str(settings.home))}")
     if show:

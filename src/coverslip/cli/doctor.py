@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from coverslip.cli.output import console
-from coverslip.derive import open_catalog
+from coverslip.derive import open_catalog_of
 from coverslip.errors import CoverslipError
 from coverslip.readers import formats
 from coverslip.settings import Settings
@@ -55,7 +55,7 @@ def _check(out: Console, title: str, check: Callable[[], None]) -> bool:
 
 
 def _check_catalog(settings: Settings) -> None:
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog_of(settings) as catalog:
         catalog.check()
 
 

@@ -6,7 +6,7 @@ import typer
 
 from coverslip.cleanup import GcPlan, announce, collect, plan_gc
 from coverslip.cli.output import EXIT_CODES, amount, console, one_line, size_text
-from coverslip.derive import open_catalog
+from coverslip.derive import open_catalog_of
 from coverslip.errors import StorageError
 from coverslip.settings import Settings
 from coverslip.storage import open_storage
@@ -25,7 +25,7 @@ def run(
     settings = Settings.load()
     limit_bytes = settings.storage_limit_bytes if limit is None else limit
     out = console()
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog_of(settings) as catalog:
         storage = open_storage(settings.artifacts_url)
         plan = plan_gc(catalog, storage, limit_bytes=limit_bytes, grace_seconds=settings.gc_grace_seconds)
         for line in _described(plan, limit_bytes):

@@ -8,7 +8,7 @@ import typer
 from coverslip.catalog import Catalog
 from coverslip.cleanup import GcPlan, Removed, collect, plan_gc, plan_purge, purge, sweep_uploads
 from coverslip.cli.output import EXIT_CODES, amount, console, one_line, size_text
-from coverslip.derive import open_catalog
+from coverslip.derive import open_catalog_of
 from coverslip.errors import StorageError
 from coverslip.model.records import ImageRecord
 from coverslip.settings import Settings
@@ -25,7 +25,7 @@ def run(
     """
     settings = Settings.load()
     out = console()
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog_of(settings) as catalog:
         storage = open_storage(settings.artifacts_url)
         plan = plan_purge(catalog, older_than_days=older_than_days)
         for image in plan:

@@ -8,7 +8,7 @@ import uvicorn
 
 from coverslip.api import create_app
 from coverslip.cli.output import console
-from coverslip.derive import open_catalog
+from coverslip.derive import open_catalog_of
 from coverslip.errors import SettingsError
 from coverslip.settings import Settings
 from coverslip.storage import open_storage
@@ -34,7 +34,7 @@ def serve(settings: Settings, *, build: bool = True) -> None:
     CatalogError, StorageError
         The catalog or the storage cannot be opened.
     """
-    with open_catalog(settings.catalog_url):  # says what is wrong in a sentence, before there is an address
+    with open_catalog_of(settings):  # says what is wrong in a sentence, before there is an address
         open_storage(settings.artifacts_url)
     listener = _listen(settings)
     app = create_app(settings, build_in_background=build)

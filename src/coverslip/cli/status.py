@@ -7,7 +7,7 @@ import typer
 
 from coverslip.catalog import Catalog
 from coverslip.cli.output import amount, console, one_line
-from coverslip.derive import VERSIONS, Builder, open_catalog, pending_warnings, ringing
+from coverslip.derive import VERSIONS, Builder, open_catalog_of, pending_warnings, ringing
 from coverslip.derive import why as explained
 from coverslip.settings import Settings
 from coverslip.storage import Storage, open_storage
@@ -20,7 +20,7 @@ def run(
 ) -> None:
     """Show what the catalog holds and what waits to be built."""
     settings = Settings.load()
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog_of(settings) as catalog:
         if why is not None:
             _say_why(catalog, open_storage(settings.artifacts_url), why, as_json=as_json)
             return

@@ -8,7 +8,7 @@ from coverslip.derive.drawn import KEY_IMAGE
 from coverslip.derive.executors import open_executor
 from coverslip.derive.exposition import EXPOSITION_TYPE, exposition
 from coverslip.derive.kind import Inputs, Kind, OpenSource, Subject
-from coverslip.derive.kinds import BY_CHOICE, KINDS, VERSIONS, open_catalog
+from coverslip.derive.kinds import BY_CHOICE, KINDS, VERSIONS, open_catalog, open_catalog_of
 from coverslip.derive.metrics import BuildMetrics
 from coverslip.derive.opportunistic import Opportunistic
 from coverslip.derive.outcome import Outcome, retry_delay
@@ -46,6 +46,7 @@ __all__ = [
     "exposition",
     "keep_building",
     "open_catalog",
+    "open_catalog_of",
     "open_executor",
     "pending",
     "pending_warnings",

@@ -12,7 +12,7 @@ from coverslip.derive.held import HeldClaims, Pace
 from coverslip.derive.kind import Inputs, Kind, Subject, by_name, dependents_of, depths_of
 from coverslip.derive.kinds import KINDS
 from coverslip.derive.metrics import BuildMetrics
-from coverslip.derive.needed import gather, subject_of, subjects_of
+from coverslip.derive.needed import Needed, gather, subject_of, subjects_of
 from coverslip.derive.outcome import (
     Lasting,
     Outcome,
@@ -152,25 +152,34 @@ class Builder:
         outcomes = self.build_claimed(claims, should_stop)
         return outcomes[0] if outcomes else None
 
-    def wanted(self, kind: str, image_id: str, annotation_id: str | None = None) -> ArtifactRecord:
+    def wanted(
+        self, kind: str, image_id: str, annotation_id: str | None = None, entity_id: int | None = None
+    ) -> ArtifactRecord:
         """Return how an artifact stands; one that there is not yet is wanted from now on.
 
         Raises
         ------
         NotFoundError
-            There is no such image, annotation or kind.
+            There is no such image, annotation, entity or kind.
         """
-        of = "image" if annotation_id is None else "annotation"
+        of = "entity" if entity_id is not None else "image" if annotation_id is None else "annotation"
         known = [name for name, one in self.kinds.items() if one.of == of]
         if kind not in known:
             raise NotFoundError(f"{kind!r}: there is no such kind of artifact; of an {of} there are {', '.join(known)}")
         try:
-            return self.catalog.artifact(kind, image_id, annotation_id)
+            return self.catalog.artifact(kind, image_id, annotation_id, entity_id)
         except NotFoundError:
-            self.catalog.want(kind, image_id, annotation_id)
-            return self.catalog.artifact(kind, image_id, annotation_id)
+            self.catalog.want(kind, image_id, annotation_id, entity_id)
+            return self.catalog.artifact(kind, image_id, annotation_id, entity_id)
 
-    def ensure(self, kind: str, image_id: str, seconds: float, annotation_id: str | None = None) -> ArtifactRecord:
+    def ensure(
+        self,
+        kind: str,
+        image_id: str,
+        seconds: float,
+        annotation_id: str | None = None,
+        entity_id: int | None = None,
+    ) -> ArtifactRecord:
         """Return an artifact that has seen every change, built in this thread if nobody else is building it.
 
         Any number of callers, in any number of processes, cause one build. A build that takes longer than this
@@ -178,8 +187,8 @@ class Builder:
 
         Parameters
         ----------
-        kind, image_id, annotation_id
-            Which artifact.
+        kind, image_id, annotation_id, entity_id
+            Which artifact; that of an entity goes along with any image that shows it.
         seconds
             How long it may take.
 
@@ -193,16 +202,21 @@ class Builder:
             The catalog does not answer.
         """
         deadline = time.monotonic() + seconds
-        record = self.wanted(kind, image_id, annotation_id)
+        record = self.wanted(kind, image_id, annotation_id, entity_id)
         if self._is_fresh(record):
             return record
-        with self._asked.hold((kind, image_id, annotation_id), seconds) as held:
+        with self._asked.hold((kind, image_id, annotation_id, entity_id), seconds) as held:
             if held:
                 return self.build_until(record, lambda: time.monotonic() >= deadline)
         raise not_in_time(record)
 
     def read_artifact(
-        self, kind: str, image_id: str, seconds: float, annotation_id: str | None = None
+        self,
+        kind: str,
+        image_id: str,
+        seconds: float,
+        annotation_id: str | None = None,
+        entity_id: int | None = None,
     ) -> tuple[ArtifactRecord, bytes]:
         """Return an artifact that has seen every change and its bytes; what is gone from the storage is built again.
 
@@ -214,12 +228,13 @@ class Builder:
             The catalog or the storage does not answer.
         """
         deadline = time.monotonic() + seconds
-        self.wanted(kind, image_id, annotation_id)
+        whose = (annotation_id, entity_id)
+        self.wanted(kind, image_id, *whose)
         while True:
-            record, data = current(self.catalog, self.storage, kind, image_id, annotation_id, versions=self.versions)
+            record, data = current(self.catalog, self.storage, kind, image_id, *whose, versions=self.versions)
             if data is not None:
                 return record, data
-            self.ensure(kind, image_id, deadline - time.monotonic(), annotation_id)
+            self.ensure(kind, image_id, deadline - time.monotonic(), *whose)
 
     def build_claimed(self, claims: Sequence[Claim], should_stop: Callable[[], bool] = lambda: False) -> list[Outcome]:
         """Build what was claimed, one after the other, what others need before those; what is not begun is given back.
@@ -268,13 +283,14 @@ class Builder:
     ) -> tuple[Claim, Built]:
         """Return what was published, and the claim with what it has seen, noted before anything is read."""
         kind = self.kinds[claim.kind]
-        needed: Mapping[str, bytes] = {}
-        if kind.needs:
+        needed = Needed()
+        if kind.needs or kind.follows:
             held.write()  # what it needs may have been built just before
-            claim, needed = gather(self, claim, kind.needs, must_stop)
+            claim, needed = gather(self, claim, kind, must_stop)
             subject = subject_of(self.catalog, claim)
         source = partial(open_source, subject.image, must_stop, self._open_file, self._locate, self.catalog.distrust)
-        data = kind.build(subject, Inputs(source, needed))
+        about = (self.catalog, self._locate, self._open_file)
+        data = kind.build(subject, Inputs(source, needed.artifacts, needed.of_entities, *about))
         if must_stop():
             raise GivenUp
         key, etag = put_content(self.storage, kind.name, data, kind.suffix)
@@ -295,7 +311,7 @@ class Builder:
         """
         pause, longest = POLL_SECONDS
         while True:
-            record = self.catalog.artifact(record.kind, record.image_id, record.annotation_id)
+            record = self.catalog.artifact(record.kind, record.image_id, record.annotation_id, record.entity_id)
             if self._is_fresh(record):
                 return record
             refuse_so_soon(record, self.catalog.now(), retryable=not self._lasting.holds(record))
@@ -324,7 +340,7 @@ class Builder:
         claim, reason = outcome.claim, outcome.error
         if outcome.state != "failed" or reason is None:
             return
-        if self.catalog.artifact(claim.kind, claim.image_id, claim.annotation_id).wanted == claim.seen:
+        if self.catalog.artifact(claim.kind, claim.image_id, claim.annotation_id, claim.entity_id).wanted == claim.seen:
             raise BuildError(reason, retryable=not is_lasting(outcome.cause)) from outcome.cause
 
     def _is_fresh(self, record: ArtifactRecord) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from coverslip.derive.kind import Inputs, Of, Subject
+from coverslip.derive.kind import Follows, Inputs, Of, Subject
 from coverslip.errors import StorageError
 from coverslip.model import CanRead, RenderSpec
 from coverslip.model.annotations import Annotation
@@ -41,6 +41,7 @@ class Combined:
     of: Of = "annotation"
     needs: tuple[str, ...] = ()
     allows_stale: bool = True
+    follows: tuple[Follows, ...] = ()
     media_type: str = "image/png"
     suffix: str = ".png"
 
@@ -72,6 +73,7 @@ class SmallCombined:
     of: Of = "annotation"
     needs: tuple[str, ...] = ("combined",)
     allows_stale: bool = False
+    follows: tuple[Follows, ...] = ()
     media_type: str = "image/png"
     suffix: str = ".png"
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from coverslip.derive.kind import Inputs, Of, Subject
+from coverslip.derive.kind import Follows, Inputs, Of, Subject
 from coverslip.model import RenderSpec
 from coverslip.render import default_slice, draw, encode
 
@@ -27,6 +27,7 @@ class Drawn:
     of: Of = "image"
     needs: tuple[str, ...] = ()
     allows_stale: bool = False
+    follows: tuple[Follows, ...] = ()
     media_type: str = "image/png"
     suffix: str = ".png"
 

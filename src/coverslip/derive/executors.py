@@ -15,7 +15,7 @@ from multiprocessing.util import Finalize
 from coverslip.confined import Opener
 from coverslip.derive.builder import Builder
 from coverslip.derive.cluster import Cluster
-from coverslip.derive.kinds import open_catalog
+from coverslip.derive.kinds import open_catalog_of
 from coverslip.derive.outcome import Outcome
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, locate
@@ -112,7 +112,7 @@ def build_some(settings: Settings, limit: int | None) -> list[Outcome]:
 
 @cache
 def _builder_here(settings: Settings) -> Builder:
-    catalog = open_catalog(settings.catalog_url)
+    catalog = open_catalog_of(settings)
     opener = Opener(settings)
     Finalize(None, opener.close, exitpriority=10)
     Finalize(None, catalog.close, exitpriority=0)

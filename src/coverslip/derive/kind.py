@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
+from coverslip.catalog import Catalog
 from coverslip.model import CanRead
 from coverslip.model.annotations import Annotation
+from coverslip.model.entities import EntityRecord
 from coverslip.model.records import ImageRecord
+from coverslip.readers import ImageFile
 
 OpenSource = Callable[[], AbstractContextManager[CanRead]]
 """Opens the image an artifact is made from; raises a ``CoverslipError`` when that is impossible. Between two reads
 a build may be given up, so a kind reads in pieces, not all at once."""
 
-Of = Literal["image", "annotation"]
+Of = Literal["image", "annotation", "entity"]
+Follows = Literal["annotations", "entities"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,14 @@ class Subject:
     image: ImageRecord
     annotation: Annotation | None = None
     """``None`` where it is of the whole image."""
+    entity: EntityRecord | None = None
+    """Where it is of an entity; the image is then one that shows it."""
+
+    @property
+    def shown(self) -> EntityRecord:
+        """The entity, of a kind that is of entities."""
+        assert self.entity is not None, "kinds of entities are built of entities"
+        return self.entity
 
     @property
     def marked(self) -> Annotation:
@@ -39,6 +52,20 @@ class Inputs:
     """Opens the pixels of the image."""
     artifacts: Mapping[str, bytes]
     """The artifacts it needs, by kind; each has seen every change."""
+    of_entities: Mapping[tuple[int, str], bytes] = field(default_factory=dict)
+    """The artifacts it needs of the entities around it, by public number and kind; without what cannot be made."""
+    catalog: Catalog | None = None
+    """What else is known of the subject."""
+    locate: Callable[[str], Path] = Path
+    """Turns the place of a file of a layout into a path that can be opened."""
+    open_file: Callable[[Path], ImageFile] | None = None
+    """Opens image files of a layout."""
+
+    @property
+    def known(self) -> Catalog:
+        """The catalog, for kinds that look into it."""
+        assert self.catalog is not None, "a builder hands its catalog in"
+        return self.catalog
 
 
 class Kind(Protocol):
@@ -51,12 +78,20 @@ class Kind(Protocol):
 
     @property
     def of(self) -> Of:
-        """Whether there is one of every image or one of every annotation."""
+        """Whether it is of an image, an annotation or an entity."""
         ...
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Kinds it is built from, of the same image or annotation."""
+        """Kinds it is built from: of the same image, annotation or entity, or of all the entities around an image."""
+        ...
+
+    @property
+    def follows(self) -> tuple[Follows, ...]:
+        """What it changes with beside its image: annotations people make of that, entities around it.
+
+        What such entities have is made fresh before it; what of that cannot be made is left out.
+        """
         ...
 
     @property
@@ -139,8 +174,12 @@ def _check(kind: Kind, kinds: Mapping[str, Kind], way: tuple[str, ...]) -> None:
         needed = kinds.get(name)
         if needed is None:
             raise ValueError(f"the kind {kind.name!r} needs {name!r}, which does not exist")
-        if needed.of == "annotation" and kind.of == "image":
+        if needed.of == "annotation" and kind.of != "annotation":
             raise ValueError(f"the kind {kind.name!r} is of images and needs {name!r}, of which each may have many")
+        if kind.of == "entity" and needed.of != "entity":
+            raise ValueError(f"the kind {kind.name!r} is of entities and needs {name!r}, which is of images")
+        if needed.of == "entity" and kind.of != "entity" and "entities" not in kind.follows:
+            raise ValueError(f"the kind {kind.name!r} needs {name!r} of entities and does not follow them")
         if name in way:
             raise ValueError(f"kinds need each other in a circle: {' -> '.join((*way, name))}")
         _check(needed, kinds, (*way, name))

@@ -1,12 +1,15 @@
 """The kinds of artifact there are. A new one is a module and a line in ``ALWAYS`` or ``ON_DEMAND``."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from coverslip.catalog import Catalog
 from coverslip.derive.combined import Combined, SmallCombined
 from coverslip.derive.drawn import KEY_IMAGE, MIP, MULTIVIEW, THUMBNAIL, Drawn
 from coverslip.derive.kind import Kind, by_name
+from coverslip.model.entities import EntityKinds
+from coverslip.settings import Settings
 
 ALWAYS: tuple[Kind, ...] = (Drawn("thumbnail", THUMBNAIL), Combined("median"))
 """What every image has: the picture in lists (middle time point, projected, in channel colours). What every annotation
@@ -31,14 +34,27 @@ KINDS: Mapping[str, Kind] = MappingProxyType(by_name((*ALWAYS, *ON_DEMAND)))
 VERSIONS: Mapping[str, int] = MappingProxyType({kind.name: kind.version for kind in KINDS.values()})
 """The present recipe version of every kind."""
 
+ENTITY_KINDS = EntityKinds(
+    follow_entities=tuple(kind.name for kind in KINDS.values() if "entities" in kind.follows),
+    follow_annotations=tuple(kind.name for kind in KINDS.values() if "annotations" in kind.follows),
+)
+"""Which kinds entities have to do with."""
+
 BY_CHOICE: Mapping[str, str] = MappingProxyType(
     {kind.spec.digest: kind.name for kind in KINDS.values() if isinstance(kind, Drawn)}
 )
 """The kind that is just what a request asks for, by the digest of its choice."""
 
 
-def open_catalog(url: str) -> Catalog:
+def open_catalog(url: str, *, entity_kinds: EntityKinds | None = None) -> Catalog:
     """Return the catalog at an address, whose images and annotations have the artifacts that every one has.
+
+    Parameters
+    ----------
+    url
+        Its address.
+    entity_kinds
+        Which kinds follow annotations and entities; as by default where left out.
 
     Raises
     ------
@@ -48,4 +64,16 @@ def open_catalog(url: str) -> Catalog:
     of_images, of_annotations = (
         {kind.name: kind.version for kind in ALWAYS if kind.of == of} for of in ("image", "annotation")
     )
-    return Catalog.open(url, versions=of_images, annotation_versions=of_annotations)
+    return Catalog.open(
+        url, versions=of_images, annotation_versions=of_annotations, entity_kinds=entity_kinds or ENTITY_KINDS
+    )
+
+
+def open_catalog_of(settings: Settings) -> Catalog:
+    """Return the catalog that the settings name, with what they say of annotations; see ``open_catalog``."""
+    kinds = replace(
+        ENTITY_KINDS,
+        are_annotations_followed=settings.follow_annotations,
+        unfollowed_datasets=settings.unfollowed_datasets,
+    )
+    return open_catalog(settings.catalog_url, entity_kinds=kinds)

@@ -21,6 +21,7 @@ def current(
     kind: str,
     image_id: str,
     annotation_id: str | None = None,
+    entity_id: int | None = None,
     *,
     versions: Mapping[str, int] = VERSIONS,
 ) -> tuple[ArtifactRecord, bytes | None]:
@@ -35,18 +36,20 @@ def current(
     StorageError
         The storage cannot be read now: nothing is marked.
     """
-    record = catalog.artifact(kind, image_id, annotation_id)
+    whose = (annotation_id, entity_id)
+    record = catalog.artifact(kind, image_id, *whose)
     for _ in range(ATTEMPTS):
         if record.key is None or not record.is_fresh(versions[kind]):
             return record, None
         data = _intact(storage, record.key, record.etag)
         if data is not None:
             return record, data
-        before, record = record, catalog.artifact(kind, image_id, annotation_id)
+        before, record = record, catalog.artifact(kind, image_id, *whose)
         if record.key == before.key:
             log.info("%s is not in %s any more; it is built again", name_of(record), storage.url)
-            catalog.mark(kind, [image_id], annotation_id=annotation_id, cause="its bytes were gone from the storage")
-            record = catalog.artifact(kind, image_id, annotation_id)
+            gone = "its bytes were gone from the storage"
+            catalog.mark(kind, [image_id], annotation_id=annotation_id, entity_id=entity_id, cause=gone)
+            record = catalog.artifact(kind, image_id, *whose)
     return record, None
 
 
@@ -66,7 +69,8 @@ def previous(catalog: Catalog, storage: Storage, record: ArtifactRecord) -> tupl
         data = _intact(storage, record.key, record.etag)
         if data is not None:
             return record, data
-        before, record = record, catalog.artifact(record.kind, record.image_id, record.annotation_id)
+        whose = (record.annotation_id, record.entity_id)
+        before, record = record, catalog.artifact(record.kind, record.image_id, *whose)
         if record.key == before.key:
             break
     return record, None

@@ -1,5 +1,6 @@
 """What depositions consist of, as the catalog keeps it: one record for every type."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -84,3 +85,64 @@ class StepRecord:
     """What later steps and documents need to know of its result, so that nothing is opened for it again."""
     outputs: dict[str, str]
     """Its files by key, each with what tells its content apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityKinds:
+    """Which kinds of artifact entities and annotations have to do with."""
+
+    of_tomograms: tuple[str, ...] = ()
+    """What the image of every tomogram has."""
+    of_shapes: Mapping[str, str] = field(default_factory=dict)
+    """What an annotation has of a shape, by shape."""
+    follow_entities: tuple[str, ...] = ()
+    """What an image has that shows the entities around it."""
+    follow_annotations: tuple[str, ...] = ()
+    """What an image has that shows the annotations people make of it."""
+    are_annotations_followed: bool = True
+    """Whether annotations, of entities and people, make such artifacts stale."""
+    unfollowed_datasets: frozenset[str] = frozenset()
+    """Names of datasets whose annotations do not."""
+
+    def follows(self, identity: str) -> bool:
+        """Return whether the annotations of what has an identity make artifacts stale."""
+        return self.are_annotations_followed and dataset_of(identity) not in self.unfollowed_datasets
+
+
+def dataset_of(identity: str) -> str:
+    """Return the name of the dataset that an identity lies in; empty for a deposition."""
+    parts = identity.split("/", 2)
+    return parts[1] if parts[0] == "datasets" and len(parts) > 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known around the image of a tomogram."""
+
+    tomogram: EntityRecord
+    """The tomogram that the image is of."""
+    parents: Mapping[str, EntityRecord]
+    """What contains it, by type: voxel spacing, run, dataset."""
+    alignment: EntityRecord | None
+    """The alignment it was made with."""
+    annotations: tuple[EntityRecord, ...]
+    """The annotations of its run that share its alignment, of every voxel spacing and deposition, oldest first."""
+    spacings: Mapping[int, str]
+    """The names of the voxel spacings of these annotations, by public number of the voxel spacing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedView:
+    """What somebody kept of a viewer."""
+
+    id: str
+    """Short: it is part of a link."""
+    image_id: str
+    name: str
+    is_frozen: bool
+    """Whether it shows what was there when it was made; others follow every change."""
+    state: dict[str, Any]
+    """The viewer's state when it was saved; empty for a link to whatever is current."""
+    author: str
+    created_at: datetime
+    updated_at: datetime

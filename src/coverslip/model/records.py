@@ -142,6 +142,8 @@ class ArtifactRecord:
     image_id: str
     annotation_id: str | None
     """The annotation it is of; ``None`` where it is of the whole image."""
+    entity_id: int | None
+    """The public number of the entity it is of; ``image_id`` is then an image that it is shown with."""
     wanted: int
     """How many changes its sources have had."""
     built: int
@@ -229,6 +231,7 @@ class Claim:
     attempts: int
     annotation_id: str | None = None
     stale_since: datetime | None = field(default=None, compare=False)  # None: only its recipe is older
+    entity_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,25 @@
 from coverslip.ngff.adapter import to_store
 from coverslip.ngff.documents import Color
 from coverslip.ngff.encoding import Version
+from coverslip.ngff.mrc import MrcWriter, write_mrc
 from coverslip.ngff.neuroglancer import neuroglancer_state
 from coverslip.ngff.store import VirtualStore
+from coverslip.ngff.volume_source import Statistics, VolumeSource
+from coverslip.ngff.volumes import PLANE_CHUNK, VolumeFacts, write_volume
 from coverslip.ngff.writer import write
 
-__all__ = ["Color", "Version", "VirtualStore", "neuroglancer_state", "to_store", "write"]
+__all__ = [
+    "PLANE_CHUNK",
+    "Color",
+    "MrcWriter",
+    "Statistics",
+    "Version",
+    "VirtualStore",
+    "VolumeFacts",
+    "VolumeSource",
+    "neuroglancer_state",
+    "to_store",
+    "write",
+    "write_mrc",
+    "write_volume",
+]

@@ -10,7 +10,7 @@ import numpy as np
 
 from coverslip.model import ImageMetadata
 from coverslip.model.metadata import Unit
-from coverslip.ngff.encoding import Version, bytes_codec, compression_words, type_words
+from coverslip.ngff.encoding import ZSTD, Compression, Version, bytes_codec, compression_words, type_words
 from coverslip.ngff.pyramid import PyramidLevel
 
 AXES = "tczyx"
@@ -90,6 +90,42 @@ def label_documents(
     return {".zgroup": {"zarr_format": 2}, ".zattrs": attributes}
 
 
+def volume_documents(
+    name: str, scales: Sequence[Sequence[float]], version: Version, *, is_labels: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Return the documents of the group of a volume in the layout of the CryoET Data Portal.
+
+    Its axes are Z, Y, X in angstrom, and its levels have a scale and no translation.
+
+    Parameters
+    ----------
+    name
+        Of the image.
+    scales
+        Voxel size of every level along Z, Y, X, in angstrom.
+    version
+        Of OME-Zarr.
+    is_labels
+        Whether its voxels name objects.
+    """
+    multiscale = {
+        "name": name,
+        "axes": [{"name": axis, "type": "space", "unit": "angstrom"} for axis in "zyx"],
+        "datasets": [
+            {"path": str(number), "coordinateTransformations": [{"type": "scale", "scale": list(scale)}]}
+            for number, scale in enumerate(scales)
+        ],
+    }
+    if version == "0.5":
+        ome = {"version": version, "multiscales": [multiscale], **({"image-label": {}} if is_labels else {})}
+        return {"zarr.json": {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}}}
+    attributes = {
+        "multiscales": [{"version": version, **multiscale}],
+        **({"image-label": {"version": version}} if is_labels else {}),
+    }
+    return {".zattrs": attributes, ".zgroup": {"zarr_format": 2}}
+
+
 def labels_documents(names: Sequence[str], version: Version) -> dict[str, dict[str, Any]]:
     """Return the documents of the group that lists the label images of an image."""
     if version == "0.5":
@@ -106,13 +142,15 @@ def array_document(
     *,
     shard: Sequence[int] | None = None,
     compress: bool = False,
+    compression: Compression = ZSTD,
+    axes: str = AXES,
 ) -> tuple[str, dict[str, Any]]:
     """Return the key (relative to the array) and the document of one level.
 
     Parameters
     ----------
     shape, chunk
-        Of the array and its chunks: T, C, Z, Y, X.
+        Of the array and its chunks: T, C, Z, Y, X, or what ``axes`` says.
     dtype
         Of the pixels.
     version
@@ -121,6 +159,10 @@ def array_document(
         Shape of a shard, whole chunks; 0.5 only.
     compress
         Whether chunks are compressed.
+    compression
+        In which way.
+    axes
+        A letter for each axis.
 
     Raises
     ------
@@ -134,12 +176,12 @@ def array_document(
             "shape": list(shape),
             "chunks": list(chunk),
             **types,
-            "compressor": compression_words(dtype, version) if compress else None,
+            "compressor": compression_words(dtype, version, compression) if compress else None,
             "filters": None,
             "order": "C",
             "dimension_separator": "/",
         }
-    codecs = [bytes_codec(dtype), *([compression_words(dtype, version)] if compress else [])]
+    codecs = [bytes_codec(dtype), *([compression_words(dtype, version, compression)] if compress else [])]
     if shard is not None:
         index = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
         sharding = {"chunk_shape": list(chunk), "codecs": codecs, "index_codecs": index, "index_location": "end"}
@@ -152,7 +194,7 @@ def array_document(
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(shard or chunk)}},
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "codecs": codecs,
-        "dimension_names": list(AXES),
+        "dimension_names": list(axes),
         "attributes": {},
     }
 

@@ -5,6 +5,7 @@ and ``sharding_indexed``.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
@@ -20,8 +21,19 @@ V3_TYPES = frozenset(
     {"bool", "float16", "float32", "float64", "complex64", "complex128"}
     | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 )
-COMPRESSION = "zstd"
-COMPRESSION_LEVEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """A compressor of Blosc and its level."""
+
+    name: str
+    level: int
+
+
+ZSTD = Compression("zstd", 1)
+LZ4 = Compression("lz4", 5)
+"""What ``zarr`` 2 writes by default, and so most of what programs of cryo-ET have met."""
 NO_CHUNK = (1 << 64) - 1
 
 
@@ -46,10 +58,10 @@ def bytes_codec(dtype: np.dtype[Any]) -> dict[str, Any]:
     return {"name": "bytes", **({"configuration": {"endian": "little"}} if dtype.itemsize > 1 else {})}
 
 
-def compression_words(dtype: np.dtype[Any], version: Version) -> dict[str, Any]:
+def compression_words(dtype: np.dtype[Any], version: Version, compression: Compression = ZSTD) -> dict[str, Any]:
     """Return the compression of written chunks: a codec of Zarr 3 or a compressor of Zarr 2."""
     shuffled = dtype.itemsize > 1
-    common = {"cname": COMPRESSION, "clevel": COMPRESSION_LEVEL, "blocksize": 0}
+    common = {"cname": compression.name, "clevel": compression.level, "blocksize": 0}
     if version == "0.4":
         return {"id": "blosc", "shuffle": int(shuffled), **common}
     shuffle = "shuffle" if shuffled else "noshuffle"
@@ -69,10 +81,10 @@ def chunk_bytes(pixels: NDArray[Any], chunk: Sequence[int]) -> bytes:
     return _padded(pixels, chunk).tobytes()
 
 
-def compressed(pixels: NDArray[Any], chunk: Sequence[int]) -> bytes:
+def compressed(pixels: NDArray[Any], chunk: Sequence[int], compression: Compression = ZSTD) -> bytes:
     """Return the compressed bytes of a whole chunk, see ``chunk_bytes`` and ``compression_words``."""
     whole = _padded(pixels, chunk)
-    encoded: bytes = _compressor(whole.itemsize > 1).encode(whole)
+    encoded: bytes = _compressor(compression, whole.itemsize > 1).encode(whole)
     return encoded
 
 
@@ -108,7 +120,7 @@ def _padded(pixels: NDArray[Any], chunk: Sequence[int]) -> NDArray[Any]:
 
 
 @cache
-def _compressor(shuffled: bool) -> Any:
+def _compressor(compression: Compression, shuffled: bool) -> Any:
     from numcodecs.blosc import Blosc  # noqa: PLC0415  # comes with zarr; serving needs it never
 
-    return Blosc(COMPRESSION, COMPRESSION_LEVEL, int(shuffled))
+    return Blosc(compression.name, compression.level, int(shuffled))

@@ -1,20 +1,32 @@
-"""Bytes in an S3-protocol bucket, through obstore. One PUT is atomic by the protocol: readers see old or new."""
+"""Bytes in an S3-protocol bucket, through obstore. Writes are atomic by the protocol: readers see old or new."""
 
+import os
 import re
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from coverslip.errors import CoverslipError, NotFoundError, StorageError
+from coverslip.storage.folder import reason_of
 from coverslip.storage.interface import TEMPORARY, StoredObject, check_key, check_prefix
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ClientConfig, RetryConfig
 
 PROBE = b"coverslip"
 LISTING_CHUNK = 1000
+
+ONE_PUT_BYTES = 64 << 20
+"""Larger files go in parts, so that a part that fails is sent again and not the whole."""
+
+PART_BYTES = 16 << 20
+MOST_PARTS = 10_000
+"""Of one object, says the protocol."""
+PARTS_AT_ONCE = 4
 
 CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": "5s", "timeout": "30s"}
 """Addresses are ``https`` unless the person's own ``AWS_ENDPOINT_URL`` says otherwise."""
@@ -64,6 +76,30 @@ class ObjectStorage:
         """Publish bytes under a name; see ``Storage.put``."""
         self._put(check_key(key), data)
 
+    @contextmanager
+    def create(self, key: str) -> Iterator[BinaryIO]:
+        """Open a new file that is published at the end; see ``Storage.create``.
+
+        Until then it is an anonymous temporary file of this machine (``TMPDIR``), of which a kill leaves nothing. Files
+        above 64 MiB are sent in parts, and are seen when all parts are there. A process that is killed while it sends
+        leaves parts behind that no listing shows and that cost money: give the bucket a lifecycle rule that aborts
+        incomplete multipart uploads (``AbortIncompleteMultipartUpload``).
+        """
+        check_key(key)
+        with _temporary(f"write {key} to {self.url}") as stream:
+            yield stream
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(0)
+            with self._said(f"write {key} to"):
+                self._obstore.put(
+                    self._store,
+                    key,
+                    stream,
+                    use_multipart=size > ONE_PUT_BYTES,
+                    chunk_size=max(PART_BYTES, -(-size // MOST_PARTS)),
+                    max_concurrency=PARTS_AT_ONCE,
+                )
+
     def read(self, key: str) -> bytes:
         """Return all bytes of an object; see ``Storage.read``."""
         with self._said(f"read {key}"):
@@ -80,6 +116,14 @@ class ObjectStorage:
             except FileNotFoundError:
                 return False
             return True
+
+    def find(self, key: str) -> StoredObject:
+        """Return an object as a listing would show it; see ``Storage.find``."""
+        with self._said(f"look at {key}"):
+            try:
+                return _stored(self._obstore.head(self._store, check_key(key)), key)
+            except FileNotFoundError as error:
+                raise _absent(key, self.url, error) from error
 
     def delete(self, key: str) -> None:
         """Remove an object; see ``Storage.delete``."""
@@ -121,7 +165,7 @@ class ObjectStorage:
         with self._said("list"):
             for chunk in self._obstore.list(self._store, below or None, chunk_size=LISTING_CHUNK):
                 for item in chunk:
-                    yield StoredObject(item["path"], item["size"], item["last_modified"])
+                    yield _stored(item, item["path"])
 
     @contextmanager
     def _said(self, doing: str) -> Iterator[None]:
@@ -132,6 +176,23 @@ class ObjectStorage:
             raise
         except self._failures as error:
             raise StorageError(f"cannot {doing} {self.url}: {_reason_of(error)}") from error
+
+
+def _stored(meta: "ObjectMeta", key: str) -> StoredObject:
+    version = meta["e_tag"] or f"{meta['size']}-{meta['last_modified'].isoformat()}"
+    return StoredObject(key, meta["size"], meta["last_modified"], version)
+
+
+@contextmanager
+def _temporary(doing: str) -> Iterator[BinaryIO]:
+    """Give an anonymous file of this machine; its disk may be full."""
+    try:
+        with tempfile.TemporaryFile(prefix="coverslip-") as stream:
+            yield cast("BinaryIO", stream)
+    except CoverslipError:
+        raise
+    except OSError as error:
+        raise StorageError(f"cannot {doing}: in {tempfile.gettempdir()}: {reason_of(error)}") from error
 
 
 def _is_temporary(key: str) -> bool:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
-from coverslip.errors import NotFoundError, StorageError
+from coverslip.errors import CoverslipError, NotFoundError, StorageError
 from coverslip.storage.interface import TEMPORARY, StoredObject, check_key, check_prefix
 
 PROBE = b"coverslip"
@@ -50,6 +51,15 @@ class FolderStorage:
             make_folders(final.parent)
             write_file(final, data)
 
+    @contextmanager
+    def create(self, key: str) -> Iterator[BinaryIO]:
+        """Open a new file that is published at the end; see ``Storage.create``."""
+        final = self._path(key)
+        with _said("write", final):
+            make_folders(final.parent)
+            with _published(final) as stream:
+                yield stream
+
     def read(self, key: str) -> bytes:
         """Return all bytes of an object; see ``Storage.read``."""
         path = self._path(key)
@@ -67,6 +77,18 @@ class FolderStorage:
                 return stat.S_ISREG(path.stat().st_mode)
             except ABSENT:
                 return False
+
+    def find(self, key: str) -> StoredObject:
+        """Return an object as a listing would show it; see ``Storage.find``."""
+        path = self._path(key)
+        with _said("look at", path):
+            try:
+                seen = path.stat()
+            except ABSENT as error:
+                raise NotFoundError(f"{key}: no such object in {self.root}") from error
+        if not stat.S_ISREG(seen.st_mode):
+            raise NotFoundError(f"{key}: no such object in {self.root}")
+        return _stored(key, seen)
 
     def delete(self, key: str) -> None:
         """Remove an object; see ``Storage.delete``."""
@@ -113,9 +135,13 @@ class FolderStorage:
         for path in _files_below(below):
             with _said("list", path), suppress(*ABSENT):
                 if not path.name.startswith(TEMPORARY):
-                    seen = path.stat()
-                    key = path.relative_to(self.root).as_posix()
-                    yield StoredObject(key, seen.st_size, datetime.fromtimestamp(seen.st_mtime, UTC))
+                    yield _stored(path.relative_to(self.root).as_posix(), path.stat())
+
+
+def _stored(key: str, seen: os.stat_result) -> StoredObject:
+    # a file is replaced as a whole, and so has another number; whoever writes into it moves its time
+    version = f"{seen.st_size}-{seen.st_mtime_ns}-{seen.st_ino}"
+    return StoredObject(key, seen.st_size, datetime.fromtimestamp(seen.st_mtime, UTC), version)
 
 
 def write_file(final: Path, data: bytes) -> None:
@@ -131,10 +157,17 @@ def write_file(final: Path, data: bytes) -> None:
 
 
 def _write(final: Path, data: bytes) -> None:
+    with _published(final) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def _published(final: Path) -> Iterator[BinaryIO]:
+    """Give a new file that gets its name when it is whole and on disk; after an exception nothing is left of it."""
     temporary = final.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
     try:
-        with temporary.open("xb") as stream:
-            stream.write(data)
+        with temporary.open("x+b") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(final)
@@ -196,7 +229,7 @@ def _said(doing: str, path: Path) -> Iterator[None]:
     """Turn what the operating system raises into a ``StorageError``."""
     try:
         yield
-    except StorageError:
+    except CoverslipError:
         raise
     except OSError as error:
         raise StorageError(f"cannot {doing} {path}: {reason_of(error)}") from error

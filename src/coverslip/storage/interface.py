@@ -1,9 +1,10 @@
 """What every place for bytes can do, and which names it accepts."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from coverslip.errors import InvalidRequestError
 
@@ -27,6 +28,8 @@ class StoredObject:
     """Bytes."""
     modified: datetime
     """When it was last written; with a time zone."""
+    version: str = ""
+    """Another whenever it was written again, even with the same bytes: an ETag, or what the file system says."""
 
 
 class Storage(Protocol):
@@ -44,6 +47,22 @@ class Storage(Protocol):
         ------
         StorageError
             The bytes could not be written; what was there before still is.
+        InvalidRequestError
+            The key is not an acceptable name.
+        """
+        ...
+
+    def create(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """Open a new file for writing, seekable and on this machine's disk, for objects that are too large for memory.
+
+        When the ``with`` statement ends, it is published as a whole under its name, replacing what was there, as by
+        ``put``; when it ends with an exception, nothing is.
+
+        Raises
+        ------
+        StorageError
+            The bytes could not be written or published; what was there before still is. A refusal of the operating
+            system that the block raises is taken for one to write.
         InvalidRequestError
             The key is not an acceptable name.
         """
@@ -68,6 +87,20 @@ class Storage(Protocol):
 
         Raises
         ------
+        StorageError
+            Nobody knows: the storage cannot be read now.
+        InvalidRequestError
+            The key is not an acceptable name.
+        """
+        ...
+
+    def find(self, key: str) -> StoredObject:
+        """Return an object as a listing would show it.
+
+        Raises
+        ------
+        NotFoundError
+            There certainly is no such object.
         StorageError
             Nobody knows: the storage cannot be read now.
         InvalidRequestError

@@ -59,7 +59,7 @@ def plan_config(  # noqa: PLR0917  one for each option
     root = locate(source)
     checked = check(file, folder=root)
     if not checked.is_valid:
-        _refuse(checked)
+        refuse(checked)
     prepared = prepare(checked, root, locate(destination), selection)
     done: dict[str, StepRecord] = {}
     found = states(prepared.plan.steps, done, frozenset(prepared.held.keys))
@@ -70,7 +70,8 @@ def plan_config(  # noqa: PLR0917  one for each option
     raise typer.Exit(0 if prepared.is_whole else 1)
 
 
-def _refuse(checked: Checked) -> None:
+def refuse(checked: Checked) -> None:
+    """Print the errors of a config and end the command."""
     out = console()
     for problem in checked.errors:
         out.print(one_line(str(problem)))
@@ -84,7 +85,7 @@ def _print(prepared: Prepared, found: Mapping[str, State], *, is_long: bool) -> 
     for problem in prepared.problems:
         out.print(one_line(str(problem)))
     for line in [
-        *_skipped(plan.skipped),
+        *skipped_lines(plan.skipped),
         *_by_place(prepared, found, is_long=is_long),
         *_left_alone(prepared),
     ]:
@@ -92,7 +93,7 @@ def _print(prepared: Prepared, found: Mapping[str, State], *, is_long: bool) -> 
     out.print(_summary(prepared, found))
 
 
-def _skipped(found: Sequence[Skipped]) -> Iterator[str]:
+def skipped_lines(found: Sequence[Skipped]) -> Iterator[str]:
     """Yield a line for each reason, with the first few entities that it is true of."""
     grouped: dict[tuple[str, str], list[Skipped]] = {}
     for one in found:

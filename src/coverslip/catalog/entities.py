@@ -1,0 +1,302 @@
+"""Entities of depositions: written as they are seen, found again, and what is derived from them marked."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+
+from coverslip.catalog.around import ANNOTATION, TOMOGRAM, images_around, numbers
+from coverslip.catalog.entity_marks import EntityMarks, Seen
+from coverslip.catalog.entity_rows import select_entities, to_entity, to_files, values_of
+from coverslip.catalog.entity_tables import Entity, IngestStep
+from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
+from coverslip.catalog.sync import write_files
+from coverslip.catalog.tables import Chore, Image
+from coverslip.errors import NotFoundError
+from coverslip.model.entities import EntityChanges, EntityRecord, EntitySeen, StepRecord, Surroundings
+from coverslip.model.records import SyncItem
+
+
+class Entities(Part):
+    """What depositions consist of."""
+
+    def sync_entities(
+        self,
+        layout: str,
+        seen: Sequence[EntitySeen],
+        *,
+        files: Sequence[SyncItem] = (),
+        read_by: str = "",
+        cause: str = "ingested",
+    ) -> EntityChanges:
+        """Write entities and the image files they came with, and mark what is derived from them, in one transaction.
+
+        An entity keeps its number for ever. What is seen as it was before is not written, and nothing is removed.
+        Views of a run are marked once for all of it, so they are built after everything is in.
+
+        Parameters
+        ----------
+        layout
+            Absolute folder or address of the layout, without a slash at the end.
+        seen
+            Parents before their children; parents written before need not be repeated.
+        files
+            Image files that are new or changed, as for ``sync_files``.
+        read_by
+            Versions of what read the files.
+        cause
+            What happened to them, in words, for those who ask why something was built.
+
+        Raises
+        ------
+        NotFoundError
+            A parent is neither given nor known.
+        """
+        now = self._clock()
+        with self._database.writing() as connection:
+            known = _lock_known(connection, layout, [one.identity for one in seen] + _parents(seen))
+            work = _Writing(connection, layout, known, now, EntityMarks(self._entity_kinds, now, cause))
+            for one in seen:
+                work.write(one)
+            if files:
+                write_files(connection, files, read_by, now, self._kinds)
+            work.marks.write(connection)
+        return EntityChanges(tuple(work.added), tuple(work.changed), tuple(work.unchanged))
+
+    def entities(
+        self,
+        layout: str | None = None,
+        *,
+        type: str | None = None,  # noqa: A002  # the entity's own word
+        under: str | None = None,
+        identities: Collection[str] | None = None,
+        run_id: int | None = None,
+        parent_id: int | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[EntityRecord]:
+        """Return entities in the order of their numbers.
+
+        Parameters
+        ----------
+        layout
+            Only those of this layout.
+        type
+            Only of this type.
+        under
+            Only what has this identity, and everything below it.
+        identities
+            Only what has one of these identities.
+        run_id, parent_id
+            Only those of this run, or directly below this entity, by public number.
+        after, limit
+            For pages: only numbers above this one, and so many at most.
+        """
+        conditions = [Entity.id > after]
+        given = ((Entity.layout, layout), (Entity.type, type), (Entity.run_id, run_id), (Entity.parent_id, parent_id))
+        conditions += [column == value for column, value in given if value is not None]
+        if under is not None:
+            below = and_(Entity.identity >= f"{under}/", Entity.identity < f"{under}0")
+            conditions.append(or_(Entity.identity == under, below))
+        if identities is not None:
+            conditions.append(Entity.identity.in_(sorted(identities)))
+        wanted = select_entities().where(*conditions).order_by(Entity.id).limit(limit)
+        with self._database.reading() as connection:
+            return [to_entity(row) for row in connection.execute(wanted)]
+
+    def entity(self, entity_id: int) -> EntityRecord:
+        """Return one entity.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such entity.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(select_entities().where(Entity.id == entity_id)).one_or_none()
+        if row is None:
+            raise NotFoundError(f"there is no entity {entity_id}")
+        return to_entity(row)
+
+    def entities_by_id(self, entity_ids: Iterable[int]) -> dict[int, EntityRecord]:
+        """Return those of some entities that are there, by number."""
+        found: dict[int, EntityRecord] = {}
+        with self._database.reading() as connection:
+            for some in numbers(entity_ids):
+                rows = connection.execute(select_entities().where(Entity.id.in_(some)))
+                found |= {row.id: to_entity(row) for row in rows}
+        return found
+
+    def surroundings(self, image_id: str) -> Surroundings | None:
+        """Return what is known around the image of a tomogram; ``None`` where it is of none."""
+        is_tomogram = and_(Image.id == image_id, Entity.type == TOMOGRAM)
+        with self._database.reading() as connection:
+            row = connection.execute(select_entities().where(is_tomogram).order_by(Entity.id).limit(1)).one_or_none()
+            if row is None:
+                return None
+            same = and_(Entity.run_id == row.run_id, Entity.alignment == row.alignment)
+            rows = connection.execute(select_entities().where(same).order_by(Entity.id)).all()
+            beside = [to_entity(one) for one in rows]
+            annotations = tuple(one for one in beside if one.type == ANNOTATION)
+            alignment = next((one for one in beside if one.type == "alignment"), None)
+            spacings = {one.parent_id for one in annotations} - {None}
+            named = select(Entity.id, Entity.name).where(Entity.id.in_(spacings))
+            names = {one.id: one.name for one in connection.execute(named)}
+            parents: dict[str, EntityRecord] = {}
+            parent_id = row.parent_id
+            while parent_id is not None:
+                above = to_entity(connection.execute(select_entities().where(Entity.id == parent_id)).one())
+                parents[above.type], parent_id = above, above.parent_id
+        return Surroundings(to_entity(row), parents, alignment, annotations, names)
+
+    def images_of_run(self, run: str) -> list[str]:
+        """Return the images of the tomograms and tilt series of runs, by name, identity or public number.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run.
+        """
+        is_it = or_(Entity.name == run, Entity.identity == run)
+        if run.isdecimal() and len(run) < 19:
+            is_it = or_(is_it, Entity.id == int(run))
+        with self._database.reading() as connection:
+            ids = list(connection.scalars(select(Entity.id).where(Entity.type == "run", is_it)))
+            if not ids:
+                raise NotFoundError(f"there is no run {run[:200]!r}")
+            wanted = select_entities().where(Entity.run_id.in_(ids), Image.id.is_not(None)).order_by(Entity.id)
+            return [row.image_id for row in connection.execute(wanted)]
+
+    def images_showing(self, entity_ids: Iterable[int]) -> dict[int, list[str]]:
+        """Return the images that show each of some entities; those that no image shows are left out."""
+        with self._database.reading() as connection:
+            return dict(images_around(connection, entity_ids))
+
+    def count_entities(self) -> dict[str, int]:
+        """Return how many entities there are, by type."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(Entity.type, func.count().label("number")).group_by(Entity.type))
+            return {row.type: row.number for row in rows}
+
+
+class Steps(Part):
+    """What ingests have done, and who ingests a run now."""
+
+    def steps(self, layout: str, under: str = "") -> dict[str, StepRecord]:
+        """Return the steps that were done in a layout, by name; those below an identity only, where one is given."""
+        wanted = select(*IngestStep.__table__.columns).where(IngestStep.layout == layout)
+        if under:
+            wanted = wanted.where(IngestStep.name >= under, IngestStep.name < f"{under}\U0010fffd")
+        with self._database.reading() as connection:
+            rows = connection.execute(wanted.order_by(IngestStep.name))
+            return {row.name: StepRecord(row.name, row.digest, dict(row.facts), dict(row.outputs)) for row in rows}
+
+    def note_steps(self, layout: str, steps: Sequence[StepRecord]) -> None:
+        """Note that steps were done."""
+        rows = [
+            {
+                "layout": layout,
+                "name": step.name,
+                "digest": step.digest,
+                "facts": dict(step.facts),
+                "outputs": dict(step.outputs),
+                "done_at": self._clock(),
+            }
+            for step in steps
+        ]
+        with self._database.writing() as connection:
+            statement = upsert(connection, IngestStep)
+            replaced = {name: statement.excluded[name] for name in ("digest", "facts", "outputs", "done_at")}
+            statement = statement.on_conflict_do_update(
+                index_elements=[IngestStep.layout, IngestStep.name], set_=replaced
+            )
+            execute_many(connection, statement, rows)
+
+    def forget_steps(self, layout: str, names: Iterable[str]) -> None:
+        """Forget that steps were done: they are done again the next time."""
+        with self._database.writing() as connection:
+            for some in chunks(names):
+                connection.execute(delete(IngestStep).where(IngestStep.layout == layout, IngestStep.name.in_(some)))
+
+    def take_lease(self, name: str, lease_seconds: float) -> str | None:
+        """Return the right to something that one at a time may do; ``None`` while somebody else has it."""
+        now, token = self._clock(), new_id()
+        is_free = or_(Chore.lease_until.is_(None), Chore.lease_until <= now)
+        lease = {"token": token, "lease_until": now + timedelta(seconds=lease_seconds)}
+        with self._database.writing() as connection:
+            row = {"id": new_id(), "name": name}
+            execute_many(connection, upsert(connection, Chore).on_conflict_do_nothing(), [row])
+            taken = connection.execute(update(Chore).where(Chore.name == name, is_free).values(lease))
+        return token if taken.rowcount == 1 else None
+
+    def keep_lease(self, name: str, token: str, lease_seconds: float) -> bool:
+        """Return whether a right is still held, and hold it for longer."""
+        with self._database.writing() as connection:
+            until = self._clock() + timedelta(seconds=lease_seconds)
+            is_ours = and_(Chore.name == name, Chore.token == token)
+            return connection.execute(update(Chore).where(is_ours).values(lease_until=until)).rowcount == 1
+
+    def end_lease(self, name: str, token: str) -> None:
+        """Give a right back, and forget it."""
+        with self._database.writing() as connection:
+            connection.execute(delete(Chore).where(Chore.name == name, Chore.token == token))
+
+
+def _parents(seen: Sequence[EntitySeen]) -> list[str]:
+    return [one.parent for one in seen if one.parent is not None]
+
+
+def _lock_known(connection: Connection, layout: str, identities: Iterable[str]) -> dict[str, Any]:
+    """Return what is known of entities, by identity, locked in the order in which everybody locks."""
+    known: dict[str, Any] = {}
+    for some in chunks(identities):
+        wanted = select(*Entity.__table__.columns).where(Entity.layout == layout, Entity.identity.in_(some))
+        rows = connection.execute(wanted.order_by(Entity.identity).with_for_update())
+        known |= {row.identity: row for row in rows}
+    return known
+
+
+@dataclass(slots=True)
+class _Writing:
+    """One batch of entities, written one by one."""
+
+    connection: Connection
+    layout: str
+    known: dict[str, Any]
+    now: datetime
+    marks: EntityMarks
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+
+    def write(self, one: EntitySeen) -> None:
+        """Write one entity, and note what follows from it."""
+        parent = self.known.get(one.parent) if one.parent is not None else None
+        if one.parent is not None and parent is None:
+            raise NotFoundError(f"{one.identity}: its parent {one.parent} is not in the catalog")
+        before, values = self.known.get(one.identity), values_of(one, self.layout)
+        values["parent_id"] = parent.id if parent else None
+        values["run_id"] = (parent.id if parent.type == "run" else parent.run_id) if parent else None
+        if before is not None and all(getattr(before, name) == value for name, value in values.items()):
+            self.marks.look_at(before.run_id)
+            self.unchanged.append(one.identity)
+            return
+        after = self.known[one.identity] = self._put(one.identity, before, values)
+        self.marks.note(_seen(before) if before is not None else None, _seen(after))
+
+    def _put(self, identity: str, before: Any, values: dict[str, Any]) -> Any:
+        if before is None:
+            self.added.append(identity)
+            row = {"layout": self.layout, "identity": identity, "revision": 1, "created_at": self.now}
+            statement: Any = insert(Entity).values(**row, **values, updated_at=self.now)
+        else:
+            self.changed.append(identity)
+            new = {**values, "revision": before.revision + 1, "updated_at": self.now}
+            statement = update(Entity).where(Entity.id == before.id).values(new)
+        return self.connection.execute(statement.returning(*Entity.__table__.columns)).one()
+
+
+def _seen(row: Any) -> Seen:
+    return Seen(row.id, row.type, row.identity, row.run_id, row.alignment, row.document, to_files(row.files))
