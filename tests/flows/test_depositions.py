@@ -21,16 +21,10 @@ from scipy.spatial.transform import Rotation
 from zarr import open_group
 
 import coverslip
-from coverslip.cli.ingest import app
 from coverslip.demo.deposition import RUNS, Example, Run, Scene, scene_of, write_deposition
 from tests.ingest.deposition.portal_documents import Annotation, TiltSeries, Tomogram, model_of, read_document
 from tests.services.s3 import S3Server, serve_s3
 
-pytestmark = pytest.mark.skipif(
-    "apply" not in [command.name for command in app.registered_commands], reason="there is no command ingest apply"
-)
-
-SHAPE = (64, 64, 64)
 GOLDEN = Path(__file__).parent.parent / "ingest/deposition/golden"
 BUCKET = "depositions"
 LATER = [run for run in RUNS if run.name in ("TS_01", "TS_02")]
@@ -123,8 +117,9 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
-    return write_deposition(tmp_path_factory.mktemp("example"), size=SHAPE)
+def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Example:
+    size = 256 if request.config.getoption("--long") else 64
+    return write_deposition(tmp_path_factory.mktemp("example"), size=size)
 
 
 @pytest.fixture(scope="module", params=["folder", pytest.param("bucket", marks=pytest.mark.service)])
@@ -245,7 +240,7 @@ def places_of(points: list[dict[str, Any]]) -> Pixels:
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 def test_points_are_where_the_scene_has_them(run: Run, story: Story) -> None:
-    scene = scene_of(run, SHAPE)
+    scene = scene_of(run, story.example.shape)
     seen, folder = story.after_later, f"{spacing_folder(run)}/Annotations"
     picked = points_at(seen, f"{folder}/100/cytosolic_ribosome-1.0_point.ndjson")
     assert {point["type"] for point in picked} == {"point"}
@@ -273,7 +268,8 @@ def test_tomograms_are_those_of_the_source(run: Run, story: Story) -> None:
     assert document.mrc_file == f"{folder}/{run.name}.mrc"
     assert document.alignment_metadata_path == f"{run.dataset}/{run.name}/Alignments/100/alignment_metadata.json"
     assert document.voxel_spacing == run.voxel_angstrom
-    assert [(one.z, one.y, one.x) for one in document.scales][:2] == [(64, 64, 64), (32, 32, 32)]
+    side = story.example.shape[0]
+    assert [(one.z, one.y, one.x) for one in document.scales][:2] == [(side,) * 3, (side // 2,) * 3]
     here = story.after_first.folder / folder
     np.testing.assert_array_equal(voxels(here / f"{run.name}.mrc"), source)
     group = open_group(here / f"{run.name}.zarr", mode="r")
@@ -281,7 +277,7 @@ def test_tomograms_are_those_of_the_source(run: Run, story: Story) -> None:
     assert len(multiscale.datasets) == len(document.scales)
     levels = [np.asarray(group[dataset.path]) for dataset in multiscale.datasets]
     np.testing.assert_array_equal(levels[0], source)
-    means = source.astype(float).reshape(32, 2, 32, 2, 32, 2).mean(axis=(1, 3, 5))
+    means = source.astype(float).reshape(side // 2, 2, side // 2, 2, side // 2, 2).mean(axis=(1, 3, 5))
     np.testing.assert_allclose(levels[1], means, atol=1e-5)
     with coverslip.open_image(here / f"{run.name}.zarr") as file:
         size = file.images[0].metadata.pixel_size_z
@@ -307,7 +303,7 @@ def test_masks_are_those_of_the_source(run: Run, story: Story) -> None:
 @pytest.mark.filterwarnings("ignore:Setting the .* on a NumPy array:DeprecationWarning")
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 def test_meshes_are_the_vesicles_in_nanometres(run: Run, story: Story) -> None:
-    scene: Scene = scene_of(run, SHAPE)
+    scene: Scene = scene_of(run, story.example.shape)
     folder = story.after_first.folder / spacing_folder(run) / "Annotations"
     names = {"105/surfaces_of_vesicles": scene.vesicles}
     if run.is_first:
@@ -349,7 +345,7 @@ def test_tilt_series_are_joined_with_what_is_known_of_their_sections(run: Run, s
     document = story.after_first.document(f"{run.dataset}/{run.name}/TiltSeries/100/tiltseries_metadata.json")
     assert isinstance(document, TiltSeries)
     assert document.size is not None
-    assert (document.size.x, document.size.y, document.size.z) == (64, 64, 11)
+    assert (document.size.z, document.size.y, document.size.x) == (11, *story.example.shape[1:])
     # eleven sections from -40 to 40 degrees, taken from the middle outwards
     sections = document.per_section_parameter or []
     assert [round(section.raw_angle) for section in sections] == list(range(-40, 41, 8))
