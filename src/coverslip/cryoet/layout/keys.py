@@ -97,8 +97,8 @@ def dataset(dataset_name: str) -> str:
 
 def run(dataset_name: str, run_name: str) -> str:
     """Return the folder of a run."""
-    if run_name == "Images":
-        raise InvalidRequestError("no run can be called 'Images': the key photos of its dataset lie there")
+    if run_name in ("Images", DOCUMENTS["dataset"]):
+        raise InvalidRequestError(f"no run can be called {run_name!r}: something of its dataset lies there")
     return join(dataset(dataset_name), run_name)
 
 

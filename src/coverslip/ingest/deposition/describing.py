@@ -220,7 +220,8 @@ def _annotation(target: Target, relatives: Relatives) -> _Part:
         for step in steps
         for key in step.outputs
     ]
-    metadata = {"version": DEFAULT_VERSION, **target.metadata}
+    version = target.metadata.get("version")
+    metadata = {**target.metadata, "version": DEFAULT_VERSION if version is None else str(version)}
     return {"metadata": metadata, "derived": {"alignment_metadata_path": target.alignment}, "files": files}, steps
 
 

@@ -254,9 +254,9 @@ class _Maker:
         kind = target.entity.type
         folder = layout.numbered(kind, parent.folder, number)
         if kind == "annotation":
-            marked = target.metadata["annotation_object"]
+            marked, version = target.metadata["annotation_object"], target.metadata.get("version")
             stem = layout.annotation_stem(
-                str(marked["name"]), marked.get("description"), target.metadata.get("version", DEFAULT_VERSION)
+                str(marked["name"]), marked.get("description"), DEFAULT_VERSION if version is None else version
             )
             document = layout.annotation_document(folder, stem)
         else:
