@@ -17,6 +17,8 @@ TABLES = {
     "reading": ("tiff", "czi", "mrc", "ome_zarr", "chunks", "loading", "cataloging", "confined", "http"),
     "median": ("median",),
     "freshness": ("freshness",),
+    "states": ("states",),
+    "volumes": ("volumes",),
 }
 """The tables of the page, and the families in each."""
 FAMILIES = tuple(name for names in TABLES.values() for name in names)

@@ -1,5 +1,6 @@
 """A proxy in front of a real server, whose faults a test sets while connections are open."""
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -19,8 +20,12 @@ class Proxy:
     """How many connections are cut before all is well again."""
     answer: bytes = b""
     """Said to every request, instead of asking the server."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """Status of the S3 protocol with which requests for a path that ends so are answered."""
     received: int = 0
     """Bytes of all answers."""
+    asked: list[str] = field(default_factory=list)
+    """Method and path of every request."""
     _open: list[socket.socket] = field(default_factory=list)
 
     def refuses(self) -> bool:
@@ -29,10 +34,28 @@ class Proxy:
 
     def say(self, status: int) -> None:
         """Answer every request with a status of the S3 protocol."""
-        text = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}[status]
-        body = f"<Error><Code>{text}</Code></Error>"
-        head = f"HTTP/1.1 {status} {text}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        self.answer = (head + body).encode()
+        self.answer = _refusal(status)
+
+    def note(self, data: bytes) -> bytes:
+        """Note the requests in what a client sends, and return the answer to one that is refused."""
+        answer = b""
+        for method, path in _REQUEST.findall(data):
+            asked = path.decode("latin-1")
+            self.asked.append(f"{method.decode()} {asked}")
+            for end, status in self.refused.items():
+                if asked.partition("?")[0].endswith(end):
+                    answer = _refusal(status)
+        return answer
+
+
+_REQUEST = re.compile(rb"(GET|HEAD|PUT|POST|DELETE) (\S+) HTTP/1\.1\r\n")
+
+
+def _refusal(status: int) -> bytes:
+    text = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}[status]
+    body = f"<Error><Code>{text}</Code></Error>"
+    head = f"HTTP/1.1 {status} {text}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return (head + body).encode()
 
 
 @contextmanager
@@ -72,7 +95,7 @@ def _serve(proxy: Proxy, client: socket.socket) -> None:
         return
     server = socket.create_connection(proxy.upstream)
     proxy._open.append(server)
-    threading.Thread(target=_pump, args=(client, server), daemon=True).start()
+    threading.Thread(target=_pump, args=(proxy, client, server), daemon=True).start()
     passed = 0
     with client, server, _shut(client), _shut(server), suppress(OSError):
         while data := server.recv(1 << 14):
@@ -96,9 +119,12 @@ def _shut(one: socket.socket) -> Iterator[None]:
             one.shutdown(socket.SHUT_RDWR)
 
 
-def _pump(client: socket.socket, server: socket.socket) -> None:
+def _pump(proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
     with suppress(OSError):
         while data := client.recv(1 << 14):
+            if answer := proxy.note(data):
+                client.sendall(answer)
+                break
             server.sendall(data)
     with suppress(OSError):
         server.shutdown(socket.SHUT_WR)

@@ -32,6 +32,11 @@ __all__ = ["browser"]
 VOXEL = 10.0
 RED, GREEN, MAGENTA = (255, 0, 0), (0, 255, 0), (255, 0, 255)
 YELLOW, CYAN = (255, 255, 0), (0, 255, 255)
+POINTS = """void main() {
+  setPointMarkerSize(2.0 * prop_diameter());
+  setColor(prop_instance_id() == 7u && prop_name() == 0u ? prop_color() : vec3(1, 1, 1));
+}"""
+LINES = "void main() { setColor(prop_line_color()); setLineWidth(4.0); }"
 QUARTER = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 """A quarter turn about z: x becomes y."""
 CORNERS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], float)
@@ -53,18 +58,31 @@ def precomputes() -> dict[str, Files]:
     grid = np.array([[80.0, 40.0, 50.0], [80.0, 60.0, 50.0]])
     turned = np.array([np.eye(3), QUARTER])
     return {
-        "points": point_annotations(cloud, voxel_size=VOXEL, diameter=40, color="#ff00ff", names="dot", limit=50),
+        "points": point_annotations(
+            cloud,
+            voxel_size=VOXEL,
+            diameter=40,
+            color="#ff00ff",
+            names="dot",
+            instance_ids=np.full(400, 7),
+            limit=50,
+        ),
         "lines": oriented_annotations(grid, turned, voxel_size=VOXEL, diameter=60, color="#ffffff", names="arrow"),
         "volume": segmentation(image, voxel_size=VOXEL, scales=2, meshes=meshes(surfaces(image, voxel_size=VOXEL))),
-        "shapes": oriented_mesh(Triangles(CORNERS * 100, SIDES), grid + [0, 0, 20], turned, voxel_size=VOXEL),
+        "shapes": oriented_mesh(Triangles(CORNERS * 100, SIDES), grid + np.array([0, 0, 20]), turned, voxel_size=VOXEL),
     }
 
 
-def state(address: str) -> dict[str, Any]:
+def state(address: str, mesh_scale: int) -> dict[str, Any]:
     def layer(name: str, kind: str, **facts: Any) -> dict[str, Any]:
         return {"name": name, "type": kind, "source": f"precomputed://{address}/data/{name}", **facts}
 
-    painted = {"segments": ["1", "2"], "segmentColors": {"1": "#ffff00", "2": "#00ffff"}, "selectedAlpha": 1}
+    painted = {
+        "segments": ["1", "2"],
+        "segmentColors": {"1": "#ffff00", "2": "#00ffff"},
+        "selectedAlpha": 1,
+        "meshRenderScale": mesh_scale,
+    }
     return {
         "dimensions": {axis: [VOXEL * 1e-10, "m"] for axis in "xyz"},
         "position": [50.5, 50.5, 50.5],
@@ -75,25 +93,26 @@ def state(address: str) -> dict[str, Any]:
         "showDefaultAnnotations": False,
         "layout": "xy-3d",
         "layers": [
-            layer("points", "annotation", shader="void main() { setColor(prop_color()); setPointMarkerSize(8.0); }"),
-            layer("lines", "annotation", shader="void main() { setColor(prop_line_color()); setLineWidth(4.0); }"),
+            layer("points", "annotation", shader=POINTS),
+            layer("lines", "annotation", shader=LINES),
             layer("volume", "segmentation", **painted),
-            layer("shapes", "segmentation", segments=["1"], segmentColors={"1": "#ff8000"}),
+            layer("shapes", "segmentation", segments=["1"], segmentColors={"1": "#ff8000"}, meshRenderScale=mesh_scale),
         ],
     }
 
 
 @pytest.mark.browser
-def test_points_lines_segments_and_meshes_are_shown(browser: Browser) -> None:
+@pytest.mark.parametrize("mesh_scale", [1, 400], ids=["finest meshes", "coarsest meshes"])
+def test_points_lines_segments_and_meshes_are_shown(browser: Browser, mesh_scale: int) -> None:
     packed = {name: Packed(pack(files)) for name, files in precomputes().items()}
     with serving(packed) as address, visiting(browser, address) as visit:
         answers: list[int] = []
         visit.page.on("response", lambda answer: answers.append(answer.status))
-        visit.page.goto(f"/v/x/#!{quote(json.dumps(state(address)))}")
+        visit.page.goto(f"/v/x/#!{quote(json.dumps(state(address, mesh_scale)))}")
         wait_until_shown(visit.page)
         assert visit.page.evaluate(PROBLEMS) == []
         assert 206 in answers
-        visit.screenshot("precomputed")
+        visit.screenshot(f"precomputed-{mesh_scale}")
         left, right = halves(visit.page)
         check_segments(visit.page)
     ball, bar = (centre(left, color) for color in (YELLOW, CYAN))

@@ -28,9 +28,10 @@ HEAD = '<head><link rel="icon" href="data:,">'
 HEARTBEAT_SECONDS = 15
 GRACE_SECONDS = 2.0
 POLICY = (
-    # it makes workers and style elements of its own, and decodes chunks with WebAssembly; nothing comes from elsewhere
+    # it makes workers and style elements of its own, decodes chunks with WebAssembly, and compiles the functions that
+    # read annotations and segments from text that it writes itself; nothing comes from elsewhere
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
-    "script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval'; worker-src 'self' blob:; connect-src 'self' data: blob:; "
+    "script-src 'self' 'unsafe-eval' 'wasm-unsafe-eval'; worker-src 'self' blob:; connect-src 'self' data: blob:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 

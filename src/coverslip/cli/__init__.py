@@ -21,8 +21,9 @@ COMMANDS = {
     "demo": "Make a demo library, or take your own folder, and show it in the browser.",
     "doctor": "Say what is installed, which readers work and what can be written.",
     "gc": "Remove artifacts that are superseded or, over a limit, not used for longest.",
+    "import": "Catalog what lies in the CryoET Data Portal's layout already.",
     "info": "Show what is known about an image file without reading its pixels.",
-    "ingest": "Check the YAML of depositions of electron tomography.",
+    "ingest": "Check the YAML of depositions of electron tomography, and plan what is written.",
     "purge": "Remove for good what was deleted some time ago.",
     "queue-worker": "Build what messages in the queue tell of.",
     "rebuild": "Make artifacts stale, so that they are built anew.",
@@ -33,6 +34,9 @@ COMMANDS = {
     "worker": "Build artifacts that are out of date.",
 }
 """Name and one line of help of every command; the module of the same name has its ``run``, or an ``app`` of several."""
+
+MODULES = {"import": "importing"}
+"""Modules of commands whose names are words of Python."""
 
 BATCHES = ("coverslip.derive.batch", "coverslip.derive.periodic")
 """The loggers of which information is shown too: a line for each batch that was built."""
@@ -64,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(name: str, words: list[str]) -> None:
     _speak_for_ourselves()
-    module = import_module(f"coverslip.cli.{name.replace('-', '_')}")
+    module = import_module(f"coverslip.cli.{MODULES.get(name, name).replace('-', '_')}")
     command: typer.Typer = getattr(module, "app", None) or typer.Typer(add_completion=False)
     if not hasattr(module, "app"):
         command.command()(module.run)

@@ -60,7 +60,7 @@ class RemoteWalk:
         try:
             if found.size == 0:
                 path.source()
-            yield _seen_file(path, found)
+            yield seen_file(path, found)
         except FileNotFoundError:
             return
         except UnreadableFileError as error:
@@ -89,15 +89,17 @@ def see_remote(path: RemotePath) -> SeenFile:
         Nobody knows.
     """
     if S_ISDIR(path.stat().st_mode):
-        return _seen_folder(path, path.documents() if path.address.is_web else path.contents())
-    return _seen_file(path, path.source().found)
+        return seen_folder(path, path.documents() if path.address.is_web else path.contents())
+    return seen_file(path, path.source().found)
 
 
-def _seen_file(path: RemotePath, found: Found) -> SeenFile:
+def seen_file(path: RemotePath, found: Found) -> SeenFile:
+    """Return a remote file as a listing describes it."""
     return SeenFile(path=str(path), size=found.size, mtime_ns=found.modified_ns, checksum=_digest([found]))
 
 
-def _seen_folder(path: RemotePath, inside: Iterable[Found]) -> SeenFile:
+def seen_folder(path: RemotePath, inside: Iterable[Found]) -> SeenFile:
+    """Return an image folder of a bucket as the listing of everything inside describes it."""
     everything = sorted(inside, key=lambda found: found.key)
     return SeenFile(
         path=str(path),

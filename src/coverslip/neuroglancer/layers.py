@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -50,6 +51,7 @@ POINT_SHADERS: Mapping[Shape, str] = {
 }
 
 
+@lru_cache(maxsize=64)
 def meters(angstroms: float) -> float:
     """Return a length in metres, exactly the number that would be written down: 10.012 is 1.0012e-09."""
     return float(Decimal(repr(angstroms)).scaleb(-10))

@@ -131,9 +131,10 @@ def _annotations(scene: Scene, tomogram: Tomogram, sources: Sources) -> Iterable
         yield from annotation_layers(one, tomogram.voxel_spacing, color, sources)
 
 
-def _age(layer: AnnotationLayer) -> tuple[int, int, float, str]:
+def _age(layer: AnnotationLayer) -> tuple[object, ...]:
     """Return what layers are in the order of: later ones leave the colours and names of earlier ones alone."""
-    return layer.number, SHAPES.index(layer.shape), layer.voxel_spacing, repr(layer)
+    what = layer.object_name, layer.alignment, layer.key
+    return layer.number, SHAPES.index(layer.shape), layer.voxel_spacing, *what
 
 
 def _image_state(scene: Scene, sources: Sources) -> dict[str, Any]:

@@ -165,9 +165,40 @@ def test_tomogram_header_gives_voxel_spacings() -> None:
     assert remarks(found) == ["error: runs/TS_2/c.mrc: the voxel size in its header is not known."]
 
 
-def test_destination_filter_is_said_to_be_missing() -> None:
-    found = tomograms("  - destination_filter: {filters: [{key: [a], value: 1}]}\n")
-    assert all("cannot be planned yet" in remark for remark in remarks(found))
+WRITTEN = {
+    "10002/TS_1/Reconstructions/VoxelSpacing10.000/Tomograms/100/tomogram_metadata.json": {"size": {"x": 4}, "raw": 1},
+    "10002/TS_1/Reconstructions/VoxelSpacing10.000/Tomograms/101/tomogram_metadata.json": {"size": {"x": 5}, "raw": 1},
+    "10002/TS_1/Reconstructions/VoxelSpacing5.000/Tomograms/102/tomogram_metadata.json": {"size": {"x": 4}, "raw": 1},
+    "10002/TS_10/Reconstructions/VoxelSpacing10.000/Tomograms/103/tomogram_metadata.json": {"size": {"x": 4}, "raw": 1},
+    "10002/TS_1/run_metadata.json": {"size": {"x": 4}, "raw": 1},
+}
+
+
+def test_destination_filter_finds_what_was_written_by_its_metadata() -> None:
+    filters = "[{key: [size, x], value: 4}, {key: [raw], value: 1}]"
+    listing = Listing.of(FILES).knowing(WRITTEN)
+    text = with_text(
+        "  - source_glob:\n      list_glob: 'runs/{run_name}/*.mrc'\n",
+        f"  - destination_filter: {{filters: {filters}}}\n",
+    )
+    found = [one for one in expanded(text, listing).entities if one.type == "tomogram"]
+    assert [(one.name, one.files[0].path, one.is_ours) for one in found] == [("100", next(iter(WRITTEN)), True)]
+
+
+def test_destination_filter_does_not_take_a_run_for_another_whose_name_begins_so() -> None:
+    text = SMALL + "tiltseries:\n- sources:\n  - destination_filter: {filters: [{key: [raw], value: 1}]}\n"
+    listing = Listing.of(FILES).knowing({"10002/TS_10/TiltSeries/100/tiltseries_metadata.json": {"raw": 1}})
+    assert names(expanded(text, listing).entities, "tiltseries") == []
+    listing = Listing.of(FILES).knowing({"10002/TS_1/TiltSeries/100/tiltseries_metadata.json": {"raw": 1}})
+    assert names(expanded(text, listing).entities, "tiltseries") == ["100"]
+
+
+def test_destination_filter_needs_documents() -> None:
+    text = with_text("  - literal:\n      value: [10.0]", "  - destination_filter: {filters: [{key: [a], value: 1}]}")
+    assert (
+        remarks(expanded(text))
+        == ["error: destination_filter looks into metadata documents, and a voxel_spacing has none."] * 2
+    )
 
 
 def test_key_photos_are_addresses() -> None:

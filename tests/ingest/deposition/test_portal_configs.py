@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from coverslip.ingest.deposition import Checked, check
+from coverslip.ingest.deposition.example import make_example
+from coverslip.ingest.deposition.names import check_names
+from coverslip.ingest.deposition.plan import make_plan
 
 pytestmark = pytest.mark.samples
 
@@ -34,6 +37,28 @@ def test_each_is_expanded_over_what_its_own_globs_ask_for(checked: dict[str, Che
 def _is_configured(checked: Checked, kind: str) -> bool:
     section = kind if kind == "tiltseries" else f"{kind}s"
     return bool(getattr(checked.config, section))
+
+
+def test_each_has_a_plan_that_writes_nothing_twice(checked: dict[str, Checked]) -> None:
+    count = 0
+    for name, one in checked.items():
+        if one.config is None or one.document is None:
+            continue
+        count += 1
+        example = make_example(one.config, one.maps, check_names(one.document, one.maps).unchecked)
+        plan = make_plan(one.config, example.expansion, example.maps, listing=example.listing)
+        keys = [key for step in plan.steps for key in step.outputs]
+        assert len(keys) == len(set(keys)), name
+        identities = [target.identity for target in plan.targets]
+        assert len(identities) == len(set(identities)), name
+        done: set[str] = set()
+        for step in plan.steps:
+            assert done.issuperset(step.after), step.name
+            done.add(step.name)
+        assert len(done) == len(plan.steps), name
+        configured = {kind for kind in ("tomogram", "tiltseries", "annotation") if _is_configured(one, kind)}
+        assert configured <= {target.entity.type for target in plan.targets if target.is_written}, name
+    assert count == 78
 
 
 def test_the_draft_is_told_where_it_is_a_draft(checked: dict[str, Checked]) -> None:

@@ -35,6 +35,8 @@ class Checked:
         How many entities of each type it finds in a listing made up from its own globs.
     is_readable
         Whether the file could be opened.
+    document
+        What was read, with the place of each value; ``None`` where it is no config at all.
     """
 
     file: str
@@ -43,6 +45,7 @@ class Checked:
     maps: RunMaps = field(default_factory=RunMaps)
     example: Mapping[str, int] = field(default_factory=dict)
     is_readable: bool = True
+    document: Document | None = field(default=None, repr=False)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -115,14 +118,14 @@ def check_text(text: str, file: str, *, folders: tuple[Path, ...] = (), beside: 
     remarks += [*check_rules(document), *map_remarks, *names.remarks, *_skipped(document, maps, names)]
     problems = [*document.problems, *map(document.problem, _without_echoes(remarks)), *map_problems, *names.rows]
     if config is None or any(problem.severity == "error" for problem in problems):
-        return Checked(file, merged(problems), None, maps)
+        return Checked(file, merged(problems), None, maps, document=document)
     example: Mapping[str, int] = {}
     if not any(slow_regexes(document)):
         example = make_example(config, maps, names.unchecked).expansion.counts
         if not example.get("run"):
             sentence = "No path that list_glob finds seems to fit match_regex, name_regex and the filters."
             problems.append(document.problem(Remark("warning", ("runs",), sentence)))
-    return Checked(file, merged(problems), config, maps, dict(example))
+    return Checked(file, merged(problems), config, maps, dict(example), document=document)
 
 
 def _failed(path: Path, sentence: str, *, is_readable: bool = True) -> Checked:

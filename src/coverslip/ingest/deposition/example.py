@@ -40,10 +40,13 @@ class Example:
         What was made up.
     expansion
         What the config finds in it.
+    maps
+        Its maps, with a row made up for every run where one is not here.
     """
 
     listing: Listing
     expansion: Expansion
+    maps: RunMaps = field(default_factory=RunMaps)
 
 
 @dataclass(slots=True)
@@ -73,7 +76,7 @@ def make_example(config: Config, maps: RunMaps, unchecked: dict[str, Type]) -> E
         Columns of maps that are not here, with the type asked for: their cells are made up too.
     """
     paths = _Paths(f"source/{config.standardization_config.source_prefix}")
-    expansion, runs = Expansion(), set[str]()
+    expansion, runs, known = Expansion(), set[str](), maps
     for _ in range(LEVELS):
         known = _with_rows(maps, runs, unchecked)
         expansion = expand(config, paths.listing(), known)
@@ -85,7 +88,7 @@ def make_example(config: Config, maps: RunMaps, unchecked: dict[str, Type]) -> E
         if len(paths) == before and found == runs:
             break
         runs = found
-    return Example(paths.listing(), expansion)
+    return Example(paths.listing(), expansion, known)
 
 
 def _with_rows(maps: RunMaps, runs: set[str], unchecked: dict[str, Type]) -> RunMaps:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from coverslip.ingest.deposition.entities import EntityType, children
+from coverslip.ingest.deposition.entities import SECTIONS, EntityType, children
 from coverslip.ingest.deposition.finders import FindError, Found, Values, find, find_files
 from coverslip.ingest.deposition.listing import Listing
 from coverslip.ingest.deposition.maps import RunMaps
@@ -18,10 +18,11 @@ from coverslip.ingest.deposition.templates import TemplateError, as_type
 
 @dataclass(frozen=True, slots=True)
 class EntityFile:
-    """A file of an entity; ``shape`` says of an annotation what it gives."""
+    """A file of an entity; of an annotation also what it gives, and the place in the config that says how."""
 
     path: str
     shape: str = ""
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class _Expander:
             if not applies(source, parent):
                 continue
             try:
-                for one in find(source, values, self.listing):
+                for one in find(source, values, self.listing, SECTIONS[str(steps[0])].name):
                     if one.problem:
                         self._say("error", where, one.problem)
                     elif not any(compiled(regex).match(one.name) for regex in source.exclude or ()):
@@ -205,7 +206,7 @@ class _Expander:
                 paths = tuple(path for path in paths if not any(match(path.rsplit("/", 1)[-1]) for match in excluded))
                 if len(paths) > 1:
                     self._say("warning", where, f"{len(paths)} files fit: {paths[0]}, {paths[1]}, and one is expected.")
-                files += [EntityFile(path, shape) for path in paths]
+                files += [EntityFile(path, shape, where) for path in paths]
         if files:
             name = (
                 self.config.annotations[int(steps[1])].metadata.annotation_ingest_id if self.config.annotations else ""

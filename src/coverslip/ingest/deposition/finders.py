@@ -71,6 +71,16 @@ class Values:
         from_glob = {name: _escaped(value) for name, value in self.literal.items()}
         return self._filled(parse_template(text), {**self.row, **from_glob})
 
+    def text(self, text: str) -> str:
+        """Return a text that is no glob, filled.
+
+        Raises
+        ------
+        FindError
+            A name has no value for this parent.
+        """
+        return self._filled(parse_template(text), {**self.row, **self.literal})
+
     def value(self, template: Template) -> str | int | float | None:
         """Return what a template of the metadata stands for.
 
@@ -106,8 +116,10 @@ def _escape_part(part: str) -> str:
     return "".join(f"[{char}]" if char in "*?[" else char for char in part)
 
 
-def find(source: AnySource, values: Values, listing: Listing) -> Iterator[Found]:
+def find(source: AnySource, values: Values, listing: Listing, kind: str) -> Iterator[Found]:
     """Yield what a source finds, in the order of names or as they stand in the config.
+
+    ``kind`` is the type of what is looked for.
 
     Raises
     ------
@@ -131,7 +143,7 @@ def find(source: AnySource, values: Values, listing: Listing) -> Iterator[Found]
         case TomogramHeader():
             yield from _header(finder, values, listing)
         case DestinationFilter():
-            raise FindError("destination_filter looks into metadata that was written before; it cannot be planned yet.")
+            yield from _written(finder, values, listing, kind)
 
 
 def find_files(shape: ShapeFile, values: Values, listing: Listing) -> tuple[str, ...]:
@@ -176,6 +188,31 @@ def _header(finder: TomogramHeader, values: Values, listing: Listing) -> Iterato
             elif (size := listing.voxel_sizes[path]) not in seen:
                 seen.add(size)
                 yield Found(str(size), path)
+
+
+def _written(finder: DestinationFilter, values: Values, listing: Listing, kind: str) -> Iterator[Found]:
+    """Yield what lies below the parent already and has metadata with all of some values."""
+    from coverslip.cryoet import layout  # noqa: PLC0415  brings numpy along, which a check does without
+
+    if kind not in (*layout.DOCUMENTS, "annotation"):
+        raise FindError(f"destination_filter looks into metadata documents, and a {kind} has none.")
+    parent = max(
+        (value for name, value in values.literal.items() if name.endswith("_output_path")), key=len, default=""
+    )
+    above = f"/{parent}/" if parent else "/"
+    for key in sorted(listing.documents):
+        place = layout.parse(key)
+        if place is None or (place.type, place.part) != (kind, "document") or not f"/{key}".startswith(above):
+            continue
+        document = listing.documents[key]
+        if all(_value_at(document, one.key) == one.value for one in finder.filters):
+            yield Found(str(place.number or place.run or place.dataset or place.deposition), key, is_ours=True)
+
+
+def _value_at(document: object, steps: tuple[str, ...]) -> object:
+    for step in steps:
+        document = document.get(step) if isinstance(document, Mapping) else None
+    return document
 
 
 def _spacing(value: float | Template, values: Values) -> str:

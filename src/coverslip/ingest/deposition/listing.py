@@ -1,7 +1,8 @@
 """What lies at the source and at the destination, and what globs find there. Opens nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from coverslip.ingest.deposition.patterns import glob_parts, is_pattern, name_pattern
 
@@ -31,12 +32,15 @@ class Listing:
         Of tomograms whose header was read, the voxel size in angstrom by path below the ``source_prefix``.
     prefix
         What stands before a path when it is compared with ``match_regex``.
+    documents
+        Metadata documents of the destination by key.
     """
 
     source: Tree = field(default_factory=dict)
     destination: Tree = field(default_factory=dict)
     voxel_sizes: Mapping[str, float] = field(default_factory=dict)
     prefix: str = ""
+    documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -48,11 +52,22 @@ class Listing:
         prefix: str = "",
     ) -> "Listing":
         """Return the listing of some paths."""
-        return cls(_tree(source), _tree(destination), voxel_sizes or {}, prefix)
+        return cls(_tree(source), _tree(destination), {} if voxel_sizes is None else voxel_sizes, prefix)
+
+    def knowing(self, documents: Mapping[str, Mapping[str, Any]]) -> "Listing":
+        """Return the same with what documents of the destination say, by key."""
+        return replace(self, documents=documents)
 
     def full_path(self, path: str) -> str:
         """Return a path of the source as ``match_regex`` sees it."""
         return "/".join(part for part in (self.prefix.strip("/"), path) if part) if self.prefix else f"/{path}"
+
+    def has(self, path: str) -> bool:
+        """Return whether a file or folder lies at a path of the source."""
+        node: Tree | None = self.source
+        for part in glob_parts(path):
+            node = node.get(part) if node is not None else None
+        return node is not None
 
     def glob(self, glob: str, *, at_destination: bool = False) -> tuple[str, ...]:
         """Return the files and folders that fit a glob, sorted.

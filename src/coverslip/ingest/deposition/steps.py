@@ -23,18 +23,41 @@ Recipe = Literal[
     "identified_objects",
     "document",
 ]
-"""What is done with the inputs of a step:
+"""What is done with the inputs of a step, and what its options say beside:
 
-``copy`` writes one file as it is. ``volume`` makes OME-Zarr and MRC of a tomogram or tilt series, ``mask`` the same of a
-mask, ``points`` ndjson, ``mesh`` glb, ``caption`` a checked copy. ``mdoc``, ``rawtilt``, ``ctf``, ``alignment`` and
-``gain`` write their files and read what documents say of them. ``identified_objects`` picks the rows of a run.
-``document`` writes a metadata document of what the steps before it found out.
+``copy``
+    Writes one file as it is.
+``volume``
+    Makes OME-Zarr and MRC of a tomogram or tilt series. ``spacing``: voxel or pixel size in angstrom, or ``None`` where
+    only the file says it. ``is_stack``: sections of a tilt series are not averaged with each other.
+``mask``
+    The same of a mask. ``shape``, ``file_format``, ``spacing``; ``mask_label``, ``threshold``, ``rescale``. Where it is
+    rescaled, the facts of a volume say to what size in angstrom, or, as the second input, the alignment's document.
+``points``
+    ndjson. ``shape``, ``file_format``; ``binning``, ``order``, ``delimiter``, ``filter_value``, ``mesh_source_path``.
+``mesh``
+    glb. ``file_format``; ``scale_factor``, and of a group ``mesh_name``.
+``caption``
+    A checked copy. ``shape``, ``file_format``.
+``mdoc``, ``rawtilt``, ``gain``
+    Write their file, and read what documents say of it.
+``ctf``, ``alignment``
+    The same, of a ``file_format``. The outputs of an alignment stand in the order of its inputs.
+``identified_objects``
+    Picks the rows of the run ``run_name``, or of what ``filter_value`` calls it.
+``document``
+    Writes a metadata document of what the steps before it found out: ``documents.build_document`` with ``type``.
+
+Options that the config does not say are not there.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file or folder that a step reads: below the ``source_prefix``, or below the top of the layout."""
+    """A file or folder that a step reads: below the ``source_prefix``, or below the top of the layout.
+
+    The source of a key photo may be an address of its own, such as ``https://...`` or ``s3://...``.
+    """
 
     path: str
     side: Side = "source"
@@ -82,8 +105,7 @@ class Target:
     @property
     def run(self) -> str:
         """The place of its run, such as ``10000/TS_1``; empty above runs."""
-        place = next((one.place for one in self.entity.chain() if one.type == "run"), "")
-        return place
+        return next((one.place for one in self.entity.chain() if one.type == "run"), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +127,8 @@ class Step:
     outputs
         The keys that are written; one that ends with ``.zarr`` is a folder.
     after
-        The names of steps whose facts it needs.
+        The names of steps whose facts it needs. Those that are not selected are no steps of the plan: what they found
+        out the last time counts.
     """
 
     name: str

@@ -14,10 +14,10 @@ from coverslip.neuroglancer.precomputed.annotations import (
     polygon_lines,
 )
 from coverslip.neuroglancer.precomputed.archive import Packed, pack
-from coverslip.neuroglancer.precomputed.meshes import meshes, oriented_mesh
-from coverslip.neuroglancer.precomputed.segmentation import segment_properties, segmentation
-from coverslip.neuroglancer.precomputed.surfaces import Triangles, surfaces
+from coverslip.neuroglancer.precomputed.multilod import meshes, oriented_mesh
+from coverslip.neuroglancer.precomputed.surface_nets import Triangles, surfaces
 from coverslip.neuroglancer.precomputed.values import Files
+from coverslip.neuroglancer.precomputed.volumes import segment_properties, segmentation
 
 __all__ = [
     "Files",

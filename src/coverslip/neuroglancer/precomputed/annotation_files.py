@@ -154,7 +154,7 @@ def _records(geometry: "Floats", properties: Sequence[Property]) -> "NDArray[Any
     if spare:
         fields.append(("spare", "|u1", (spare,)))
     records = np.zeros(count, np.dtype(fields))
-    records["geometry"] = geometry.reshape(count, -1)
+    records["geometry"] = geometry.reshape(count, ends * 3)
     for one in properties:
         if len(one.values) != count:
             raise InvalidRequestError(f"{one.id} has {len(one.values)} values for {count} annotations")

@@ -4,6 +4,7 @@ import io
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from threading import Lock
 from typing import BinaryIO
@@ -72,12 +73,12 @@ class Packed:
             raise ReadError(f"the precompute is no whole ZIP: {error}") from error
         if len(members) > MOST_MEMBERS:
             raise ReadError(f"the precompute lists {len(members):,} files; {MOST_MEMBERS:,} may be")
-        self._members: dict[str, tuple[int, int]] = {}
+        self._members: dict[str, tuple[int, int, int]] = {}
         for member in members:
             self._members[member.filename] = self._placed(member)
 
-    def _placed(self, member: zipfile.ZipInfo) -> tuple[int, int]:
-        """Return where a member begins in its archive (before its local header), and how long it is."""
+    def _placed(self, member: zipfile.ZipInfo) -> tuple[int, int, int]:
+        """Return where a member begins in its archive (before its local header), how long it is, and its checksum."""
         name = member.filename
         if not _is_path(name) or name in self._members:
             raise ReadError(f"the precompute lists a file that cannot be one, or twice: {name[:200]!r}")
@@ -87,7 +88,7 @@ class Packed:
             raise ReadError(f"the precompute contradicts itself about {name[:200]!r}")
         if member.header_offset + LOCAL.size + member.file_size > self._length:
             raise ReadError(f"the precompute ends before {name[:200]!r} does")
-        return member.header_offset, member.file_size
+        return member.header_offset, member.file_size, member.CRC
 
     def names(self) -> tuple[str, ...]:
         """Return the paths, sorted."""
@@ -104,7 +105,7 @@ class Packed:
         return self._member(name)[1]
 
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
-        """Return a file or a range of it.
+        """Return a file or a range of it. Whole files are compared with their checksum.
 
         Parameters
         ----------
@@ -122,7 +123,7 @@ class Packed:
         ReadError
             The archive is damaged here.
         """
-        offset, size = self._member(name)
+        offset, size, checksum = self._member(name)
         first, last = start or 0, size if stop is None else min(stop, size)
         if not 0 <= first <= last:
             raise InvalidRequestError(f"{name} has {size} bytes; {start} to {stop} is no range of them")
@@ -132,9 +133,12 @@ class Packed:
             begins = offset + LOCAL.size + of_name + of_extra
             if mark != b"PK\x03\x04" or written != name.encode() or begins + size > self._length:
                 raise ReadError(f"the precompute does not hold {name} where it says")
-            return self._bytes(begins + first, last - first)
+            content = self._bytes(begins + first, last - first)
+        if len(content) == size and zlib.crc32(content) != checksum:
+            raise ReadError(f"the precompute holds {name}, but not as it was written")
+        return content
 
-    def _member(self, name: str) -> tuple[int, int]:
+    def _member(self, name: str) -> tuple[int, int, int]:
         found = self._members.get(name)
         if found is None:
             raise NotFoundError(f"the precompute has no file {name[:200]!r}")

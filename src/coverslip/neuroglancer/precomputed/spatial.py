@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_LEVELS = 10
 """The last level takes all that is left: points that lie on each other are not separated by ever smaller cells."""
-BLOCK = 1 << 18
+BLOCK = 1 << 15
 """Pairs of annotation and cell that are tried at a time."""
 MARGIN = 1e-6
 """Part of a cell's length by which a line may miss it and still count as touching it."""
@@ -101,20 +101,30 @@ def _children(
     space: "tuple[Floats, Floats, Ints]",
 ) -> "tuple[Ints, Ints]":
     """Return the pairs of annotations and cells of the next level, for the pairs of this one."""
-    lower, chunk, grid = space
+    lower, chunk, _ = space
+    start = _cell(geometry[members, 0], space)
     if geometry.shape[1] == 1:
-        place = np.floor((geometry[members, 0] - lower) / chunk).astype(np.int64)
-        return members, np.clip(place, 0, grid - 1)
+        return members, start
+    # most lines are short: where both ends are in one cell, so is all between them
+    is_whole = (start == _cell(geometry[members, 1], space)).all(axis=1)
+    is_here = is_whole & (start // (1 + halved) * (1 + halved) == cells).all(axis=1)
+    kept_members, kept_cells = [members[is_here]], [start[is_here]]
+    members, cells = members[~is_whole], cells[~is_whole]
     offsets = np.array(list(itertools.product(*((0, 1) if is_halved else (0,) for is_halved in halved))), np.int64)
-    kept_members, kept_cells = [members[:0]], [cells[:0]]
-    for start in range(0, len(members), BLOCK):
-        candidates = (cells[start : start + BLOCK, None] + offsets).reshape(-1, 3)
-        lines = np.repeat(members[start : start + BLOCK], len(offsets))
+    for first in range(0, len(members), BLOCK):
+        candidates = (cells[first : first + BLOCK, None] + offsets).reshape(-1, 3)
+        lines = np.repeat(members[first : first + BLOCK], len(offsets))
         corner = lower + candidates * chunk
         touching = touches(geometry[lines], corner, corner + chunk, chunk * MARGIN)
         kept_members.append(lines[touching])
         kept_cells.append(candidates[touching])
     return np.concatenate(kept_members), np.concatenate(kept_cells)
+
+
+def _cell(places: "Floats", space: "tuple[Floats, Floats, Ints]") -> "Ints":
+    """Return the cells that places are in."""
+    lower, chunk, grid = space
+    return np.clip(np.floor((places - lower) / chunk).astype(np.int64), 0, grid - 1)
 
 
 def touches(lines: "Floats", low: "Floats", high: "Floats", margin: "Floats") -> "NDArray[np.bool_]":

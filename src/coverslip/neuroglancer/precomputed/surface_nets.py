@@ -5,6 +5,7 @@ edges of a cube of eight voxels (Gibson, "Constrained elastic surface nets", 199
 closed by itself, touching or not.
 """
 
+import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,8 +14,8 @@ import numpy as np
 
 from coverslip.errors import InvalidRequestError
 from coverslip.model import CanRead
-from coverslip.neuroglancer.precomputed.segmentation import check_labels, read_slab, scaled
 from coverslip.neuroglancer.precomputed.values import voxel_sizes
+from coverslip.neuroglancer.precomputed.volumes import HELD_VOXELS, check_labels, read_slab, scaled
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 MOST_QUADS = 4_000_000
 """Quads of all labels together; a volume that has more is read with steps of twice as many voxels."""
 SLAB = 32
-"""Planes that are looked at together."""
+"""Planes that are looked at together, where they are small."""
 LIFTS = ((0, -1, -1), (0, 0, -1), (0, -1, 0))
 """What leads from an index among neighbours along z, y or x to the voxel above; rows and columns begin with a 0."""
 
@@ -79,7 +80,7 @@ def surfaces(
     order = np.argsort(inside, kind="stable")
     bounds = np.flatnonzero(np.diff(inside[order], prepend=0)) if len(order) else order
     made = {}
-    for first, last in zip(bounds, (*bounds[1:], len(order)), strict=True):
+    for first, last in itertools.pairwise((*bounds, len(order))):
         chosen = order[first:last]
         net = _net(crossings[chosen], axes[chosen], shape)
         made[int(inside[chosen[0]])] = Triangles(net.vertices * step * size, net.faces)
@@ -116,13 +117,14 @@ def _quads(
 def _padded_slabs(source: CanRead, step: int, wanted: "Labels | None") -> "Iterator[tuple[int, Labels]]":
     """Yield the first plane of each slab, and the slab with the plane before it and 0 around the volume."""
     depth, height, width = scaled(source, step)
+    planes = max(1, min(SLAB, HELD_VOXELS // (height * width * 4)))
     before = np.zeros((1, height, width), np.uint32)
-    for start in range(0, depth + 1, SLAB):
-        stop = min(start + SLAB, depth)
-        slab = read_slab(source, step, start, stop) if stop > start else before[:0]
+    for start in range(0, depth + 1, planes):
+        stop = min(start + planes, depth)
+        slab = read_slab(source, step, (start, stop), (0, height)) if stop > start else before[:0]
         if wanted is not None:
             slab = np.where(np.isin(slab, wanted), slab, np.uint32(0))
-        behind = [np.zeros_like(before)] if start + SLAB > depth else []
+        behind = [np.zeros_like(before)] if start + planes > depth else []
         together = np.concatenate((before, slab, *behind))
         yield start, np.pad(together, ((0, 0), (1, 1), (1, 1)))
         before = together[-1:]

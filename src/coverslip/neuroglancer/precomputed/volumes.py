@@ -12,6 +12,7 @@ import numpy as np
 
 from coverslip.errors import InvalidRequestError
 from coverslip.model import CanRead, Region
+from coverslip.model.regions import Span
 from coverslip.neuroglancer.precomputed.compressed import SIDE as BLOCK
 from coverslip.neuroglancer.precomputed.compressed import compress
 from coverslip.neuroglancer.precomputed.sharding import SHARD, Sharding, morton, shard
@@ -27,6 +28,8 @@ SIDE = 64
 MOST_SCALES = 8
 READ_VOXELS = 1 << 25
 """Voxels of the source that are read at a time: chunks of its file are not decompressed once for each plane."""
+HELD_VOXELS = 1 << 26
+"""Voxels that are held at a time, four bytes each: a row of chunks, or as many rows as that."""
 NUMBERS = {"u1": "uint8", "i1": "int8", "u2": "uint16", "i2": "int16", "u4": "uint32", "i4": "int32"}
 
 
@@ -40,8 +43,8 @@ def segmentation(
 ) -> Files:
     """Return a mask or a label volume as a precomputed segmentation.
 
-    It is read a chunk high at a time, once for each scale. Chunks without a label are left out: a client takes them
-    for 0.
+    It is read some rows of chunks at a time, once for each scale. Chunks without a label are left out: a client takes
+    them for 0.
 
     Parameters
     ----------
@@ -167,8 +170,8 @@ def scaled(source: CanRead, step: int) -> tuple[int, int, int]:
     return z, y, x
 
 
-def read_slab(source: CanRead, step: int, first: int, last: int) -> "Labels":
-    """Return planes of labels, of which every ``step``-th voxel is taken along each axis.
+def read_slab(source: CanRead, step: int, planes: Span, rows: Span) -> "Labels":
+    """Return a box of labels as wide as the volume, of which every ``step``-th voxel is taken along each axis.
 
     Parameters
     ----------
@@ -176,13 +179,13 @@ def read_slab(source: CanRead, step: int, first: int, last: int) -> "Labels":
         A volume of labels.
     step
         1 takes every voxel.
-    first, last
-        Planes among those that are taken.
+    planes, rows
+        Half-open, among those that are taken.
 
     Returns
     -------
     numpy.ndarray
-        Shape (last - first, y, x), uint32.
+        Shape (z, y, x), uint32.
 
     Raises
     ------
@@ -192,29 +195,33 @@ def read_slab(source: CanRead, step: int, first: int, last: int) -> "Labels":
         The source does not give its voxels.
     """
     depth, height, width = source.metadata.shape[2:5]
-    slab = np.empty((last - first, *scaled(source, step)[1:]), np.uint32)
-    many = max(1, READ_VOXELS // (height * width * step))
+    (first, last), (top, bottom) = planes, rows
+    slab = np.empty((last - first, bottom - top, scaled(source, step)[2]), np.uint32)
+    y = (top * step, min(bottom * step, height))
+    many = max(1, READ_VOXELS // ((y[1] - y[0]) * width * step))
     for start in range(first, last, many):
         stop = min(start + many, last)
-        region = Region(z=(start * step, min(stop * step, depth)))
-        planes = source.read(0, region)[0, 0, ::step, ::step, ::step]
-        if planes.dtype.kind == "i" or planes.dtype.itemsize > 4:
-            lowest, highest = int(planes.min()), int(planes.max())
+        region = Region(z=(start * step, min(stop * step, depth)), y=y)
+        part = source.read(0, region)[0, 0, ::step, ::step, ::step]
+        if part.dtype.kind == "i" or part.dtype.itemsize > 4:
+            lowest, highest = int(part.min()), int(part.max())
             if lowest < 0 or highest >= 1 << 32:
                 raise InvalidRequestError(f"labels are 0 to 2**32 - 1; from plane {start * step}: {lowest}, {highest}")
-        slab[start - first : stop - first] = planes
+        slab[start - first : stop - first] = part
     return slab
 
 
 def _chunks(source: CanRead, step: int, grid: tuple[int, ...]) -> "Iterator[tuple[int, Labels]]":
     """Yield the chunks that hold a label, with their numbers."""
-    planes = scaled(source, step)[0]
-    for z in range(grid[2]):
-        slab = read_slab(source, step, z * SIDE, min((z + 1) * SIDE, planes))
-        for y, x in itertools.product(range(grid[1]), range(grid[0])):
+    depth, height, width = scaled(source, step)
+    high = max(1, HELD_VOXELS // (SIDE * SIDE * width))
+    for z, first in itertools.product(range(grid[2]), range(0, grid[1], high)):
+        planes = (z * SIDE, min((z + 1) * SIDE, depth))
+        slab = read_slab(source, step, planes, (first * SIDE, min((first + high) * SIDE, height)))
+        for y, x in itertools.product(range(min(high, grid[1] - first)), range(grid[0])):
             chunk = slab[:, y * SIDE : (y + 1) * SIDE, x * SIDE : (x + 1) * SIDE]
             if chunk.any():
-                yield int(morton(np.array([[x, y, z]]), grid)[0]), chunk
+                yield int(morton(np.array([[x, first + y, z]]), grid)[0]), chunk
 
 
 def _smallest(values: "NDArray[Any]") -> str:

@@ -12,15 +12,7 @@ import typer
 from coverslip.cli.output import amount, console, one_line
 from coverslip.ingest.deposition import Checked, check
 
-app = typer.Typer(add_completion=False)
 
-
-@app.callback()
-def ingest() -> None:
-    """Ingest depositions of electron tomography that YAML files describe."""
-
-
-@app.command("check")
 def check_configs(
     files: Annotated[list[Path], typer.Argument(help="YAML files; of a folder, all below it.", metavar="FILE")],
     folder: Annotated[

@@ -1,0 +1,216 @@
+"""``coverslip ingest plan FILE --input FOLDER --output FOLDER``."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from coverslip.cli.output import amount, console, one_line
+from coverslip.ingest.deposition.check import Checked, check
+from coverslip.ingest.deposition.digests import State, states
+from coverslip.ingest.deposition.selection import select
+from coverslip.ingest.deposition.steps import Step, Target
+from coverslip.model.entities import StepRecord
+from coverslip.sources import locate
+
+if TYPE_CHECKING:
+    from coverslip.ingest.deposition.plan import Skipped
+    from coverslip.ingest.deposition.preparing import Prepared
+
+Config = Annotated[Path, typer.Argument(help="A YAML file.", metavar="FILE")]
+Input = Annotated[
+    str, typer.Option("--input", help="Where the source_prefix lies, or that itself.", metavar="FOLDER|s3://...")
+]
+Output = Annotated[str, typer.Option("--output", help="The top of the layout.", metavar="FOLDER|s3://...")]
+Only = Annotated[list[str] | None, typer.Option("--only", help="Write entities of this type.", metavar="TYPE")]
+Filter = Annotated[
+    list[str] | None, typer.Option("--filter", help="Go through those whose name fits.", metavar="TYPE=REGEX")
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option("--exclude", help="Leave out those whose name fits.", metavar="TYPE=REGEX")
+]
+Everything = Annotated[bool, typer.Option("--everything", help="Write entities of every type, as without --only.")]
+MetadataOnly = Annotated[bool, typer.Option("--metadata-only", help="Write metadata documents only.")]
+
+VERBS: Mapping[State, str] = {"write": "write", "update": "update", "unchanged": "leave as it is"}
+
+
+def plan_config(  # noqa: PLR0917  one for each option
+    file: Config,
+    source: Input,
+    destination: Output,
+    only: Only = None,
+    filters: Filter = None,
+    excludes: Exclude = None,
+    everything: Everything = False,
+    metadata_only: MetadataOnly = False,
+    files: Annotated[bool, typer.Option("--files", help="Name every file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole plan as JSON.")] = False,
+) -> None:
+    """Say what ingesting a config would write, update and leave alone. Nothing is written.
+
+    Exit code 0 when all of it can be done, 1 when something that the config asks for cannot, 2 when the config cannot
+    be opened or an option makes no sense.
+    """
+    from coverslip.ingest.deposition.preparing import prepare  # noqa: PLC0415  brings numpy along
+
+    selection = select(only or (), filters or (), excludes or (), everything=everything, metadata_only=metadata_only)
+    root = locate(source)
+    checked = check(file, folder=root)
+    if not checked.is_valid:
+        refuse(checked)
+    prepared = prepare(checked, root, locate(destination), selection)
+    done: dict[str, StepRecord] = {}
+    found = states(prepared.plan.steps, done, frozenset(prepared.held.keys))
+    if as_json:
+        typer.echo(json.dumps(_document(checked, prepared, found), indent=2, ensure_ascii=False))
+    else:
+        _print(prepared, found, is_long=files)
+    raise typer.Exit(0 if prepared.is_whole else 1)
+
+
+def refuse(checked: Checked) -> None:
+    """Print the errors of a config and end the command."""
+    out = console()
+    for problem in checked.errors:
+        out.print(one_line(str(problem)))
+    out.print(f"{checked.file}: {amount(len(checked.errors), 'error')}, nothing is planned")
+    raise typer.Exit(1 if checked.is_readable else 2)
+
+
+def _print(prepared: "Prepared", found: Mapping[str, State], *, is_long: bool) -> None:
+    out = console()
+    plan = prepared.plan
+    for problem in prepared.problems:
+        out.print(one_line(str(problem)))
+    for line in [
+        *skipped_lines(plan.skipped),
+        *_by_place(prepared, found, is_long=is_long),
+        *_left_alone(prepared),
+    ]:
+        out.print(one_line(line))
+    out.print(_summary(prepared, found))
+
+
+def skipped_lines(found: "Sequence[Skipped]") -> Iterator[str]:
+    """Yield a line for each reason, with the first few entities that it is true of."""
+    grouped: dict[tuple[str, str], list[Skipped]] = {}
+    for one in found:
+        grouped.setdefault((one.type, one.reason), []).append(one)
+    for (kind, reason), some in grouped.items():
+        names = [f"{one.place}: {one.name}" if one.place else one.name for one in some[:NAMED]]
+        more = f" and {len(some) - NAMED:,} more" if len(some) > NAMED else ""
+        yield f"skipped {_amount(len(some), kind)}: {reason} ({', '.join(names)}{more})"
+
+
+def _by_place(prepared: "Prepared", found: Mapping[str, State], *, is_long: bool) -> Iterator[str]:
+    """Yield a line for each deposition, dataset and run, and where asked for one for each file."""
+    steps: dict[str, list[Step]] = {}
+    for step in prepared.plan.steps:
+        steps.setdefault(step.target, []).append(step)
+    places: dict[str, list[Target]] = {}
+    for target in prepared.plan.targets:
+        if target.identity in steps:
+            places.setdefault(target.run or target.entity.place or target.folder, []).append(target)
+    for place, targets in places.items():
+        yield f"{place}: {_said(targets, steps, found)}"
+        for step in (step for target in targets for step in steps[target.identity] if is_long):
+            yield from (f"  {VERBS[found[step.name]]:<16}{key}" for key in step.outputs)
+
+
+def _said(targets: Sequence[Target], steps: Mapping[str, Sequence[Step]], found: Mapping[str, State]) -> str:
+    """Return what becomes of some entities: ``write 1 run, 2 tomograms; leave as it is 1 annotation``."""
+    counts: dict[State, Counter[str]] = {state: Counter() for state in VERBS}
+    for target in targets:
+        own = {found[step.name] for step in steps[target.identity]}
+        state: State = own.pop() if len(own) == 1 else "update"
+        counts[state][target.entity.type] += 1
+    return "; ".join(
+        f"{VERBS[state]} {', '.join(_amount(number, kind) for kind, number in some.items())}"
+        for state, some in counts.items()
+        if some
+    )
+
+
+def _amount(count: int, kind: str) -> str:
+    """Return ``1 voxel spacing`` or ``2 tilt series``."""
+    noun = NOUNS.get(kind, kind.replace("_", " "))
+    return f"{count:,} {noun}" if noun in PLURALS else amount(count, noun)
+
+
+NOUNS = {
+    "tiltseries": "tilt series",
+    "frame": "frame set",
+    "rawtilt": "raw tilt list",
+    "ctf": "CTF",
+    "collection_metadata": "mdoc",
+    "identified_object": "object table",
+    "deposition_keyphoto": "key photo",
+    "dataset_keyphoto": "key photo",
+}
+PLURALS = ("tilt series",)
+NAMED = 3
+"""Entities named of those skipped for one reason."""
+
+
+def _left_alone(prepared: "Prepared") -> list[str]:
+    """Return a line for each run with what lies there and is not in the config."""
+    from coverslip.cryoet import layout  # noqa: PLC0415  brings numpy along
+
+    counts: dict[str, Counter[str]] = {}
+    for key in prepared.left_alone.values():
+        place = layout.parse(key)
+        if place is not None:
+            where = "/".join(part for part in (place.dataset, place.run) if part) or place.folder
+            counts.setdefault(where, Counter())[place.type] += 1
+    return [
+        f"{where}: not in this config, left alone: {', '.join(_amount(number, kind) for kind, number in some.items())}"
+        for where, some in counts.items()
+    ]
+
+
+def _summary(prepared: "Prepared", found: Mapping[str, State]) -> str:
+    counts = Counter(found.values())
+    files = sum(len(step.outputs) for step in prepared.plan.steps if found[step.name] != "unchanged")
+    parts = [
+        f"{counts['write']:,} to write",
+        f"{counts['update']:,} to update",
+        f"{counts['unchanged']:,} unchanged",
+        f"{len(prepared.plan.skipped):,} skipped",
+    ]
+    return f"{amount(len(found), 'step')}, {amount(files, 'file')}: {', '.join(parts)}; nothing is removed"
+
+
+def _document(checked: Checked, prepared: "Prepared", found: Mapping[str, State]) -> dict[str, Any]:
+    plan = prepared.plan
+    counts = Counter(found.values())
+    return {
+        "file": checked.file,
+        "source": str(prepared.source),
+        "steps": [asdict(step) | {"state": found[step.name]} for step in plan.steps],
+        "targets": [
+            {
+                "type": target.entity.type,
+                "name": target.entity.name,
+                "identity": target.identity,
+                "parent": target.parent,
+                "number": target.number,
+                "folder": target.folder,
+                "document": target.document,
+                "alignment": target.alignment,
+                "written": target.is_written,
+            }
+            for target in plan.targets
+        ],
+        "skipped": [asdict(one) for one in plan.skipped],
+        "left_alone": prepared.left_alone,
+        "removed": [],
+        "problems": [asdict(problem) for problem in prepared.problems],
+        "write": counts["write"],
+        "update": counts["update"],
+        "unchanged": counts["unchanged"],
+    }
