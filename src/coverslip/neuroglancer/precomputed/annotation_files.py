@@ -147,14 +147,14 @@ def annotation_files(
 
 def _records(geometry: "Floats", properties: Sequence[Property]) -> "NDArray[Any]":
     """Return what is stored of each annotation: geometry, properties and what fills up to four bytes."""
-    count = len(geometry)
-    fields: list[Any] = [("geometry", "<f4", (geometry.shape[1] * geometry.shape[2],))]
+    count, length = len(geometry), geometry.shape[1] * geometry.shape[2]
+    fields: list[Any] = [("geometry", "<f4", (length,))]
     fields += [(f"property_{one.id}", *DTYPES[one.type]) for one in properties]
     spare = -np.dtype(fields).itemsize % 4
     if spare:
         fields.append(("spare", "|u1", (spare,)))
     records = np.zeros(count, np.dtype(fields))
-    records["geometry"] = geometry.reshape(count, ends * 3)
+    records["geometry"] = geometry.reshape(count, length)
     for one in properties:
         if len(one.values) != count:
             raise InvalidRequestError(f"{one.id} has {len(one.values)} values for {count} annotations")
