@@ -28,7 +28,6 @@ PANEL = """() => { const { left, top, width, height } = [...viewer.display.panel
 SCALE = 0.125
 """Voxels of a pixel of the screen in the slices that are looked at."""
 MIDDLE = (32, 24, 16)
-GRAY = (0, 0, 0)
 
 type At = Callable[[float, float], tuple[int, int]]
 
@@ -171,6 +170,7 @@ def test_meshes_are_where_they_belong_in_space(browser: Browser, deposited: Depo
         "projectionOrientation": [0, 0, 0, 1],
         "projectionScale": 64,
         "position": list(MIDDLE),
+        "layers": [{**one, "visible": one["type"] == "segmentation"} for one in state["layers"]],
         "showSlices": False,
         "showAxisLines": False,
         "showDefaultAnnotations": False,

@@ -57,6 +57,8 @@ class Lasting:
 
 def is_lasting(error: Exception | None) -> bool:
     """Return whether the same sources bring a failure again."""
+    if isinstance(error, BuildError):
+        return not error.retryable
     return isinstance(error, LASTING) and not isinstance(error, BusyError)
 
 
