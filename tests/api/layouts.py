@@ -55,7 +55,14 @@ class Layout:
         files = (EntityFile(key, ending, shape, "1"),)
         identity = f"{spacing}/annotations/7/{name}"
         self.add(
-            "annotation", identity, spacing, alignment=ALIGNMENT, document=document, files=files, deposition="7", key=key
+            "annotation",
+            identity,
+            spacing,
+            alignment=ALIGNMENT,
+            document=document,
+            files=files,
+            deposition="7",
+            key=key,
         )
 
     def sync(self, catalog: Catalog) -> None:
@@ -113,9 +120,7 @@ def write_layout(top: Path) -> Layout:
     layout.add("voxel_spacing", SPACING, RUN)
     layout.add("alignment", f"{RUN}/alignments/100", RUN, alignment=ALIGNMENT)
     image_key = "1/TS_1/Tomograms/a.mrc"
-    layout.add(
-        "tomogram", f"{SPACING}/tomograms/a", SPACING, alignment=ALIGNMENT, image_key=image_key, deposition="7"
-    )
+    layout.add("tomogram", f"{SPACING}/tomograms/a", SPACING, alignment=ALIGNMENT, image_key=image_key, deposition="7")
     layout.annotate("ribosome", "Point", points(SPOT), "ndjson")
     layout.annotate("proteasome", "OrientedPoint", oriented(ARROW), "ndjson")
     layout.annotate("membrane", "SegmentationMask", mask(top), "mrc")

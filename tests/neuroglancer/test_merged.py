@@ -17,13 +17,22 @@ def image(name: str = "TS_1", **facts: Any) -> dict[str, Any]:
 
 
 def points(number: int, name: str | None = None, **facts: Any) -> dict[str, Any]:
-    source = {"url": f"precomputed://coverslip:///api/entities/{number}/precomputed/point", "transform": {"now": number}}
+    source = {
+        "url": f"precomputed://coverslip:///api/entities/{number}/precomputed/point",
+        "transform": {"now": number},
+    }
     return {"type": "annotation", "name": name or f"{number} ribosome point", "source": source, **facts}
 
 
 def state(*layers: dict[str, Any], **facts: Any) -> dict[str, Any]:
     selected = {"visible": True, "layer": layers[0]["name"]}
-    return {"dimensions": {"x": [1e-9, "m"]}, "position": [1], "selectedLayer": selected, "layers": list(layers), **facts}
+    return {
+        "dimensions": {"x": [1e-9, "m"]},
+        "position": [1],
+        "selectedLayer": selected,
+        "layers": list(layers),
+        **facts,
+    }
 
 
 def names(found: dict[str, Any]) -> list[str]:
@@ -96,7 +105,12 @@ def test_channels_of_one_image_are_told_apart_by_name() -> None:
 
 def test_marks_are_the_present_ones_and_those_drawn_in_the_viewer() -> None:
     def local(*annotations: dict[str, Any]) -> dict[str, Any]:
-        return {"type": "annotation", "name": "events", "source": {"url": "local://annotations"}, "annotations": list(annotations)}
+        return {
+            "type": "annotation",
+            "name": "events",
+            "source": {"url": "local://annotations"},
+            "annotations": list(annotations),
+        }
 
     ours, gone = {"id": "0d3e7c1c-5f3e-4a53-9a0e-6f3a4b8a4f57.1"}, {"id": "11111111-5f3e-4a53-9a0e-6f3a4b8a4f57"}
     drawn = {"id": "c0ffee" * 6 + "0000"}
@@ -129,7 +143,9 @@ def test_own_addresses_come_and_go(url: Any) -> None:
 
 
 def test_other_addresses_and_names_are_left_alone() -> None:
-    names_ = state({"type": "image", "name": f"{HERE}/api", "source": "zarr://http://127.0.0.1:80001/api/a"}, title=HERE)
+    names_ = state(
+        {"type": "image", "name": f"{HERE}/api", "source": "zarr://http://127.0.0.1:80001/api/a"}, title=HERE
+    )
     assert displace(names_, HERE) == names_
 
 
@@ -152,7 +168,9 @@ def test_what_is_no_document_is_said(wrong: bytes) -> None:
         parse_document(wrong)
 
 
-@pytest.mark.parametrize("layers", [{}, [1], [{"type": "image"}], [{"name": ""}], [{"name": 3}], [{"name": "a"}] * 10_001])
+@pytest.mark.parametrize(
+    "layers", [{}, [1], [{"type": "image"}], [{"name": ""}], [{"name": 3}], [{"name": "a"}] * 10_001]
+)
 def test_layers_without_a_name_are_said(layers: Any) -> None:
     with pytest.raises(InvalidRequestError, match="layer"):
         check_state({"layers": layers})

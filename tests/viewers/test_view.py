@@ -210,7 +210,9 @@ def test_new_annotations_are_there_without_any_other_command(browser: Browser, d
         assert answer.status_code == 201, answer.text
         page = open_view(visit, f"/view/{deposited.image_id}", 6)
         assert page.evaluate(NAMES) == [*before, "found"]
-        view = deposited.keep({"layout": "xy", "crossSectionScale": SCALE, "position": list(MIDDLE), "toolPalettes": {}})
+        view = deposited.keep(
+            {"layout": "xy", "crossSectionScale": SCALE, "position": list(MIDDLE), "toolPalettes": {}}
+        )
         deposited.layout.annotate("late", "Point", points((50, 40, 16)), "ndjson")
         with open_catalog(deposited.service.settings.catalog_url) as catalog:
             deposited.layout.sync(catalog)
