@@ -165,8 +165,7 @@ def test_views_are_listed_opened_and_removed(deposited: Deposited) -> None:
     assert len(location) < 200
     assert deposited.client.delete(f"/api/views/{second['id']}").status_code == 204
     for method, path in (("get", ""), ("patch", ""), ("delete", ""), ("get", "/neuroglancer.json")):
-        options = {"json": {"name": "c"}} if method == "patch" else {}
-        gone = deposited.client.request(method.upper(), f"/api/views/{second['id']}{path}", **options)
+        gone = deposited.client.request(method, f"/api/views/{second['id']}{path}", json={"name": "c"})
         check_problem(gone, 404, "not-found")
     check_problem(deposited.client.get(second["url"]), 404, "not-found")
 

@@ -16,6 +16,7 @@ from tests.api.conftest import Service, running
 from tests.api.layouts import ARROW, MASK, MESH, SIZE, SPOT, Layout, ingested, points, write_layout
 from tests.ngff.images import Array
 from tests.viewers.test_neuroglancer import PROBLEMS, VALUE, wait_until_shown
+from tests.viewers.specimens import write_czi
 from tests.web.browser import Visit, browser, visiting
 
 __all__ = ["browser"]
@@ -227,3 +228,26 @@ def test_new_annotations_are_there_without_any_other_command(browser: Browser, d
     assert is_color(screen, at(50, 40), rgb(layer_of(state, "late point")["annotationColor"]))
     near = screen[at(10, 10)[0] - 6 : at(10, 10)[0] + 6, at(10, 10)[1] - 6 : at(10, 10)[1] + 6]
     assert (np.abs(near - rgb(layer_of(state, "found")["annotationColor"])).max(axis=2) < 40).any()
+
+
+def test_many_marks_of_a_time_lapse_are_shown_when_they_were_made(browser: Browser, deposited: Deposited) -> None:
+    """More than a state holds: they are read from files, which have a place in time too."""
+    client = deposited.service.client
+    image_id = deposited.service.upload(write_czi(deposited.layout.top)).json()["id"]
+    spots = [{"x": 20.5 + number % 40, "y": 20.5 + number // 40} for number in range(1200)]
+    new = {"track": "many", "frames": {"axis": "t", "first": 1, "last": 1}, "tiled": False}
+    new["shapes"] = [{"type": "points", "points": spots}]
+    assert client.post(f"/api/images/{image_id}/annotations", json=new).status_code == 201
+    state = client.get(f"/api/images/{image_id}/neuroglancer.json").json()
+    color = rgb(layer_of(state, "many")["annotationColor"])
+    view = {"layout": "xy", "crossSectionScale": 1, "showDefaultAnnotations": False}
+    shown = []
+    with visiting(browser, deposited.service.address) as visit:
+        for t in (0, 1):
+            body = {"state": {**view, "position": [40, 35, 1, t]}}
+            address = client.post(f"/api/images/{image_id}/views", json=body).json()["url"]
+            page = open_view(visit, address, 3)
+            page.wait_for_timeout(500)
+            visit.screenshot(f"view-marks-{t}")
+            shown.append(int((np.abs(picture(page)[80:] - color).max(axis=2) < 60).sum()))
+    assert shown[1] > 5 * shown[0] + 400

@@ -13,7 +13,6 @@ from coverslip.api.precomputed import MOST, EntityId
 from coverslip.api.queries import MAX_PAGE
 from coverslip.api.rooms import InRooms
 from coverslip.derive import kind_of_shape
-from coverslip.errors import NotFoundError
 from coverslip.model.entities import EntityFile, EntityRecord
 
 router = APIRouter(prefix="/api", tags=["entities"])
@@ -99,12 +98,13 @@ class SurroundingAnnotation(EntityBrief):
 class SurroundingsDocument(BaseModel):
     """What is known around the image of a tomogram."""
 
-    tomogram: EntityBrief
-    voxel_spacing: EntityBrief | None
-    run: EntityBrief | None
-    dataset: EntityBrief | None
-    alignment: EntityBrief | None
-    annotations: list[SurroundingAnnotation]
+    tomogram: EntityBrief | None = None
+    """Null for the image of something else: all the others are null too then."""
+    voxel_spacing: EntityBrief | None = None
+    run: EntityBrief | None = None
+    dataset: EntityBrief | None = None
+    alignment: EntityBrief | None = None
+    annotations: list[SurroundingAnnotation] = []
     """Those of its run with its alignment, of every voxel spacing and deposition, oldest first."""
 
 
@@ -159,11 +159,11 @@ def get_entity(rooms: InRooms, number: EntityId) -> EntityDocument:
 @router.head("/images/{image_id}/surroundings", include_in_schema=False)
 @router.get("/images/{image_id}/surroundings", response_model=SurroundingsDocument, responses=responses(404, 503))
 def get_surroundings(rooms: InRooms, image_id: str) -> SurroundingsDocument:
-    """Return what is known around the image of a tomogram; 404 for an image of something else."""
+    """Return what is known around the image of a tomogram; nothing for an image of something else."""
     rooms.catalog.get_image(image_id)
     around = rooms.catalog.surroundings(image_id)
     if around is None:
-        raise NotFoundError("this image is not that of a tomogram: nothing is known around it")
+        return SurroundingsDocument()
     above = {type_: EntityBrief.of(record) for type_, record in around.parents.items()}
     return SurroundingsDocument(
         tomogram=EntityBrief.of(around.tomogram),

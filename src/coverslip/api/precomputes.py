@@ -114,14 +114,15 @@ class Precomputes:
         """
         patience = Patience(time.monotonic() + self._build_seconds)
         kind, image_id, artifact = await run_sync(self._look_up, entity_id, suffix, limiter=self._reading)
-        packed = None
         if artifact.is_fresh(self._builder.versions[kind]) and artifact.key is not None:
             packed = self._archives.get(artifact.key)
-        if packed is None:
-            async with turn(self._building, patience):
-                artifact, packed = await in_thread(partial(self._built, kind, image_id, entity_id, patience))
+            if packed is not None:
+                self._uses.note(artifact.id)
+                return Opened(f'"{artifact.etag}"', packed)
+        async with turn(self._building, patience):
+            artifact, built = await in_thread(partial(self._built, kind, image_id, entity_id, patience))
         self._uses.note(artifact.id)
-        return Opened(f'"{artifact.etag}"', packed)
+        return Opened(f'"{artifact.etag}"', built)
 
     async def read(self, opened: Opened, path: str, start: int, stop: int) -> bytes:
         """Return some bytes of a file.

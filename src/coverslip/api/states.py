@@ -110,11 +110,13 @@ class ViewerStates:
         await run_sync(self._builder.wanted, NEUROGLANCER_STATE, image_id)
         read = partial(current, self._builder.catalog, self._builder.storage, NEUROGLANCER_STATE, image_id)
         artifact, data = await in_thread(read)  # what is there does not wait for what others build
-        if data is None:
-            async with turn(self._at_work, patience):
-                artifact, data = await in_thread(partial(self._build, image_id, patience))
+        if data is not None:
+            self._uses.note(artifact.id)
+            return artifact, data
+        async with turn(self._at_work, patience):
+            artifact, built = await in_thread(partial(self._build, image_id, patience))
         self._uses.note(artifact.id)
-        return artifact, data
+        return artifact, built
 
     def _build(self, image_id: str, patience: Patience) -> tuple[ArtifactRecord, bytes]:
         return self._builder.read_artifact(NEUROGLANCER_STATE, image_id, patience.seconds_left)

@@ -58,7 +58,8 @@ def mark_files(kind: Kind, marks: Sequence[Mark], space: Mapping[str, Sequence[A
         Scale and unit of x, y, z and perhaps t.
     """
     chosen = [mark for mark in marks if mark.kind == kind]
-    geometry, words = [], []
+    geometry: list[Sequence[tuple[float, ...]]] = []
+    words: list[str] = []
     for mark in chosen:
         ends = list(zip(mark.points, mark.points[1:], strict=False)) if kind == "polyline" else [mark.points]
         geometry += ends
@@ -116,9 +117,9 @@ def properties_of(rows: Sequence[Row]) -> Files:
             known.setdefault(label, row)
     numbers: dict[str, Any] = {}
     for name in rows[0] if rows else ():
-        values = [_number(row.get(name)) for row in known.values()]
-        if name != LABEL and values and None not in values:
-            whole = all(isinstance(row[name], int) and abs(row[name]) < EXACT for row in known.values())  # type: ignore[arg-type, operator]
+        values = [value for row in known.values() if (value := _number(row.get(name))) is not None]
+        if name != LABEL and values and len(values) == len(known):
+            whole = all(isinstance(row[name], int) for row in known.values()) and max(map(abs, values)) < EXACT
             numbers[name] = np.array(values, np.int64 if whole else np.float64)
     return segment_properties(list(known), numbers=numbers)
 
