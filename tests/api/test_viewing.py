@@ -136,6 +136,13 @@ def test_a_frozen_view_goes_on_to_show_what_was_there(deposited: Deposited, is_g
     assert deposited.client.patch(f"/api/views/{view['id']}", json={"name": "then"}).json()["name"] == "then"
 
 
+def test_a_frozen_view_of_a_part_of_a_state_has_the_present_layers(deposited: Deposited) -> None:
+    view = deposited.keep(is_frozen=True, state={"layout": "xy"})
+    before = deposited.state().json()
+    deposited.add("late")
+    assert deposited.state_of(view) == {**before, "layout": "xy"}
+
+
 def test_edits_are_kept_and_new_layers_come_to_them(deposited: Deposited) -> None:
     edited = deposited.state().json()
     edited["position"] = [1, 2, 3]

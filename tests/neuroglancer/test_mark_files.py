@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from coverslip.neuroglancer.mark_files import has_places, mark_files, places_of, properties_of
+from coverslip.neuroglancer.mark_files import Row, has_places, mark_files, places_of, properties_of
 from coverslip.neuroglancer.marks import Mark
 from coverslip.neuroglancer.precomputed import Files
 
@@ -64,7 +64,7 @@ def test_tables_say_where_objects_are_in_known_columns(columns: tuple[str, ...],
 
 
 def test_objects_without_a_place_are_left_out() -> None:
-    rows = [
+    rows: list[Row] = [
         {"label": 3, "centroid-0": 1.5, "centroid-1": 2},
         {"label": None, "centroid-0": 3, "centroid-1": 4},
         {"label": 4, "centroid-0": None, "centroid-1": 4},
@@ -76,7 +76,7 @@ def test_objects_without_a_place_are_left_out() -> None:
 
 
 def test_properties_are_columns_of_numbers_without_gaps() -> None:
-    rows = [
+    rows: list[Row] = [
         {"label": 2, "area": 7, "mean": 0.5, "kind": "T", "gap": 1, "large": 1 << 60},
         {"label": 9.0, "area": 300, "mean": 2, "kind": "B", "gap": None, "large": 1},
         {"label": 2, "area": 8, "mean": 1, "kind": "T", "gap": 1, "large": 1},

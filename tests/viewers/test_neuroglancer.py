@@ -20,7 +20,8 @@ from tests.web.browser import browser, visiting
 
 __all__ = ["browser"]
 
-READY = "() => window.viewer?.isReady()"
+READY = "() => window.viewer?.layerManager.managedLayers.length && viewer.isReady()"
+"""A viewer whose state is still on its way is ready too, and has no layers."""
 PROBLEMS = """() => viewer.layerManager.managedLayers.flatMap(({ layer }) =>
     layer.dataSources.map(({ loadState }) => loadState?.error?.message).filter((text) => text !== undefined))"""
 FULL_SIZE = "() => { viewer.navigationState.zoomFactor.value = Math.min(1, viewer.navigationState.zoomFactor.value); }"

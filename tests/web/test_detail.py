@@ -141,7 +141,7 @@ def test_the_image_opens_in_neuroglancer(visit: Visit) -> None:
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="Open in Neuroglancer").click()
     viewer = opened.value
-    viewer.wait_for_function("() => window.viewer?.isReady()")
+    viewer.wait_for_function("() => window.viewer?.layerManager.managedLayers.length && viewer.isReady()")
     names = viewer.evaluate("() => viewer.layerManager.managedLayers.map(({ name }) => name)")
     assert names == ["0 DAPI", "1 GFP", "2 Cy5"]
 

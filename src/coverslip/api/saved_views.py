@@ -14,7 +14,7 @@ from coverslip.api.viewing import origin_of
 from coverslip.errors import InvalidRequestError, TooLargeError
 from coverslip.model.annotations import Name
 from coverslip.model.entities import SavedView
-from coverslip.neuroglancer import check_state, displace, place
+from coverslip.neuroglancer import check_state, displace, place, with_edits
 from coverslip.neuroglancer.merged import MOST_BYTES, parse_document
 
 router = APIRouter(prefix="/api", tags=["viewing"])
@@ -143,10 +143,9 @@ async def keep_view(rooms: InRooms, image_id: str, request: Request, body: Body)
     new = _parsed(NewView, body)
     origin = origin_of(request)
     await run_in_threadpool(rooms.catalog.get_image, image_id)
-    if new.state is not None:
-        state = displace(new.state, origin)
-    else:
-        state = await rooms.states.now(image_id) if new.is_frozen else {}
+    state = {} if new.state is None else displace(new.state, origin)
+    if new.is_frozen and "layers" not in state:
+        state = with_edits(await rooms.states.now(image_id), state)
     view = await run_in_threadpool(
         lambda: rooms.catalog.keep_view(
             image_id, name=new.name, is_frozen=new.is_frozen, state=state, author=new.author
