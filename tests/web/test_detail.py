@@ -7,9 +7,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.web.browser import Visit
+from tests.api.conftest import running
+from tests.api.layouts import ingested, write_layout
+from tests.web.browser import Visit, visiting
 from tests.web.conftest import Site
 from tests.web.steps import brightest_column, card, open_image, picture, settle
 
@@ -171,6 +173,19 @@ def test_a_short_link_to_the_viewer_is_made_and_opens(visit: Visit) -> None:
         page.wait_for_function("() => window.viewer?.layerManager.managedLayers.length === 3")
         page.wait_for_function("() => viewer.isReady()")
         assert page.evaluate("() => viewer.state.toJSON().layout") == layout
+
+
+def test_a_tomogram_lists_its_annotations(browser: Browser, tmp_path: Path) -> None:
+    layout = write_layout(tmp_path / "layout")
+    with running(tmp_path / "home") as service:
+        image_id = ingested(service.settings, layout)
+        with visiting(browser, service.address) as visit:
+            visit.page.goto(f"/images/{image_id}")
+            section = visit.page.locator("section", has=visit.page.get_by_role("heading", name="Annotations of TS_1"))
+            expect(section.get_by_role("rowheader")).to_have_text(["ribosome", "proteasome", "membrane", "vesicle"])
+            expect(section.get_by_role("row").nth(3)).to_contain_text("SegmentationMask")
+            expect(section.get_by_role("row").nth(3)).to_contain_text("10.000 Å")
+            visit.screenshot("annotations")
 
 
 def test_delete_asks_and_can_be_undone(visit: Visit, site: Site) -> None:

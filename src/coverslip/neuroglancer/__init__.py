@@ -5,7 +5,6 @@ Nothing here opens a file or knows a catalog.
 """
 
 from coverslip.neuroglancer.addresses import check_origin, displace, place
-from coverslip.neuroglancer.channels import neuroglancer_state
 from coverslip.neuroglancer.colors import ColorSeed
 from coverslip.neuroglancer.contrast import ContrastLimits, measure_contrast
 from coverslip.neuroglancer.merged import check_state, with_edits
@@ -31,7 +30,6 @@ __all__ = [
     "displace",
     "matching",
     "measure_contrast",
-    "neuroglancer_state",
     "place",
     "to_bytes",
     "with_edits",
