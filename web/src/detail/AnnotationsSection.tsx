@@ -26,7 +26,7 @@ export function AnnotationsSection({ id }: { id: string }) {
               <tr>
                 <th scope="col">Object</th>
                 <th scope="col">Shape</th>
-                <th scope="col">Voxel spacing</th>
+                <th scope="col">Spacing</th>
                 <th scope="col">Number</th>
               </tr>
             </thead>
