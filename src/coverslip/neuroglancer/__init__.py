@@ -9,7 +9,7 @@ from coverslip.neuroglancer.colors import ColorSeed
 from coverslip.neuroglancer.contrast import ContrastLimits, measure_contrast
 from coverslip.neuroglancer.scene import AnnotationLayer, CellLayer, LabelLayer, Place, Scene, Tomogram, matching
 from coverslip.neuroglancer.sources import Published, Served, Sources
-from coverslip.neuroglancer.state import build_state, to_bytes, with_origin
+from coverslip.neuroglancer.state import build_state, colored, to_bytes, with_origin
 
 __all__ = [
     "AnnotationLayer",
@@ -24,6 +24,7 @@ __all__ = [
     "Sources",
     "Tomogram",
     "build_state",
+    "colored",
     "matching",
     "measure_contrast",
     "neuroglancer_state",

@@ -1,5 +1,6 @@
 """Where Neuroglancer reads what a state shows: on the server that made it, or in a bucket that it is published in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
@@ -8,6 +9,12 @@ from coverslip.neuroglancer.scene import AnnotationLayer, Scene
 
 ORIGIN = "coverslip://"
 """Stands for scheme, host and port of the server, which a state does not know; see ``state.with_origin``."""
+
+PUBLISHED_SUFFIXES: Mapping[str, str] = {
+    "semanticsegmentationmask": "segmentationmask",
+    "triangularmeshgroup": "triangularmesh",
+}
+"""What a layout calls shapes that it does not tell from others."""
 
 
 class Sources(Protocol):
@@ -92,8 +99,8 @@ class Published:
         return f"zarr://{self._below(scene.tomogram.key if scene.tomogram else '')}"
 
     def annotation(self, layer: AnnotationLayer, suffix: str) -> str:
-        """Return the precomputed folder ``{id}-{slug}-{version}_{suffix}``."""
-        return f"precomputed://{self._below(layer.key)}_{suffix}"
+        """Return the precomputed folder ``{id}-{slug}-{version}_{suffix}``, with the suffixes that layouts have."""
+        return f"precomputed://{self._below(layer.key)}_{PUBLISHED_SUFFIXES.get(suffix, suffix)}"
 
     def labels(self, scene: Scene, name: str) -> str | None:
         """Return ``None``: a layout of depositions has no label images."""
