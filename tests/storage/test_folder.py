@@ -166,3 +166,14 @@ def test_write_file_replaces_whole_and_says_what_is_in_the_way(tmp_path: Path) -
     assert (tmp_path / "out.png").read_bytes() == b"new"
     with pytest.raises(StorageError, match=r"cannot write .*nowhere/out\.png: No such file or directory"):
         write_file(tmp_path / "nowhere" / "out.png", b"new")
+
+
+def test_unfinished_work_is_swept_where_it_is_asked_for(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path)
+    left = [tmp_path / "a/.tmp-1", tmp_path / "a/b/.tmp-2", tmp_path / "c/.tmp-3"]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    assert storage.sweep(0, "a") == 2
+    assert [path.exists() for path in left] == [False, False, True]
+    assert storage.sweep(0, "nothing") == 0

@@ -250,3 +250,19 @@ def test_sweep_spares_finished_objects(storage: Storage) -> None:
     storage.put("a/b", b"1")
     assert storage.sweep(0) == 0
     assert storage.read("a/b") == b"1"
+
+
+def test_an_object_is_found_as_a_listing_shows_it(storage: Storage) -> None:
+    storage.put("a/b.txt", b"one")
+    assert [storage.find("a/b.txt")] == list(storage.list())
+    first = storage.find("a/b.txt")
+    assert (first.key, first.size) == ("a/b.txt", 3)
+    storage.put("a/b.txt", b"two")
+    assert storage.find("a/b.txt").version not in ("", first.version)
+
+
+@pytest.mark.parametrize("key", ["a", "c/d", "a/b.txt/c"])
+def test_what_is_not_there_is_not_found(storage: Storage, key: str) -> None:
+    storage.put("a/b.txt", b"one")
+    with pytest.raises(NotFoundError):
+        storage.find(key)

@@ -1,5 +1,24 @@
-"""A small library of realistic pictures, made from nothing, the same every time."""
+"""A small library of realistic pictures, and a whole deposition, made from nothing, the same every time."""
 
-from coverslip.demo.library import make_library
+import importlib
+from typing import TYPE_CHECKING
 
-__all__ = ["make_library"]
+if TYPE_CHECKING:
+    from coverslip.demo.deposition import Example, write_deposition
+    from coverslip.demo.library import make_library
+
+__all__ = ["Example", "make_library", "write_deposition"]
+
+_LATER = {
+    "make_library": "coverslip.demo.library",
+    **dict.fromkeys(("Example", "write_deposition"), "coverslip.demo.deposition"),
+}
+"""Where names are from that are imported when they are asked for: a command that makes nothing needs no numpy."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(importlib.import_module(_LATER[name]), name)
+    globals()[name] = found
+    return found

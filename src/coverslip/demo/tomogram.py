@@ -59,7 +59,7 @@ def cytoplasm(seed: int = 4) -> Tomogram:
     clouds += [_ball(np.array(place, np.float32), 5.5, 2600, 5.0, random) for place in ((9, 66, 352), (88, 250, 30))]
     density = _voxels(np.concatenate(clouds))
     noise = random.standard_normal(SHAPE, dtype=np.float32)
-    seen = _reconstruct(density + 1.0 * noise)
+    seen = reconstruct(density + 1.0 * noise)
     levels = 6 - 30 * seen / np.float32(NOISE_LEVEL)
     return Tomogram(np.clip(np.rint(levels), -128, 127).astype(np.int8), particles)
 
@@ -86,9 +86,9 @@ def _membrane(shell: Shell, random: np.random.Generator) -> Cloud:
     """Return both leaflets of a membrane, the part of it that lies in the tomogram; a little uneven."""
     a, b, c = shell.half_axes
     area = 4 * np.pi * (((a * b) ** 1.6 + (a * c) ** 1.6 + (b * c) ** 1.6) / 3) ** (1 / 1.6)
-    way = _directions(int(area * 1.1), random)
+    way = directions(int(area * 1.1), random)
     bumps = np.ones(len(way), np.float32)
-    for bump in _directions(9, random):
+    for bump in directions(9, random):
         bumps += np.float32(random.normal(0, 0.012)) * np.cos(5 * way @ bump)
     surface = way * shell.half_axes * bumps[:, None]
     normal = way / shell.half_axes
@@ -125,23 +125,23 @@ def _particles(shells: list[Shell], random: np.random.Generator) -> tuple[Partic
 
 def _ribosomes(particles: tuple[Particle, ...], random: np.random.Generator) -> Iterator[Cloud]:
     """Yield every ribosome: one lumpy model of two subunits, turned and placed."""
-    large = _lumps((0, 0, 3.5), (12.5, 13, 11), 170, random)
-    small = _lumps((0, 1, -11), (7, 12.5, 6), 70, random)
+    large = lumps((0, 0, 3.5), (12.5, 13, 11), 170, random)
+    small = lumps((0, 1, -11), (7, 12.5, 6), 70, random)
     model = np.concatenate([large, small])
     for particle in particles:
-        yield _with_mass(model @ _rotation(particle.angles).T + np.array(particle.center, np.float32), 1.7)
+        yield _with_mass(model @ rotation(particle.angles).T + np.array(particle.center, np.float32), 1.7)
 
 
-def _lumps(
+def lumps(
     center: tuple[float, float, float], axes: tuple[float, float, float], count: int, random: np.random.Generator
 ) -> NDArray[np.float32]:
     """Return points of small dense lumps that fill an ellipsoid."""
-    inside = _directions(count, random) * random.uniform(0, 1, (count, 1)) ** (1 / 3) * np.array(axes)
+    inside = directions(count, random) * random.uniform(0, 1, (count, 1)) ** (1 / 3) * np.array(axes)
     cloud = np.repeat(inside + np.array(center), 14, axis=0)
     return (cloud + random.normal(0, 1.6, cloud.shape)).astype(np.float32)
 
 
-def _rotation(angles: tuple[float, float, float]) -> NDArray[np.float32]:
+def rotation(angles: tuple[float, float, float]) -> NDArray[np.float32]:
     """Return the matrix of ZYZ angles in degrees, for vectors z, y, x."""
     rot, tilt, psi = np.radians(angles)
 
@@ -188,11 +188,11 @@ def _crowd(shells: list[Shell], random: np.random.Generator) -> Cloud:
 
 def _ball(center: NDArray[np.float32], radius: float, count: int, mass: float, random: np.random.Generator) -> Cloud:
     """Return a solid ball."""
-    filled = _directions(count, random) * random.uniform(0, 1, (count, 1)).astype(np.float32) ** (1 / 3) * radius
+    filled = directions(count, random) * random.uniform(0, 1, (count, 1)).astype(np.float32) ** (1 / 3) * radius
     return _with_mass(filled + center, mass)
 
 
-def _directions(count: int, random: np.random.Generator) -> NDArray[np.float32]:
+def directions(count: int, random: np.random.Generator) -> NDArray[np.float32]:
     """Return random unit vectors."""
     vectors = random.standard_normal((count, 3), dtype=np.float32)
     unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -214,18 +214,25 @@ def _voxels(cloud: Cloud) -> NDArray[np.float32]:
     return np.bincount(flat, cloud[:, 3], int(np.prod(SHAPE))).astype(np.float32).reshape(SHAPE)
 
 
-def _reconstruct(density: NDArray[np.float32]) -> NDArray[np.float32]:
+def reconstruct(density: NDArray[np.float32], fineness: float = 1.0) -> NDArray[np.float32]:
     """Return the density as electrons show it: band-limited with bright fringes, blind in the missing wedge.
 
     The tilt axis is y, tilts reach 60 degrees: nothing is known where kz is steeper than that. Slow variations are
     weak (phase contrast), fine ones are lost to the contrast transfer function's envelope and to denoising.
+
+    Parameters
+    ----------
+    density
+        Shape Z, Y, X.
+    fineness
+        How many voxels lie where the usual tomogram has one: limits of resolution are as much finer.
     """
     spectrum = np.fft.rfftn(density)
-    kz, ky, kx = (np.fft.fftfreq(n).astype(np.float32) for n in SHAPE)
-    kz, ky, kx = kz[:, None, None], ky[None, :, None], np.abs(kx[None, None, : SHAPE[2] // 2 + 1])
+    kz, ky, kx = (np.fft.fftfreq(n).astype(np.float32) for n in density.shape)
+    kz, ky, kx = kz[:, None, None], ky[None, :, None], np.abs(kx[None, None, : density.shape[2] // 2 + 1])
     steep = np.abs(kz) - np.float32(np.tan(np.radians(60))) * kx
     seen = 1 / (1 + np.exp(np.clip(steep / 0.006, -30, 30)))
-    k2 = kz**2 + ky**2 + kx**2
+    k2 = (kz**2 + ky**2 + kx**2) * np.float32(fineness) ** 2
     transfer = (1 - 0.88 * np.exp(-k2 / 0.022**2)) * np.exp(-k2 / 0.135**2)
     spectrum *= seen * transfer
-    return np.fft.irfftn(spectrum, s=SHAPE, axes=(0, 1, 2)).astype(np.float32)
+    return np.fft.irfftn(spectrum, s=density.shape, axes=(0, 1, 2)).astype(np.float32)

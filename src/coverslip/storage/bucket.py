@@ -14,6 +14,7 @@ from coverslip.storage.folder import reason_of
 from coverslip.storage.interface import TEMPORARY, StoredObject, check_key, check_prefix
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ClientConfig, RetryConfig
 
 PROBE = b"coverslip"
@@ -116,6 +117,14 @@ class ObjectStorage:
                 return False
             return True
 
+    def find(self, key: str) -> StoredObject:
+        """Return an object as a listing would show it; see ``Storage.find``."""
+        with self._said(f"look at {key}"):
+            try:
+                return _stored(self._obstore.head(self._store, check_key(key)), key)
+            except FileNotFoundError as error:
+                raise _absent(key, self.url, error) from error
+
     def delete(self, key: str) -> None:
         """Remove an object; see ``Storage.delete``."""
         self._delete(check_key(key))
@@ -135,8 +144,10 @@ class ObjectStorage:
         if not same:
             raise StorageError(f"{self.url} does not give back what was written to it")
 
-    def sweep(self, older_than_seconds: float) -> int:
+    def sweep(self, older_than_seconds: float, prefix: str = "") -> int:
         """Remove probes of killed processes; see ``Storage.sweep``. A bucket holds no other unfinished object."""
+        if prefix:
+            return 0  # probes lie at the top
         limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         old = [item.key for item in self._objects("") if _is_temporary(item.key) and item.modified <= limit]
         for key in old:
@@ -156,7 +167,7 @@ class ObjectStorage:
         with self._said("list"):
             for chunk in self._obstore.list(self._store, below or None, chunk_size=LISTING_CHUNK):
                 for item in chunk:
-                    yield StoredObject(item["path"], item["size"], item["last_modified"])
+                    yield _stored(item, item["path"])
 
     @contextmanager
     def _said(self, doing: str) -> Iterator[None]:
@@ -167,6 +178,11 @@ class ObjectStorage:
             raise
         except self._failures as error:
             raise StorageError(f"cannot {doing} {self.url}: {_reason_of(error)}") from error
+
+
+def _stored(meta: "ObjectMeta", key: str) -> StoredObject:
+    version = meta["e_tag"] or f"{meta['size']}-{meta['last_modified'].isoformat()}"
+    return StoredObject(key, meta["size"], meta["last_modified"], version)
 
 
 @contextmanager

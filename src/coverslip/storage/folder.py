@@ -78,6 +78,18 @@ class FolderStorage:
             except ABSENT:
                 return False
 
+    def find(self, key: str) -> StoredObject:
+        """Return an object as a listing would show it; see ``Storage.find``."""
+        path = self._path(key)
+        with _said("look at", path):
+            try:
+                seen = path.stat()
+            except ABSENT as error:
+                raise NotFoundError(f"{key}: no such object in {self.root}") from error
+        if not stat.S_ISREG(seen.st_mode):
+            raise NotFoundError(f"{key}: no such object in {self.root}")
+        return _stored(key, seen)
+
     def delete(self, key: str) -> None:
         """Remove an object; see ``Storage.delete``."""
         path = self._path(key)
@@ -104,11 +116,11 @@ class FolderStorage:
         if not same:
             raise StorageError(f"{self.root} does not give back what was written to it")
 
-    def sweep(self, older_than_seconds: float) -> int:
+    def sweep(self, older_than_seconds: float, prefix: str = "") -> int:
         """Remove abandoned temporary files; see ``Storage.sweep``."""
         limit = time.time() - older_than_seconds
         swept = 0
-        for path in _files_below(self.root):
+        for path in _files_below(self.root / check_prefix(prefix)):
             if path.name.startswith(TEMPORARY):
                 with _said("sweep", path), suppress(*ABSENT):
                     if path.stat().st_mtime <= limit:
@@ -123,9 +135,13 @@ class FolderStorage:
         for path in _files_below(below):
             with _said("list", path), suppress(*ABSENT):
                 if not path.name.startswith(TEMPORARY):
-                    seen = path.stat()
-                    key = path.relative_to(self.root).as_posix()
-                    yield StoredObject(key, seen.st_size, datetime.fromtimestamp(seen.st_mtime, UTC))
+                    yield _stored(path.relative_to(self.root).as_posix(), path.stat())
+
+
+def _stored(key: str, seen: os.stat_result) -> StoredObject:
+    # a file is replaced as a whole, and so has another number; whoever writes into it moves its time
+    version = f"{seen.st_size}-{seen.st_mtime_ns}-{seen.st_ino}"
+    return StoredObject(key, seen.st_size, datetime.fromtimestamp(seen.st_mtime, UTC), version)
 
 
 def write_file(final: Path, data: bytes) -> None:

@@ -28,6 +28,8 @@ class StoredObject:
     """Bytes."""
     modified: datetime
     """When it was last written; with a time zone."""
+    version: str = ""
+    """Another whenever it was written again, even with the same bytes: an ETag, or what the file system says."""
 
 
 class Storage(Protocol):
@@ -92,6 +94,20 @@ class Storage(Protocol):
         """
         ...
 
+    def find(self, key: str) -> StoredObject:
+        """Return an object as a listing would show it.
+
+        Raises
+        ------
+        NotFoundError
+            There certainly is no such object.
+        StorageError
+            Nobody knows: the storage cannot be read now.
+        InvalidRequestError
+            The key is not an acceptable name.
+        """
+        ...
+
     def delete(self, key: str) -> None:
         """Remove an object; doing it twice is no error.
 
@@ -132,8 +148,8 @@ class Storage(Protocol):
         """
         ...
 
-    def sweep(self, older_than_seconds: float) -> int:
-        """Remove what killed writers left unfinished and return how many objects that were.
+    def sweep(self, older_than_seconds: float, prefix: str = "") -> int:
+        """Remove what killed writers left unfinished below a prefix and return how many objects that were.
 
         Raises
         ------

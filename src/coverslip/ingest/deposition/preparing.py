@@ -1,7 +1,7 @@
 """A config and two sides, folders or buckets -> a plan."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coverslip.errors import InvalidRequestError
@@ -11,6 +11,7 @@ from coverslip.ingest.deposition.expand import expand
 from coverslip.ingest.deposition.listing import Listing
 from coverslip.ingest.deposition.plan import Plan, make_plan, unmentioned
 from coverslip.ingest.deposition.problems import Problem, merged
+from coverslip.ingest.deposition.reserved import with_reserved
 from coverslip.ingest.deposition.schema import Config
 from coverslip.ingest.deposition.selection import Selection
 from coverslip.ingest.deposition.sides import Headers, Held, list_paths, read_destination, source_folder
@@ -46,7 +47,14 @@ class Prepared:
         return not any(problem.severity == "error" for problem in self.problems)
 
 
-def prepare(checked: Checked, root: Path, destination: Path, selection: Selection | None = None) -> Prepared:
+def prepare(
+    checked: Checked,
+    root: Path,
+    destination: Path,
+    selection: Selection | None = None,
+    *,
+    given: Mapping[str, str] | None = None,
+) -> Prepared:
     """Return the plan of a config that is valid. Both sides are listed; of the source nothing is opened but headers.
 
     Parameters
@@ -59,6 +67,8 @@ def prepare(checked: Checked, root: Path, destination: Path, selection: Selectio
         The top of the layout, which need not be there yet.
     selection
         Which part is written; everything when left out.
+    given
+        What each numbered folder was given to by earlier ingests, see ``reserved``.
 
     Raises
     ------
@@ -76,6 +86,7 @@ def prepare(checked: Checked, root: Path, destination: Path, selection: Selectio
     sizes = Headers(source)
     before = Listing.of(paths, voxel_sizes=sizes, prefix=f"{root.name or 'source'}/{prefix}")
     held = read_destination(destination, _folders(config, before, checked))
+    held = replace(held, known=with_reserved(held.known, given or {}))
     listing = Listing.of(paths, held.keys, voxel_sizes=sizes, prefix=before.prefix)
     expansion = expand(config, listing.knowing(held.documents), checked.maps)
     plan = make_plan(config, expansion, checked.maps, held.known, selection, listing=listing)

@@ -1,0 +1,70 @@
+"""In which formats volumes and masks are written, where somebody does not want both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from coverslip.errors import InvalidRequestError
+from coverslip.ingest.deposition.plan import Plan
+from coverslip.ingest.deposition.steps import Step
+
+VERSIONS = ("0.4", "0.5")
+PATHS = ("omezarr_dir", "mrc_file")
+"""What documents call the files of a volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """What volumes and masks are written as.
+
+    Parameters
+    ----------
+    mrc, zarr
+        Whether as MRC, whether as OME-Zarr. Files that were written before are left alone.
+    zarr_version
+        Of OME-Zarr.
+
+    Raises
+    ------
+    InvalidRequestError
+        Neither is wanted, or there is no such version.
+    """
+
+    mrc: bool = True
+    zarr: bool = True
+    zarr_version: str = "0.4"
+
+    def __post_init__(self) -> None:
+        if not (self.mrc or self.zarr):
+            raise InvalidRequestError("--no-mrc and --no-zarr: volumes have to be written as something")
+        if self.zarr_version not in VERSIONS:
+            raise InvalidRequestError(f"--zarr-version: expected {' or '.join(VERSIONS)}, found {self.zarr_version!r}")
+
+    def of(self, plan: Plan) -> Plan:
+        """Return a plan that writes volumes and masks so, with documents that say so."""
+        if self == Formats():
+            return plan
+        dropped = {key for step in plan.steps if step.recipe in VOLUMES for key in step.outputs if not self._has(key)}
+        return replace(plan, steps=tuple(self._step(step, dropped) for step in plan.steps))
+
+    def _has(self, key: str) -> bool:
+        return self.zarr if key.endswith(".zarr") else self.mrc
+
+    def _step(self, step: Step, dropped: set[str]) -> Step:
+        if step.recipe in VOLUMES:
+            outputs = tuple(key for key in step.outputs if key not in dropped)
+            return replace(step, outputs=outputs, options={**step.options, "zarr_version": self.zarr_version})
+        return replace(step, options=_without(step.options, dropped)) if step.recipe == "document" else step
+
+
+VOLUMES = ("volume", "mask")
+
+
+def _without(options: Mapping[str, Any], dropped: set[str]) -> dict[str, Any]:
+    """Return the options of a document that names none of some files."""
+    found = dict(options)
+    derived = options.get("derived", {})
+    found["derived"] = {key: value for key, value in derived.items() if not (key in PATHS and value in dropped)}
+    if "files" in options:
+        found["files"] = [file for file in options["files"] if file["path"] not in dropped]
+    return found
