@@ -21,7 +21,7 @@ SLICES = 40
 """Slices of a slab."""
 LARGEST = 4096
 """Pixels of a photo's longer side, at most."""
-AT_ONCE = 1 << 24
+AT_ONCE = 1 << 25
 """Voxels held in memory at a time."""
 DEVIATIONS = 3.0
 POINT_PART, LEAST_POINT = 1 / 150, 2.5
