@@ -77,11 +77,15 @@ def open_catalog(url: str, *, entity_kinds: EntityKinds | None = None) -> Catalo
     )
 
 
-def open_catalog_of(settings: Settings) -> Catalog:
-    """Return the catalog that the settings name, with what they say of annotations; see ``open_catalog``."""
-    kinds = replace(
+def entity_kinds_of(settings: Settings) -> EntityKinds:
+    """Return which kinds entities have to do with, with what the settings say of annotations."""
+    return replace(
         ENTITY_KINDS,
         are_annotations_followed=settings.follow_annotations,
         unfollowed_datasets=settings.unfollowed_datasets,
     )
-    return open_catalog(settings.catalog_url, entity_kinds=kinds)
+
+
+def open_catalog_of(settings: Settings) -> Catalog:
+    """Return the catalog that the settings name, with what they say of annotations; see ``open_catalog``."""
+    return open_catalog(settings.catalog_url, entity_kinds=entity_kinds_of(settings))

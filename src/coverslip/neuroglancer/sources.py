@@ -96,11 +96,11 @@ class Published:
 
     def image(self, scene: Scene) -> str:
         """Return the tomogram's OME-Zarr."""
-        return f"zarr://{self._below(scene.tomogram.key if scene.tomogram else '')}"
+        return f"zarr://{self.below(scene.tomogram.key if scene.tomogram else '')}"
 
     def annotation(self, layer: AnnotationLayer, suffix: str) -> str:
         """Return the precomputed folder ``{id}-{slug}-{version}_{suffix}``, with the suffixes that layouts have."""
-        return f"precomputed://{self._below(layer.key)}_{PUBLISHED_SUFFIXES.get(suffix, suffix)}"
+        return f"precomputed://{self.below(layer.key)}_{PUBLISHED_SUFFIXES.get(suffix, suffix)}"
 
     def labels(self, scene: Scene, name: str) -> str | None:
         """Return ``None``: a layout of depositions has no label images."""
@@ -118,5 +118,6 @@ class Published:
         """Return ``None``, as ``labels``."""
         return None
 
-    def _below(self, key: str) -> str:
+    def below(self, key: str) -> str:
+        """Return the address of a key."""
         return f"{self.top.rstrip('/')}/{quote(key)}"

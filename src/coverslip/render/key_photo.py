@@ -214,5 +214,7 @@ def of_width(picture: Picture, width: int) -> Picture:
     """Return a picture of 4:3 in another size: area-averaged to be smaller, interpolated to be larger."""
     is_smaller = width <= picture.shape[1]
     how = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
-    found: Picture = cv2.resize(picture, (width, max(1, width * 3 // 4)), interpolation=how).astype(np.uint8, copy=False)
+    found: Picture = cv2.resize(picture, (width, max(1, width * 3 // 4)), interpolation=how).astype(
+        np.uint8, copy=False
+    )
     return found

@@ -18,7 +18,7 @@ from coverslip.derive.viewing.measured import CONTRAST_LIMITS, measured
 from coverslip.derive.viewing.states import layers_of
 from coverslip.errors import ImageLoadError, RegionError, StorageError, UnreadableFileError
 from coverslip.model import CanRead, Region
-from coverslip.model.entities import EntityRecord, Surroundings
+from coverslip.model.entities import EntityRecord
 from coverslip.neuroglancer import AnnotationLayer, colored
 from coverslip.neuroglancer.colors import instance_color
 from coverslip.render import encode
@@ -71,7 +71,9 @@ class KeyPhoto:
         picture = grey(slab.pixels, limits.range_2d)
         surroundings = inputs.known.surroundings(subject.image.id)
         if surroundings is not None:
-            _paint(picture, slab, surroundings, inputs)
+            painter = _Painter(picture, slab, voxel_spacing_of(surroundings.tomogram), inputs)
+            for layer in drawn_layers(surroundings.annotations):
+                painter.paint(*layer)
         return encode(picture, self.media_type)
 
 
@@ -128,63 +130,53 @@ def drawn_layers(annotations: tuple[EntityRecord, ...]) -> list[tuple[Annotation
     return masks + points
 
 
-def _paint(picture: Picture, slab: Slab, surroundings: Surroundings, inputs: Inputs) -> None:
-    """Draw the annotations around a tomogram; what is damaged is left out, what may come back is an error."""
-    spacing = voxel_spacing_of(surroundings.tomogram)
-    for layer, entity, color in drawn_layers(surroundings.annotations):
+@dataclass(frozen=True, slots=True)
+class _Painter:
+    """Draws annotations into the photo of a tomogram."""
+
+    picture: Picture
+    slab: Slab
+    spacing: float
+    """Of the tomogram, in angstrom."""
+    inputs: Inputs
+
+    def paint(self, layer: AnnotationLayer, entity: EntityRecord, color: str) -> None:
+        """Draw one layer; what is damaged is left out, what could not be looked at is an error."""
         try:
             if layer.shape in MASKS:
-                _paint_mask(picture, slab, layer, entity, color, spacing, inputs)
+                self._mask(layer, entity, color)
             else:
-                _paint_points(picture, slab, layer, entity, color, spacing, inputs)
+                self._points(layer, entity, color)
         except UnreadableFileError:
             raise
         except (ImageLoadError, RegionError):
-            continue
+            return
 
-
-def _paint_points(
-    picture: Picture,
-    slab: Slab,
-    layer: AnnotationLayer,
-    entity: EntityRecord,
-    color: str,
-    spacing: float,
-    inputs: Inputs,
-) -> None:
-    shape = next(one for one in POINTS if one == layer.shape)
-    points = read_ndjson(path_of(inputs, entity, file_of(entity, shape, "ndjson")), shape)
-    places = points.coordinates * (layer.voxel_spacing / spacing)
-    first, last = slab.span
-    inside = (places[:, 2] >= first - 0.5) & (places[:, 2] < last - 0.5)
-    colors = np.array([rgb_of(color)], np.uint8)
-    if points.instance_ids is not None:
-        numbers, each = np.unique(points.instance_ids[inside], return_inverse=True)
-        if numbers.size:
+    def _points(self, layer: AnnotationLayer, entity: EntityRecord, color: str) -> None:
+        shape = next(one for one in POINTS if one == layer.shape)
+        points = read_ndjson(path_of(self.inputs, entity, file_of(entity, shape, "ndjson")), shape)
+        places = points.coordinates * (layer.voxel_spacing / self.spacing)
+        first, last = self.slab.span
+        inside = (places[:, 2] >= first - 0.5) & (places[:, 2] < last - 0.5)
+        colors = np.array([rgb_of(color)], np.uint8)
+        if points.instance_ids is not None:
+            numbers, each = np.unique(points.instance_ids[inside], return_inverse=True)
             seed = layer.color_seed.number
-            colors = np.array([rgb_of(instance_color(seed, int(one))) for one in numbers], np.uint8)[each]
-    found = _on_photo(places[inside, :2], slab.scale)
-    paint_points(picture, found, colors, radius_of(slab.size))
+            known = [rgb_of(instance_color(seed, number)) for number in numbers.tolist()]
+            colors = np.array(known, np.uint8).reshape(-1, 3)[each]
+        on_photo = (places[inside, :2] + 0.5) * self.slab.scale - 0.5
+        paint_points(self.picture, on_photo, colors, radius_of(self.slab.size))
 
-
-def _paint_mask(
-    picture: Picture,
-    slab: Slab,
-    layer: AnnotationLayer,
-    entity: EntityRecord,
-    color: str,
-    spacing: float,
-    inputs: Inputs,
-) -> None:
-    with opened(inputs, entity, file_of(entity, layer.shape, *MASK_FORMATS)) as mask:
-        found = _mask_in(mask, slab, spacing / layer.voxel_spacing)
-    if layer.shape == "InstanceSegmentationMask":
+    def _mask(self, layer: AnnotationLayer, entity: EntityRecord, color: str) -> None:
+        with opened(self.inputs, entity, file_of(entity, layer.shape, *MASK_FORMATS)) as mask:
+            found = _mask_in(mask, self.slab, self.spacing / layer.voxel_spacing)
+        if layer.shape != "InstanceSegmentationMask":
+            paint_mask(self.picture, (found == 1).astype(np.uint8), [rgb_of(color)])
+            return
         numbers, each = np.unique(found, return_inverse=True)
         seed = layer.color_seed.number
-        colors = [rgb_of(instance_color(seed, int(one))) for one in numbers]
-        paint_mask(picture, np.where(found > 0, each.reshape(found.shape) + 1, 0), colors)
-    else:
-        paint_mask(picture, (found == 1).astype(np.uint8), [rgb_of(color)])
+        known = [rgb_of(instance_color(seed, number)) for number in numbers.tolist()]
+        paint_mask(self.picture, np.where(found > 0, each.reshape(found.shape) + 1, 0), known)
 
 
 def _mask_in(mask: CanRead, slab: Slab, step: float) -> NDArray[np.int64]:
@@ -238,10 +230,6 @@ def _places(length: int, scale: float, step: float) -> NDArray[np.int64]:
 
 def _nearest(place: float) -> int:
     return int(np.floor(place + 0.5))
-
-
-def _on_photo(places: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
-    return (places + 0.5) * scale - 0.5
 
 
 def rgb_of(color: str) -> Rgb:
