@@ -167,6 +167,13 @@ class _Refreshing:
         tomograms = [one for one in entities if one.type == "tomogram"]
         shown = self.builder.catalog.images_showing(annotations)
         self.unshown += [one.identity for one in annotations.values() if one.id not in shown]
+        # precomputes that are built mark what shows them: what is said is the change that was there before
+        first = {
+            (record.kind, record.image_id): record
+            for one in tomograms
+            if one.image_id is not None
+            for record in self._records(one.image_id)
+        }
         for record in self.builder.catalog.artifacts_of_entities(shown):
             if record.kind in self.builder.kinds and record.entity_id is not None:
                 self._build(record, annotations[record.entity_id])
@@ -182,7 +189,7 @@ class _Refreshing:
                 continue
             before = len(self.views)
             for record in self._records(tomogram.image_id):
-                self._build(record, tomogram)
+                self._build(record, tomogram, first.get((record.kind, record.image_id)))
             if len(self.views) == before and tomogram.image_id in passed_over:
                 self.unfollowed.append(tomogram.identity)
 
@@ -195,14 +202,17 @@ class _Refreshing:
                 except NotFoundError:
                     return  # deleted just now
 
-    def _build(self, record: ArtifactRecord, entity: EntityRecord) -> None:
+    def _build(self, record: ArtifactRecord, entity: EntityRecord, before: ArtifactRecord | None = None) -> None:
+        """Build an artifact that is stale; ``before`` is how it stood when its run began."""
         if self.is_stopped or self.should_stop():
             self.is_stopped = True
             return
         if record.is_fresh(self.builder.versions[record.kind]):
             self.fresh[record.kind] += 1
             return
-        changes = max(1, record.wanted - record.built)
+        stale = before if before is not None and before.built < before.wanted else record
+        changes = max(1, stale.wanted - stale.built)
+        cause = stale.cause if stale.built < stale.wanted else "the recipe is newer"
         error = None
         try:
             self.builder.build_until(record, self.should_stop)
@@ -214,7 +224,6 @@ class _Refreshing:
                 return
             error = str(reason)
         what: Literal["built", "failed"] = "built" if error is None else "failed"
-        cause = record.cause if record.built < record.wanted else "the recipe is newer"
         view = ViewBuilt(record.kind, entity.identity, entity.id, what, cause, changes, error)
         self.views.append(view)
         self.on_view(view)
