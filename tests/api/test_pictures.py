@@ -369,11 +369,16 @@ class SlowBuilder(Builder):
         self.given: list[float] = []
 
     def read_artifact(
-        self, kind: str, image_id: str, seconds: float, annotation_id: str | None = None
+        self,
+        kind: str,
+        image_id: str,
+        seconds: float,
+        annotation_id: str | None = None,
+        entity_id: int | None = None,
     ) -> tuple[ArtifactRecord, bytes]:
         self.given.append(seconds)
         time.sleep(self.takes_seconds)
-        return super().read_artifact(kind, image_id, seconds, annotation_id)
+        return super().read_artifact(kind, image_id, seconds, annotation_id, entity_id)
 
 
 def open_handles(path: Path) -> int:

@@ -208,12 +208,12 @@ def test_meshes_are_closed_and_lie_on_the_membranes(run: Run, example: Example) 
         np.testing.assert_allclose(np.concatenate([one.vertices for one in group]), mesh.vertices, atol=2e-3)
 
 
-@pytest.mark.parametrize(("dataset", "nanometers"), [("90101", 2.6), ("90102", 3.5)])
-def test_the_mesh_of_a_ribosome_is_as_wide_as_the_ribosomes(dataset: str, nanometers: float, example: Example) -> None:
+@pytest.mark.parametrize(("dataset", "angstrom"), [("90101", 10.0), ("90102", 13.48)])
+def test_the_mesh_of_a_ribosome_is_as_wide_as_the_ribosomes(dataset: str, angstrom: float, example: Example) -> None:
     path = example.input / "lab-2026-03" / dataset / "ribosome.glb"
     solid = trimesh.load_scene(path).to_geometry()
-    # 26 voxels of 1 or 1.348 nm at the usual size, of which 63 / 256 are left
-    assert solid.extents[1] == pytest.approx(26 * 63 / 256 * nanometers / 2.6, rel=0.05)
+    # 26 voxels at the usual size, of which 63 / 256 are left
+    assert solid.extents[1] == pytest.approx(26 * 63 / 256 * angstrom, rel=0.05)
     assert isinstance(solid, trimesh.Trimesh)
     assert solid.is_watertight
     assert solid.volume > 0

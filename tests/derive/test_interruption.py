@@ -219,10 +219,10 @@ class SlowToSweep(FolderStorage):
         self.may_end = threading.Event()
         self.sweeps = 0
 
-    def sweep(self, older_than_seconds: float) -> int:
+    def sweep(self, older_than_seconds: float, prefix: str = "") -> int:
         self.sweeps += 1
         self.may_end.wait(30)
-        return super().sweep(older_than_seconds)
+        return super().sweep(older_than_seconds, prefix)
 
 
 def test_nobody_waits_for_the_sweep_of_the_storage(lab: Lab) -> None:

@@ -310,7 +310,7 @@ def test_masks_are_those_of_the_source(run: Run, story: Story) -> None:
 
 @pytest.mark.filterwarnings("ignore:Setting the .* on a NumPy array:DeprecationWarning")
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_meshes_are_the_vesicles_in_nanometres(run: Run, story: Story) -> None:
+def test_meshes_are_the_vesicles_in_voxels(run: Run, story: Story) -> None:
     scene: Scene = scene_of(run, story.example.shape)
     folder = story.after_first.folder / spacing_folder(run) / "Annotations"
     names = {"105/surfaces_of_vesicles": scene.vesicles}
@@ -318,9 +318,8 @@ def test_meshes_are_the_vesicles_in_nanometres(run: Run, story: Story) -> None:
         names["106/the_large_vesicle"] = scene.vesicles[:1]
     for name, vesicles in names.items():
         mesh = trimesh.load_scene(folder / f"{name}-1.0_triangularmesh.glb").to_geometry()
-        nanometres = run.voxel_angstrom / 10
-        low = np.min([one.center - one.half_axes for one in vesicles], axis=0) * nanometres
-        high = np.max([one.center + one.half_axes for one in vesicles], axis=0) * nanometres
+        low = np.min([one.center - one.half_axes for one in vesicles], axis=0)
+        high = np.max([one.center + one.half_axes for one in vesicles], axis=0)
         np.testing.assert_allclose(mesh.bounds, [low, high], atol=0.01)
 
 

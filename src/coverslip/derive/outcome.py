@@ -122,7 +122,7 @@ def refuse_missing(image: ImageRecord) -> None:
 def name_of(what: Claim | ArtifactRecord) -> str:
     """Return what an artifact is, for a sentence."""
     of = f"image {what.image_id}" if what.annotation_id is None else f"annotation {what.annotation_id}"
-    return f"{what.kind} of {of}"
+    return f"{what.kind} of {of if what.entity_id is None else f'entity {what.entity_id}'}"
 
 
 def not_in_time(record: ArtifactRecord) -> BuildError:

@@ -168,8 +168,9 @@ def test_the_shapes_of_a_block_are_one_annotation_and_each_has_its_options() -> 
         "shape": "OrientedPoint",
         "file_format": "relion4_star",
         "filter_value": "TS_1.tomostar",
-        "mesh_source_path": "meshes/TS_1.glb",
     }
+    at_each = step(plan, "13.480/annotations/10301/cytosolic-ribosome-1/100#oriented_mesh")
+    assert (at_each.recipe, at_each.inputs, at_each.outputs) == ("oriented_mesh", (Input("meshes/TS_1.glb"),), ())
     mesh = step(plan, "13.480/annotations/10301/membrane-1/100#mesh:TriangularMeshGroup")
     assert mesh.options == {
         "shape": "TriangularMeshGroup",

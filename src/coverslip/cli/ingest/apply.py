@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +22,7 @@ from coverslip.cli.ingest.plan import (
     Output,
     refuse,
     skipped_lines,
+    top_of,
 )
 from coverslip.cli.output import amount, console, one_line, size_text
 from coverslip.ingest.deposition.check import check
@@ -30,7 +30,7 @@ from coverslip.ingest.deposition.outcomes import Report, StepOutcome
 from coverslip.ingest.deposition.ports import LEASE_SECONDS
 from coverslip.ingest.deposition.selection import select
 from coverslip.settings import Settings
-from coverslip.sources import RemoteRules, is_remote, locate
+from coverslip.sources import RemoteRules, locate
 
 if TYPE_CHECKING:
     from coverslip.ingest.deposition.preparing import Prepared
@@ -74,7 +74,7 @@ def apply_config(  # noqa: PLR0917  one for each option
     formats = Formats(mrc=not no_mrc, zarr=not no_zarr, zarr_version=zarr_version)
     settings = Settings.load()
     rules = RemoteRules.of(settings)
-    root, top = locate(source, rules), _top(destination)
+    root, top = locate(source, rules), top_of(destination)
     checked = check(file, folder=root)
     if not checked.is_valid:
         refuse(checked)
@@ -106,11 +106,6 @@ def apply_config(  # noqa: PLR0917  one for each option
     else:
         _print(report)
     raise typer.Exit(_exit_code(report, prepared))
-
-
-def _top(text: str) -> str:
-    """Return the top of a layout as the catalog calls it."""
-    return text.rstrip("/") if is_remote(text) else str(Path(text).expanduser().absolute())
 
 
 @contextmanager

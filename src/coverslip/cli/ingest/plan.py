@@ -12,10 +12,10 @@ import typer
 from coverslip.cli.output import amount, console, one_line
 from coverslip.ingest.deposition.check import Checked, check
 from coverslip.ingest.deposition.digests import State, states
-from coverslip.ingest.deposition.selection import select
+from coverslip.ingest.deposition.selection import Selection, select
 from coverslip.ingest.deposition.steps import Step, Target
-from coverslip.model.entities import StepRecord
-from coverslip.sources import locate
+from coverslip.settings import Settings
+from coverslip.sources import is_remote, locate
 
 if TYPE_CHECKING:
     from coverslip.ingest.deposition.plan import Skipped
@@ -56,21 +56,43 @@ def plan_config(  # noqa: PLR0917  one for each option
     Exit code 0 when all of it can be done, 1 when something that the config asks for cannot, 2 when the config cannot
     be opened or an option makes no sense.
     """
-    from coverslip.ingest.deposition.preparing import prepare  # noqa: PLC0415  brings numpy along
-
     selection = select(only or (), filters or (), excludes or (), everything=everything, metadata_only=metadata_only)
     root = locate(source)
     checked = check(file, folder=root)
     if not checked.is_valid:
         refuse(checked)
-    prepared = prepare(checked, root, locate(destination), selection)
-    done: dict[str, StepRecord] = {}
-    found = states(prepared.plan.steps, done, frozenset(prepared.held.keys))
+    prepared, found = _look(checked, root, top_of(destination), selection)
     if as_json:
         typer.echo(json.dumps(_document(checked, prepared, found), indent=2, ensure_ascii=False))
     else:
         _print(prepared, found, is_long=files)
     raise typer.Exit(0 if prepared.is_whole else 1)
+
+
+def top_of(text: str) -> str:
+    """Return the top of a layout as the catalog calls it."""
+    return text.rstrip("/") if is_remote(text) else str(Path(text).expanduser().absolute())
+
+
+def _look(checked: Checked, root: Path, top: str, selection: Selection) -> "tuple[Prepared, dict[str, State]]":
+    """Return the plan and what becomes of each step, by what the catalog remembers where there is one."""
+    from coverslip.derive import open_catalog_of  # noqa: PLC0415  this and what follows bring numpy and SQLAlchemy along
+    from coverslip.ingest.deposition.looking import outlook  # noqa: PLC0415
+    from coverslip.ingest.deposition.preparing import prepare  # noqa: PLC0415
+    from coverslip.ingest.deposition.remembered import CatalogLog  # noqa: PLC0415
+    from coverslip.ingest.deposition.reserved import reserved  # noqa: PLC0415
+    from coverslip.storage import open_storage  # noqa: PLC0415
+
+    settings = Settings.load()
+    is_catalog_there = bool(settings.database_url) or (settings.home / "catalog.sqlite").exists()
+    if not is_catalog_there or not (is_remote(top) or Path(top).is_dir()):  # opening makes what is not there
+        prepared = prepare(checked, root, locate(top), selection)
+        return prepared, states(prepared.plan.steps, {}, frozenset(prepared.held.keys))
+    storage = open_storage(top)
+    with open_catalog_of(settings) as catalog:
+        log = CatalogLog(catalog, storage)
+        prepared = prepare(checked, root, locate(top), selection, given=reserved(log))
+        return prepared, outlook(prepared, storage, log.steps(""))
 
 
 def refuse(checked: Checked) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from coverslip.demo.deposition.meshes import Surface, ball, joined, write_glb, write_hff, write_obj, write_stl
+from coverslip.demo.deposition.meshes import ball, joined, write_glb, write_hff, write_obj, write_stl
 from coverslip.demo.deposition.pictures import membranes, subunits, vesicles
 from coverslip.demo.deposition.scene import Floats, Run, Scene
 from coverslip.demo.write import write_mrc, write_table
@@ -80,8 +80,7 @@ def write_particles(folder: Path, runs: dict[Run, Scene], fineness: float) -> No
     first = next(iter(runs))
     write = _relion3 if first.is_first else _relion4
     (folder / "particles.star").write_text(write(runs), encoding="ascii", newline="\n")
-    nanometers = fineness * first.voxel_angstrom / 10
-    large, small = subunits(nanometers)
+    large, small = subunits(fineness * first.voxel_angstrom)
     write_glb(folder / "ribosome.glb", joined([ball(*large), ball(*small, rounds=2)]))
 
 
@@ -90,12 +89,6 @@ def write_later(folder: Path, run: Run, scene: Scene) -> None:
     _write_copick(folder / "ribosome.json", run, "ribosome", scene.ribosomes, None)
     lumen = (membranes(scene) == 1).astype(np.int8)
     write_mrc(folder / "lumen.mrc", lumen, voxel_angstrom=run.voxel_angstrom, label=LABEL)
-
-
-def surfaces(run: Run, scene: Scene) -> list[Surface]:
-    """Return the vesicles of a run as surfaces, x, y, z in nanometres."""
-    size = run.voxel_angstrom / 10
-    return [ball(one.center * size, one.half_axes * size) for one in scene.vesicles]
 
 
 def _relion3(runs: dict[Run, Scene]) -> str:

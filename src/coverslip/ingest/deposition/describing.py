@@ -208,7 +208,7 @@ def _tomogram(target: Target, relatives: Relatives) -> _Part:
 
 
 def _annotation(target: Target, relatives: Relatives) -> _Part:
-    steps = relatives.steps(target)
+    steps = [step for step in relatives.steps(target) if step.outputs]
     files = [
         {
             "step": step.name,

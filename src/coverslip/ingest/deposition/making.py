@@ -42,10 +42,12 @@ ENDINGS: Mapping[Recipe, tuple[str, ...]] = {
 }
 """What is made of a shape."""
 SHAPE_OPTIONS = (
-    *("file_format", "binning", "order", "delimiter", "filter_value", "mesh_source_path"),
+    *("file_format", "binning", "order", "delimiter", "filter_value"),
     *("mask_label", "threshold", "rescale", "scale_factor", "mesh_name", "companion_shape"),
 )
-FILLED = ("filter_value", "mesh_source_path")
+ORIENTED_MESH = "OrientedMesh"
+"""The shape of the mesh at each oriented point. It is in angstrom, and stays at the source."""
+FILLED = ("filter_value",)
 COMMANDS = ("tilt.com", "newst.com")
 """Files of IMOD that are told apart by more than their ending."""
 
@@ -196,6 +198,17 @@ class _Maker:
                 continue  # several files fit one glob: expanding says so, and the first counts
             seen.add(file.steps)
             yield self._shape(target, file)
+            if (mesh := self._oriented_mesh(target, file)) is not None:
+                yield mesh
+
+    def _oriented_mesh(self, target: Target, file: EntityFile) -> Step | None:
+        """Return what looks at the mesh that is shown at each oriented point; it is not copied."""
+        path = getattr(self._source(file), "mesh_source_path", None)
+        if path is None or file.shape != "OrientedPoint":
+            return None
+        path = values_of(target.entity.parent, self.maps).text(path)
+        name = f"{target.identity}#oriented_mesh"
+        return Step(name, "oriented_mesh", target.identity, (Input(path),), {"shape": ORIENTED_MESH})
 
     def _shape(self, target: Target, file: EntityFile) -> Step:
         source = self._source(file)

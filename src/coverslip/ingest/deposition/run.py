@@ -175,7 +175,8 @@ class Run:
         self._shared.log.note(done.record())
         self._done[step.name] = done
         kind: Outcome = "written" if before is None else "updated"
-        return self._outcome(step, kind if work.objects else "unchanged", began, work=work)
+        is_new = before is None or work.objects
+        return self._outcome(step, kind if is_new else "unchanged", began, work=work)
 
     def _check(self, step: Step, work: Work, fingerprints: Mapping[Input, Fingerprint]) -> None:
         """Raise an error when a recipe did not keep to the plan, or a source changed while it was read."""

@@ -1,9 +1,10 @@
 """What an ingest wrote, as the catalog is told of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from coverslip.ingest.deposition.expand import CONTAINERS
 from coverslip.ingest.deposition.noted import Noted
+from coverslip.ingest.deposition.recipes.annotations import MESH, VERSION
 from coverslip.ingest.deposition.steps import Step, Target
 from coverslip.model.entities import EntityFile, EntitySeen
 
@@ -61,7 +62,7 @@ def _seen(target: Target, steps: Sequence[Noted], document: Noted | None) -> Ent
         for noted in steps
         for key, version in noted.outputs.items()
     )
-    files = sorted(found, key=lambda file: file.key)
+    files = sorted([*found, *_meshes(steps)], key=lambda file: file.key)
     entity = target.entity
     return EntitySeen(
         type=entity.type,
@@ -76,6 +77,14 @@ def _seen(target: Target, steps: Sequence[Noted], document: Noted | None) -> Ent
         alignment=target.alignment,
         image_key=_image_key(files) if entity.type in IMAGES else "",
     )
+
+
+def _meshes(steps: Sequence[Noted]) -> Iterator[EntityFile]:
+    """Yield the meshes of oriented points, which stay where they are: their keys are paths or addresses."""
+    for noted in steps:
+        if (place := noted.facts.get(MESH)) and noted.shape:
+            version = str(noted.facts.get(VERSION, ""))
+            yield EntityFile(str(place), str(place).rpartition(".")[2].lower(), noted.shape, version)
 
 
 def _image_key(files: Sequence[EntityFile]) -> str:

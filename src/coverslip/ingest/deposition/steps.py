@@ -14,6 +14,7 @@ Recipe = Literal[
     "mask",
     "points",
     "mesh",
+    "oriented_mesh",
     "caption",
     "mdoc",
     "rawtilt",
@@ -34,9 +35,11 @@ Recipe = Literal[
     The same of a mask. ``shape``, ``file_format``, ``spacing``; ``mask_label``, ``threshold``, ``rescale``. Where it is
     rescaled, the facts of a volume say to what size in angstrom, or, as the second input, the alignment's document.
 ``points``
-    ndjson. ``shape``, ``file_format``; ``binning``, ``order``, ``delimiter``, ``filter_value``, ``mesh_source_path``.
+    ndjson. ``shape``, ``file_format``; ``binning``, ``order``, ``delimiter``, ``filter_value``.
 ``mesh``
     glb. ``file_format``; ``scale_factor``, and of a group ``mesh_name``.
+``oriented_mesh``
+    Writes nothing: looks whether the mesh that viewers show at each oriented point can be read where it lies.
 ``caption``
     A checked copy. ``shape``, ``file_format``.
 ``mdoc``, ``rawtilt``, ``gain``

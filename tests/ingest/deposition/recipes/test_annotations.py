@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,8 +48,17 @@ def test_instances_keep_their_numbers(bench: Bench) -> None:
 
 def test_options_that_mean_nothing_to_points_are_left_to_others(bench: Bench) -> None:
     bench.put("a.json", COPICK)
-    options = {"shape": "OrientedPoint", "file_format": "copick", "mesh_source_path": "a.glb", "binning": 1}
+    options = {"shape": "OrientedPoint", "file_format": "copick", "mask_label": 1, "binning": 1}
     assert bench.do("points", ["a.json"], ["a.ndjson"], **options)["object_count"] > 0
+
+
+def test_the_mesh_of_oriented_points_stays_where_it_is(bench: Bench) -> None:
+    bench.put("a.obj", OBJ)
+    facts = bench.do("oriented_mesh", ["a.obj"], [], shape="OrientedMesh")
+    assert Path(facts["mesh"]).read_text() == OBJ
+    assert len(facts["version"]) == 64
+    bench.put("b.obj", "no mesh")
+    assert bench.fails("oriented_mesh", ["b.obj"], [], shape="OrientedMesh").endswith("the file has no triangle")
 
 
 def test_a_mesh_becomes_glb_with_its_vertices_scaled(bench: Bench) -> None:

@@ -38,6 +38,7 @@ RECIPES: Mapping[steps.Recipe, Recipe] = {
     "gain": Recipe(1, volumes.gain),
     "points": Recipe(1, annotations.points),
     "mesh": Recipe(1, annotations.mesh),
+    "oriented_mesh": Recipe(1, annotations.oriented_mesh),
     "caption": Recipe(1, annotations.caption),
     "mdoc": Recipe(1, sections.mdoc),
     "rawtilt": Recipe(1, sections.rawtilt),

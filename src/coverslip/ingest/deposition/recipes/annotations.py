@@ -8,7 +8,11 @@ from coverslip.cryoet.pointset import PointShape
 from coverslip.errors import BuildError
 from coverslip.ingest.deposition.recipes.confined import group_as_glb
 from coverslip.ingest.deposition.recipes.work import Work
+from coverslip.sources import RemotePath
 
+MESH = "mesh"
+"""The fact that says where a mesh is that stays at the source."""
+VERSION = "version"
 POINT_OPTIONS = ("binning", "order", "columns", "delimiter", "filter_value")
 
 
@@ -42,6 +46,16 @@ def mesh(work: Work) -> dict[str, Any]:
         count, content = 1, to_glb([read_mesh(path, file_format, scale_factor=factor)])
     work.publish(work.only_output(), content)
     return {"object_count": count}
+
+
+def oriented_mesh(work: Work) -> dict[str, Any]:
+    """Look whether the mesh of oriented points can be read where it lies.
+
+    Facts: ``mesh``, the place of its file, and ``version``, what tells its content apart.
+    """
+    path = work.file(work.only_input())
+    read_mesh(path, path.suffix.lower().removeprefix("."))
+    return {MESH: str(path if isinstance(path, RemotePath) else path.absolute()), VERSION: work.digest}
 
 
 def caption(work: Work) -> dict[str, Any]:
