@@ -1,4 +1,4 @@
-"""A deposition in a folder, laid out as in the portal: files by hand, entities told to a real catalog, builds counted."""
+"""A deposition in a folder, laid out as in the portal: files by hand, a real catalog, builds counted."""
 
 import json
 from collections import Counter

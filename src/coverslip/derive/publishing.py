@@ -2,13 +2,13 @@
 
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from coverslip.cryoet.layout import key_photo, neuroglancer_config, parse
 from coverslip.derive.builder import Builder
+from coverslip.derive.publication import PublishedItem, PublishReport
 from coverslip.derive.serving import current
 from coverslip.derive.viewing.key_photos import KEY_PHOTOS
 from coverslip.derive.viewing.layout_files import folder_of_spacing, precomputes_of
@@ -39,55 +39,6 @@ Content = tuple[str, bytes]
 """A key and its bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedItem:
-    """One thing that is published: a precompute, a viewer state, a photo."""
-
-    identity: str
-    """Of the annotation or tomogram."""
-    what: str
-    """``neuroglancer_config``, ``key-photo-snapshot``, ``orientedpoint`` ..."""
-    outcome: Literal["written", "unchanged", "failed"]
-    objects: int = 0
-    """How many were written."""
-    bytes: int = 0
-    removed: int = 0
-    """How many it had before and has no more."""
-    reason: str = ""
-    """Why it failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublishReport:
-    """What was published."""
-
-    items: tuple[PublishedItem, ...] = ()
-    is_stopped: bool = False
-    seconds: float = 0.0
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many were written, unchanged and failed."""
-        return Counter(one.outcome for one in self.items)
-
-    @property
-    def failed(self) -> tuple[PublishedItem, ...]:
-        """What could not be published."""
-        return tuple(one for one in self.items if one.outcome == "failed")
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it; what is unchanged is only counted."""
-        return {
-            "written": [asdict(one) for one in self.items if one.outcome == "written"],
-            "failed": [asdict(one) for one in self.failed],
-            "unchanged": self.counts.get("unchanged", 0),
-            "objects": sum(one.objects for one in self.items),
-            "bytes": sum(one.bytes for one in self.items),
-            "stopped": self.is_stopped,
-            "seconds": round(self.seconds, 3),
-        }
-
-
 class _StoppedError(Exception):
     """Nobody wants the rest any more."""
 
@@ -97,7 +48,7 @@ def publish(
     destination: Storage,
     layout: str,
     *,
-    top: str,
+    top: str | None,
     runs: Collection[str] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_item: Callable[[PublishedItem], None] = lambda item: None,
@@ -117,7 +68,8 @@ def publish(
     layout
         As the catalog calls it.
     top
-        The ``https`` address that the layout is read at, with or without a slash at its end.
+        The ``https`` address that the layout is read at, with or without a slash at its end. Where it is left out no
+        states are published: they are full of it.
     runs
         Identities of runs; all of the layout where left out.
     should_stop
@@ -132,7 +84,7 @@ def publish(
     CatalogError
         The catalog does not answer.
     """
-    if not _TOP.fullmatch(top):
+    if top is not None and not _TOP.fullmatch(top):
         raise InvalidRequestError(
             f"{top[:200]!r} is no address that a layout can be read at, such as https://host/path"
         )
@@ -147,12 +99,26 @@ def publish(
     return PublishReport(tuple(work.items), is_stopped, time.monotonic() - began)
 
 
+def check_top(top: str) -> None:
+    """Refuse what is no address that browsers can read a layout at.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is none.
+    """
+    if not _TOP.fullmatch(top):
+        raise InvalidRequestError(
+            f"{top[:200]!r} is no address that a layout can be read at, such as https://host/path"
+        )
+
+
 @dataclass(slots=True)
 class _Publishing:
     builder: Builder
     destination: Storage
     layout: str
-    top: str
+    top: str | None
     should_stop: Callable[[], bool]
     on_item: Callable[[PublishedItem], None]
     items: list[PublishedItem] = field(default_factory=list)
@@ -182,7 +148,8 @@ class _Publishing:
                     annotations[record.entity_id], record.kind.removeprefix(PRECOMPUTED), self._precompute, record
                 )
         for tomogram in tomograms:
-            self._try(tomogram, "neuroglancer_config", self._state, tomogram)
+            if self.top is not None:
+                self._try(tomogram, "neuroglancer_config", self._state, (tomogram, Published(self.top)))
             for kind in KEY_PHOTOS:
                 self._try(tomogram, kind.name, self._photo, (tomogram, kind.name))
 
@@ -231,11 +198,12 @@ class _Publishing:
         self.folders.add(folder)
         return item
 
-    def _state(self, entity: EntityRecord, what: str, tomogram: EntityRecord) -> PublishedItem:
+    def _state(self, entity: EntityRecord, what: str, given: tuple[EntityRecord, Published]) -> PublishedItem:
+        tomogram, sources = given
         if not tomogram.image_key.endswith(".zarr"):
             raise ReadError(f"tomogram {tomogram.id} has no OME-Zarr, which is what Neuroglancer reads")
         key = neuroglancer_config(folder_of_spacing(tomogram), _number(tomogram))
-        state = self._document(tomogram)
+        state = self._document(tomogram, sources)
 
         def contents() -> list[Content]:
             now = int(self.builder.catalog.now().timestamp())
@@ -243,7 +211,7 @@ class _Publishing:
 
         return self._put(entity, what, f"{digest_of(to_bytes(state))} {key}", contents)
 
-    def _document(self, tomogram: EntityRecord) -> dict[str, Any]:
+    def _document(self, tomogram: EntityRecord, sources: Published) -> dict[str, Any]:
         """Return the state of a tomogram with published sources, without layers of what is not there."""
         catalog, image_id = self.builder.catalog, str(tomogram.image_id)
         surroundings = catalog.surroundings(image_id)
@@ -258,7 +226,6 @@ class _Publishing:
                     continue  # as in the state that is served here
         # what people marked here is theirs, and no part of what is published
         scene = scene_of(catalog.get_image(image_id), surroundings, (), found, labels)
-        sources = Published(self.top)
         state = build_state(scene, sources=sources)
         known = {f"precomputed://{sources.below(folder)}" for folder in self.folders}
         state["layers"] = [one for one in state["layers"] if one["type"] == "image" or one["source"]["url"] in known]

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from coverslip.derive.viewing import key_photos
 from coverslip.derive.viewing.key_photos import _mask_in
-from coverslip.errors import BuildError
+from coverslip.errors import BuildError, UnreadableFileError
 from coverslip.render.key_photo import MASK_ALPHA, Slab
 from tests.derive.portal import COARSE, FINE, OTHER, SIZE, Portal
 from tests.render.test_key_photo import Volume
@@ -147,23 +148,18 @@ def test_a_damaged_annotation_is_left_out(portal: Portal) -> None:
 
 
 def test_the_photo_waits_for_what_cannot_be_looked_at(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    from coverslip.derive.viewing import key_photos  # noqa: PLC0415
-    from coverslip.errors import UnreadableFileError  # noqa: PLC0415
-
     def refuse(path: object, shape: str) -> None:
         raise UnreadableFileError(f"{path}: permission denied")
 
     tomogram = portal.tomogram()
     portal.annotation()
     portal.sync()
-    with monkeypatch.context() as patch, pytest.raises(BuildError, match="permission denied"):
-        patch.setattr(key_photos, "read_ndjson", refuse)
+    monkeypatch.setattr(key_photos, "read_ndjson", refuse)
+    with pytest.raises(BuildError, match="permission denied"):
         photo(portal, tomogram)
 
 
 def test_a_photo_of_a_large_tomogram_has_its_points_in_place(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    from coverslip.derive.viewing import key_photos  # noqa: PLC0415
-
     monkeypatch.setattr(key_photos, "LARGEST", 32)
     tomogram = portal.tomogram()
     portal.annotation("one", {"Point": [(40, 20, 25)]}, spacing=FINE)
