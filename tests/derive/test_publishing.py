@@ -52,6 +52,9 @@ class Watched:
     def read(self, key: str) -> bytes:
         return self._storage.read(key)
 
+    def find(self, key: str) -> StoredObject:
+        return self._storage.find(key)
+
     def exists(self, key: str) -> bool:
         return self._storage.exists(key)
 
