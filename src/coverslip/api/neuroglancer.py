@@ -5,6 +5,7 @@ that it is disconnected where there is none; so there is one, on which nothing i
 fragment of its address, which begins as the address of a state and becomes the state itself: see ``viewing``.
 """
 
+import re
 from collections.abc import AsyncIterator
 from functools import cache
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ HEAD = '<head><link rel="icon" href="data:,">'
 """Without an icon of its own, a browser asks for one at an address where there is none."""
 HEARTBEAT_SECONDS = 15
 GRACE_SECONDS = 2.0
+_UNSET = re.compile(rb"let\{localAnnotationRelationships:(\w+)\}=this")
 POLICY = (
     # it makes workers and style elements of its own, decodes chunks with WebAssembly, and compiles the functions that
     # read annotations and segments from text that it writes itself; nothing comes from elsewhere
@@ -49,6 +51,8 @@ def client_file(token: str, path: str) -> Response:
         raise NotFoundError(f"Neuroglancer has no file {path!r}")
     # digests of the content are in the names; a worker has the policy of the script it is made of
     headers = {"cache-control": FOREVER, "content-security-policy": POLICY}
+    if file.suffix == ".js" and file.name.startswith("main."):
+        return Response(mended_script(file), media_type=media_type_of(file), headers=headers)
     return FileResponse(file, media_type=media_type_of(file), headers=headers)
 
 
@@ -64,6 +68,17 @@ async def silence(token: str) -> Response:
 async def _nothing(stopping: anyio.Event) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="nothing to say")
     await stopping.wait()
+
+
+@cache
+def mended_script(file: Path) -> bytes:
+    """Return the client's main script, in which a state can be written down while its layers are still being restored.
+
+    Version 2.41 asks an annotation layer that has no state yet for the number of its relationships. That throws, and the
+    layer that is being restored just then is lost: in every few loads on a busy machine. A later version that says
+    something else there is left as it is.
+    """
+    return _UNSET.sub(rb'let{localAnnotationRelationships:\1=["segments"]}=this', file.read_bytes())
 
 
 @cache

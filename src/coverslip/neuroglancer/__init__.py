@@ -10,7 +10,7 @@ from coverslip.neuroglancer.contrast import ContrastLimits, measure_contrast
 from coverslip.neuroglancer.merged import check_state, with_edits
 from coverslip.neuroglancer.scene import AnnotationLayer, CellLayer, LabelLayer, Place, Scene, Tomogram, matching
 from coverslip.neuroglancer.sources import Published, Served, Sources
-from coverslip.neuroglancer.state import build_state, to_bytes, with_origin
+from coverslip.neuroglancer.state import build_state, colored, to_bytes, with_origin
 
 __all__ = [
     "AnnotationLayer",
@@ -27,6 +27,7 @@ __all__ = [
     "build_state",
     "check_origin",
     "check_state",
+    "colored",
     "displace",
     "matching",
     "measure_contrast",

@@ -1,6 +1,6 @@
 """Where Neuroglancer reads what a state shows: on the server that made it, or in a bucket that it is published in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
@@ -9,6 +9,12 @@ from coverslip.neuroglancer.scene import AnnotationLayer, Scene
 
 ORIGIN = "coverslip://"
 """Stands for scheme, host and port of the server, which a state does not know; see ``state.with_origin``."""
+
+PUBLISHED_SUFFIXES: Mapping[str, str] = {
+    "semanticsegmentationmask": "segmentationmask",
+    "triangularmeshgroup": "triangularmesh",
+}
+"""What a layout calls shapes that it does not tell from others."""
 
 
 class Sources(Protocol):
@@ -105,11 +111,11 @@ class Published:
 
     def image(self, scene: Scene) -> str:
         """Return the tomogram's OME-Zarr."""
-        return f"zarr://{self._below(scene.tomogram.key if scene.tomogram else '')}"
+        return f"zarr://{self.below(scene.tomogram.key if scene.tomogram else '')}"
 
     def annotation(self, layer: AnnotationLayer, suffix: str) -> str:
-        """Return the precomputed folder ``{id}-{slug}-{version}_{suffix}``."""
-        return f"precomputed://{self._below(layer.key)}_{suffix}"
+        """Return the precomputed folder ``{id}-{slug}-{version}_{suffix}``, with the suffixes that layouts have."""
+        return f"precomputed://{self.below(layer.key)}_{PUBLISHED_SUFFIXES.get(suffix, suffix)}"
 
     def labels(self, scene: Scene, name: str) -> str | None:
         """Return ``None``: a layout of depositions has no label images."""
@@ -127,5 +133,6 @@ class Published:
         """Return ``None``, as ``labels``."""
         return None
 
-    def _below(self, key: str) -> str:
+    def below(self, key: str) -> str:
+        """Return the address of a key."""
         return f"{self.top.rstrip('/')}/{quote(key)}"

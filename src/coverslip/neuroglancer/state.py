@@ -124,10 +124,14 @@ def _tomogram_state(scene: Scene, tomogram: Tomogram, sources: Sources) -> dict[
     return state
 
 
+def colored(layers: Iterable[AnnotationLayer]) -> list[tuple[AnnotationLayer, str]]:
+    """Return layers in the order in which they are shown, oldest first, each with its colour as ``#rrggbb``."""
+    ordered = sorted(layers, key=_age)
+    return list(zip(ordered, layer_colors([one.color_seed.number for one in ordered]), strict=True))
+
+
 def _annotations(scene: Scene, tomogram: Tomogram, sources: Sources) -> Iterable[dict[str, Any]]:
-    layers = sorted(scene.layers, key=_age)
-    colors = layer_colors([one.color_seed.number for one in layers])
-    for one, color in zip(layers, colors, strict=True):
+    for one, color in colored(scene.layers):
         yield from annotation_layers(one, tomogram.voxel_spacing, color, sources)
 
 

@@ -1,5 +1,6 @@
-"""Kinds that show images in Neuroglancer: contrast limits, precomputes of annotations, and the viewer states."""
+"""Kinds that show images with what is known around them: contrast limits, precomputes, viewer states, key photos."""
 
+from coverslip.derive.viewing.key_photos import KEY_PHOTOS
 from coverslip.derive.viewing.layout_files import voxel_spacing_of
 from coverslip.derive.viewing.measured import CONTRAST_LIMITS, Contrast, measured
 from coverslip.derive.viewing.shapes import LABELS, ORIENTED_MESH, SHAPES, kind_of_shape, shape_kinds
@@ -7,6 +8,7 @@ from coverslip.derive.viewing.states import NEUROGLANCER_STATE, NeuroglancerStat
 
 __all__ = [
     "CONTRAST_LIMITS",
+    "KEY_PHOTOS",
     "LABELS",
     "NEUROGLANCER_STATE",
     "ORIENTED_MESH",

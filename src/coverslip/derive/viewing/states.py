@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from coverslip.derive.kind import Follows, Inputs, Of, Subject
-from coverslip.derive.viewing.layout_files import voxel_spacing_of
+from coverslip.derive.viewing.layout_files import precomputes_of, voxel_spacing_of
 from coverslip.derive.viewing.measured import CONTRAST_LIMITS, Measured, measured
 from coverslip.derive.viewing.shapes import LABELS, ORIENTED_MESH, labels_from, object_of, seed_of
 from coverslip.errors import CoverslipError
@@ -128,7 +128,15 @@ def layers_of(entity: EntityRecord, labels: tuple[int, ...] | None) -> Iterator[
                 has_oriented_mesh=shape == "OrientedPoint" and ORIENTED_MESH in shapes,
                 seed=seed_of(entity, shape),
                 labels=labels if labels is None or len(labels) <= MOST_LABELS else None,
-                key=entity.key,
+                key=_key(entity),
             )
         except CoverslipError:
             continue  # it lies below no voxel spacing: nobody knows where it is
+
+
+def _key(entity: EntityRecord) -> str:
+    """Return where the precomputes of an annotation are published; empty where they cannot be."""
+    try:
+        return precomputes_of(entity)
+    except CoverslipError:
+        return ""
