@@ -10,6 +10,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from coverslip.demo.deposition import tilts
+
 RUN = "TS_1"
 SPACINGS = (10.0, 13.48)
 """Voxel spacings in angstrom; tomograms and annotations are dealt out to them in turn."""
@@ -84,8 +86,15 @@ class Crowded:
     def align_anew(self, number: int) -> Path:
         """Write a deposition of one tomogram of the same run, with an alignment of its own; return its config."""
         name = f"later-{number}"
-        write_tomogram(self.folder / name / RUN / "tomogram-0.mrc", self.side, spacing_of(0), self._dice)
-        return self._written(self._later(number, name) | {"tomograms": [tomogram(0)]}, name)
+        here = self.folder / name / RUN
+        write_tomogram(here / "tomogram-0.mrc", self.side, spacing_of(0), self._dice)
+        (here / f"{RUN}.aln").write_text(tilts.aln(tilts.straight(), (self.side,) * 3), encoding="ascii")
+        said = {"format": "ARETOMO3", "alignment_type": "GLOBAL", "method_type": "projection_matching"}
+        found = {"source_multi_glob": {"list_globs": [f"{{run_name}}/{RUN}.aln"]}}
+        config = self._later(number, name)
+        config["alignments"] = [{"metadata": {**said, "is_portal_standard": False}, "sources": [found]}]
+        config["tomograms"] = [tomogram(0)]
+        return self._written(config, name)
 
     def _later(self, number: int, name: str) -> Config:
         return self._config(self.dataset + number, name) | {

@@ -19,6 +19,7 @@ from benchmarks.deposition import Crowded
 from benchmarks.row import Row
 from coverslip.cli.building import open_builder
 from coverslip.cli.ingest import app
+from coverslip.cli.output import amount
 from coverslip.derive import build_all, open_executor
 from coverslip.derive.kinds import ENTITY_KINDS
 from coverslip.settings import Settings
@@ -26,11 +27,13 @@ from coverslip.settings import Settings
 ALL_AGAIN = "everything again"
 """What a system does that cannot tell what changed: all files are written, all that is shown is built. Done here by the
 same commands, without what they remember."""
-MOST_OF_EVERYTHING = 0.2
-"""How much of the time of ingesting everything again one annotation may take."""
+MOST_OF_TIME, MOST_OF_BYTES = 0.3, 0.05
+"""How much of what ingesting everything again takes one annotation may take. Tomograms are so small here that most of
+the time is spent in the catalog."""
 MOST_OF_FIRST = 0.25
 """How much of the time of the first ingest one that changes nothing may take."""
 MOST_OF_OFF = 1.2
+"""How much more time an ingest of everything at once may take because annotations make views stale."""
 PARTS = 5
 """In how many parts annotations come after their tomograms."""
 
@@ -101,13 +104,13 @@ def rows() -> list[Row]:
     """Return the rows of one annotation more, of an ingest that changes nothing, and of following annotations."""
     with TemporaryDirectory(dir=folder()) as place:
         top = Path(place)
-        crowd = Crowded(top / "in", **({"tomograms": 4, "annotations": 10, "side": 32} if is_quick() else {}))
+        crowd = Crowded(top / "in", 4, 10, side=32) if is_quick() else Crowded(top / "in")
         first = crowd.write()
         return [*_added(top / "added", crowd, first), _again(top / "again", first), *_following(top, crowd, first)]
 
 
 def _added(top: Path, crowd: Crowded, first: Path) -> list[Row]:
-    """One annotation comes to a run: time, bytes, and what was built."""
+    """Add one annotation to a run: time, bytes, and what was built."""
     here = Place(top / "home", top / "layout")
     begun = Done()
     here.ingest(first, begun)
@@ -139,8 +142,8 @@ def _added(top: Path, crowd: Crowded, first: Path) -> list[Row]:
             ours=mine,
             unit="ms",
             peers={ALL_AGAIN: theirs},
-            goal=f"within {MOST_OF_EVERYTHING}x of {ALL_AGAIN}",
-            reached=mine <= MOST_OF_EVERYTHING * theirs,
+            goal=f"within {MOST_OF_TIME}x of {ALL_AGAIN}",
+            reached=mine <= MOST_OF_TIME * theirs,
             note=f"{mine / theirs:.3f}x; {building:,.0f} ms of it builds",
         ),
         Row(
@@ -148,15 +151,15 @@ def _added(top: Path, crowd: Crowded, first: Path) -> list[Row]:
             ours=written,
             unit="kB",
             peers={ALL_AGAIN: all_written},
-            goal=f"within {MOST_OF_EVERYTHING}x of {ALL_AGAIN}",
-            reached=written <= MOST_OF_EVERYTHING * all_written,
+            goal=f"within {MOST_OF_BYTES}x of {ALL_AGAIN}",
+            reached=written <= MOST_OF_BYTES * all_written,
             note=f"{written / all_written:.3f}x; to the layout {in_layout:,.1f} kB, beside {of_all:,.0f} kB, the rest "
             "is artifacts",
         ),
         Row(
             work=f"{work}: artifacts built",
             ours=ours[-1].built.total(),
-            unit="",
+            unit="artifacts",
             peers={ALL_AGAIN: everything[-1].built.total()},
             goal="one precompute and the views of the tomograms, each once",
             reached=all(one.built == expected for one in ours),
@@ -166,7 +169,7 @@ def _added(top: Path, crowd: Crowded, first: Path) -> list[Row]:
 
 
 def _again(top: Path, first: Path) -> Row:
-    """The same config is ingested twice."""
+    """Ingest the same config twice."""
     once, twice = list[Done](), list[Done]()
     for number in range(rounds(5)):
         place = Place(top / f"home-{number}", top / f"layout-{number}")
@@ -175,7 +178,9 @@ def _again(top: Path, first: Path) -> Row:
             place.ingest(first, some[-1])
         shutil.rmtree(place.layout)
     ours, before = _median(twice, lambda one: one.ms), _median(once, lambda one: one.ms)
-    opened, written = (max(numbers) for numbers in zip(*((one.volumes_opened, one.bytes) for one in twice), strict=True))
+    opened, written = (
+        max(numbers) for numbers in zip(*((one.volumes_opened, one.bytes) for one in twice), strict=True)
+    )
     return Row(
         work=f"ingest of {once[-1].steps.total():,} steps that changes nothing",
         ours=ours,
@@ -189,20 +194,20 @@ def _again(top: Path, first: Path) -> Row:
 
 
 def _following(top: Path, crowd: Crowded, first: Path) -> list[Row]:
-    """Annotations make views stale, or do not: all ingested at once, and tomograms before annotations."""
-    tens = max(1, crowd.annotations // 10)
+    """Let annotations make views stale, or not: all ingested at once, and tomograms before annotations."""
+    tens = -(-crowd.annotations // 10)
     each = -(-tens // PARTS)
+    starts = range(0, tens, each)
     parts: list[Sequence[str]] = [("--exclude", "annotation=.*")]
-    for start in range(0, tens, each):
-        parts.append(("--filter", f"annotation=picks-[{start}-{min(start + each, tens) - 1}]"))
+    parts += [("--filter", f"annotation=picks-[{start}-{min(start + each, tens) - 1}]") for start in starts]
     ways: Mapping[str, Sequence[Sequence[str]]] = {
         "ingest and builds of everything, at once": [()],
-        f"the same, tomograms first, annotations in {len(parts) - 1} parts, built after each": parts,
+        f"the same, tomograms first, annotations in {amount(len(starts), 'part')}, built after each": parts,
     }
     found = []
     for number, (work, way) in enumerate(ways.items()):
         on, off = list[Done](), list[Done]()
-        for turn in range(rounds(5)):
+        for turn in range(rounds(3)):
             for some, is_following in ((on, True), (off, False)):
                 name = f"{number}-{turn}-{is_following}"
                 place = Place(top / f"following-{name}", top / f"followed-{name}", is_following)
@@ -222,7 +227,8 @@ def _following(top: Path, crowd: Crowded, first: Path) -> list[Row]:
                 goal=f"within {MOST_OF_OFF}x of off, the same builds" if is_at_once else "reported",
                 reached=not is_at_once or (ours <= MOST_OF_OFF * without and on[-1].built == off[-1].built),
                 note=f"{ours / without:.2f}x; {on[-1].built.total()} artifacts built, off {off[-1].built.total()}: "
-                + "; ".join(f"{way} {_said(_views(some[-1].built))}" for way, some in (("on", on), ("off", off))),
+                + "; ".join(f"{name} {_said(_views(some[-1].built))}" for name, some in (("on", on), ("off", off)))
+                + ("" if is_at_once else "; off, the views do not show the annotations"),
             )
         )
     return found
