@@ -58,9 +58,6 @@ class Watched:
     def exists(self, key: str) -> bool:
         return self._storage.exists(key)
 
-    def find(self, key: str) -> StoredObject:
-        return self._storage.find(key)
-
     def delete(self, key: str) -> None:
         self._storage.delete(key)
         self.removed.append(key)

@@ -74,8 +74,8 @@ async def _nothing(stopping: anyio.Event) -> AsyncIterator[ServerSentEvent]:
 def mended_script(file: Path) -> bytes:
     """Return the client's main script, in which a state can be written down while its layers are still being restored.
 
-    Version 2.41 asks an annotation layer that has no state yet for the number of its relationships. That throws, and the
-    layer that is being restored just then is lost: in every few loads on a busy machine. A later version that says
+    Version 2.41 asks an annotation layer that has no state yet for the number of its relationships. That throws, and
+    the layer that is being restored just then is lost: in every few loads on a busy machine. A later version that says
     something else there is left as it is.
     """
     return _UNSET.sub(rb'let{localAnnotationRelationships:\1=["segments"]}=this', file.read_bytes())
