@@ -114,7 +114,10 @@ def test_a_deposition_of_annotations_alone_makes_its_layers_appear_and_rebuilds_
 
 def test_everything_lies_where_the_portal_has_it_and_a_second_ingest_writes_nothing(run: Shell, tmp_path: Path) -> None:
     text = run("ingest", "apply", "in/deposition.yaml", *SIDES, "--https-prefix", f"{TOP}/")
-    assert "9 written" in text
+    assert (
+        "views: 1 viewer state, 4 key photos, 4 precomputes; 0 changes coalesced; 0 were fresh, 0 failed; in " in text
+    )
+    assert "published: 9 written (18 objects, " in text
     pre = f"{SPACING}/NeuroglancerPrecompute"
     assert made(tmp_path) == [
         *(f"{SPACING}/Images/100/key-photo-{size}.png" for size in ("expanded", "original", "snapshot", "thumbnail")),

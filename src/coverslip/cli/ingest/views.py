@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from coverslip.derive.viewing.refreshing import ViewBuilt, ViewsReport
     from coverslip.storage import Storage
 
+SORTS = ("viewer state", "key photo", "precompute")
+"""What kinds are called in a sum of them."""
 SHOWN = 20
 """Annotations that nothing shows which are named; ``--json`` has all."""
 
@@ -147,9 +149,9 @@ def _item_line(item: "PublishedItem") -> str:
 
 
 def _views_lines(views: "ViewsReport") -> Iterator[str]:
-    counts = Counter(one.kind for one in views.built)
+    counts = Counter(_sort_of(one.kind) for one in views.built)
     coalesced = sum(one.changes - 1 for one in views.built)
-    built = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items())) or "none was stale"
+    built = ", ".join(amount(counts[sort], sort) for sort in SORTS if counts[sort]) or "none was stale"
     fresh = sum(views.fresh.values())
     yield (
         f"views: {built}; {amount(coalesced, 'change')} coalesced; {fresh:,} were fresh, {len(views.failed):,} failed; "
@@ -169,6 +171,12 @@ def _views_lines(views: "ViewsReport") -> Iterator[str]:
         )
     if views.imageless:
         yield f"{amount(len(views.imageless), 'tomogram')} without an image in the catalog have no views"
+
+
+def _sort_of(kind: str) -> str:
+    if kind == "neuroglancer_state":
+        return SORTS[0]
+    return SORTS[1] if kind.startswith("key-photo-") else SORTS[2]
 
 
 def _published_lines(published: "PublishReport") -> Iterator[str]:
