@@ -67,12 +67,12 @@ class Place:
     is_following: bool = True
 
     def ingest(self, config: Path, done: Done, *words: str) -> None:
-        """Do ``coverslip ingest apply`` in this process."""
+        """Do ``coverslip ingest apply --no-views`` in this process."""
         sides = ["--input", str(config.parent), "--output", str(self.layout)]
         given = {"COVERSLIP_HOME": str(self.home), "COVERSLIP_FOLLOW_ANNOTATIONS": str(self.is_following)}
         self.layout.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
-        result = CliRunner().invoke(app, ["apply", str(config), *sides, "--json", *words], env=given)
+        result = CliRunner().invoke(app, ["apply", str(config), *sides, "--no-views", "--json", *words], env=given)
         done.ms += (time.perf_counter() - start) * 1e3
         if result.exit_code:
             raise RuntimeError(f"{config} cannot be ingested: {result.output} {result.exception}")

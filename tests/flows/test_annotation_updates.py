@@ -57,11 +57,11 @@ class World:
         self.number += 1
         return self.crowd.add(self.number, shapes)
 
-    def apply(self, config: Path) -> dict[str, Any]:
-        """Ingest a config by the command and return its report."""
+    def apply(self, config: Path, views: str = "--no-views") -> dict[str, Any]:
+        """Ingest a config by the command and return its report; views are left to workers unless they are wanted."""
         sides = ("--input", config.parent, "--output", self.layout)
         self.layout.mkdir(exist_ok=True)
-        report: dict[str, Any] = json.loads(self.shell("ingest", "apply", config, *sides, "--json"))
+        report: dict[str, Any] = json.loads(self.shell("ingest", "apply", config, *sides, views, "--json"))
         assert report["is_whole"]
         return report
 
@@ -147,6 +147,15 @@ def test_tomograms_of_both_voxel_spacings_show_it_and_those_of_another_alignment
     assert spacings == {f"{spacing:.3f}" for spacing in SPACINGS}
     assert len(world.images(101)) == 1
     assert len(everything) == TOMOGRAMS + 1 + 2
+
+
+def test_the_command_builds_the_same_and_leaves_nothing_to_workers(world: World) -> None:
+    config = world.annotate("Point", "OrientedPoint")
+    report = world.apply(config, "--views")
+    shapes = Counter({"precomputed-point": 1, "precomputed-orientedpoint": 1})
+    assert Counter(view["kind"] for view in report["views"]["built"]) == VIEWS + shapes
+    assert world.build() == Counter()
+    assert world.apply(config, "--views")["views"]["built"] == []
 
 
 def test_the_same_ingest_again_builds_nothing(world: World) -> None:
