@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from coverslip.cryoet.layout import key_photo, neuroglancer_config, parse
+from coverslip.cryoet.layout import PHOTOS, key_photo, neuroglancer_config, parse, photo
 from coverslip.derive.builder import Builder
 from coverslip.derive.publication import PublishedItem, PublishReport
 from coverslip.derive.serving import current
@@ -92,8 +92,11 @@ def publish(
     work = _Publishing(builder, destination, layout, top, should_stop, on_item)
     is_stopped = False
     try:
-        for run in runs_of(builder, layout, runs):
+        every = list(runs_of(builder, layout, runs))
+        for run in every:
             work.publish(run)
+        for dataset in dict.fromkeys(run.partition("/runs/")[0] for run in every):
+            work.publish_photos(dataset)
     except _StoppedError:
         is_stopped = True
     return PublishReport(tuple(work.items), is_stopped, time.monotonic() - began)
@@ -152,6 +155,25 @@ class _Publishing:
                 self._try(tomogram, "neuroglancer_config", self._state, (tomogram, Published(self.top)))
             for kind in KEY_PHOTOS:
                 self._try(tomogram, kind.name, self._photo, (tomogram, kind.name))
+
+    def publish_photos(self, dataset: str) -> None:
+        """Give a dataset whose config names no photos those of its first tomogram, as the portal does."""
+        catalog = self.builder.catalog
+        owners = catalog.entities(self.layout, identities=[dataset])
+        tomograms = catalog.entities(self.layout, under=dataset, type="tomogram")
+        first = min((one for one in tomograms if one.image_id is not None), key=lambda one: one.identity, default=None)
+        own = owners[0].document.get("key_photos") if owners else None
+        if first is None or not owners or (isinstance(own, dict) and any(own.values())):
+            return
+        self.steps = catalog.steps(self.layout, f"{dataset}#")
+        folder = owners[0].key.rpartition("/")[0]
+        try:
+            self.there = {found.key for found in self.destination.list(f"{folder}/Images")}
+        except CoverslipError as error:
+            self._note(PublishedItem(dataset, "listing", "failed", reason=str(error)))
+            return
+        for size in PHOTOS:
+            self._try(owners[0], f"key-photo-{size}", self._photo_at, (first, photo(folder, size, "png")))
 
     def _list(self, entities: Iterable[EntityRecord]) -> set[str]:
         """Return what is there of all that may be published of some entities."""
@@ -234,7 +256,11 @@ class _Publishing:
     def _photo(self, entity: EntityRecord, what: str, given: tuple[EntityRecord, str]) -> PublishedItem:
         tomogram, kind = given
         key = key_photo(folder_of_spacing(tomogram), _number(tomogram), kind.removeprefix("key-photo-"))
-        record = self._fresh(kind, str(tomogram.image_id), None)
+        return self._photo_at(entity, what, (tomogram, key))
+
+    def _photo_at(self, entity: EntityRecord, what: str, given: tuple[EntityRecord, str]) -> PublishedItem:
+        tomogram, key = given
+        record = self._fresh(what, str(tomogram.image_id), None)
         return self._put(entity, what, f"{record.etag} {key}", lambda: [(key, self._bytes(record))])
 
     def _fresh(self, kind: str, image_id: str, entity_id: int | None) -> ArtifactRecord:
