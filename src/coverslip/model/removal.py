@@ -1,0 +1,216 @@
+"""What a cleanup looks at, what it would remove, and what was removed, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+PlanState = Literal["open", "applied", "undone", "purged"]
+"""``open``: nothing was removed yet. ``applied``: its rows are tombstones. ``undone``: they were brought back.
+``purged``: they are gone for good, so that nothing can be brought back."""
+Reason = Literal["absent", "duplicate", "unnamed"]
+"""``absent``: a complete listing does not show its document. ``duplicate``: another row is of the same document.
+``unnamed``: what it was written from names it no more."""
+StopReason = Literal["empty", "failed", "many"]
+"""``empty``: the listing showed nothing of the scope at all. ``failed``: it could not be listed to the end.
+``many``: more than the allowed share of the scope would go."""
+
+SHARE = 0.2
+"""The brake: no more of the rows of one scope than this go by themselves ..."""
+AT_LEAST = 5
+"""... where there are at least so many of them to remove."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which records a cleanup looks at. What is not given does not narrow it."""
+
+    type: str
+    """Their type: ``annotation``, ``tomogram``, ``alignment`` ...; ``image``, ``artifact`` or ``file``."""
+    dataset_id: int | None = None
+    """Public number of a dataset, a run, a voxel spacing."""
+    run_id: int | None = None
+    voxel_spacing_id: int | None = None
+    layout: str = ""
+    """Folder or address of the layout; empty for all layouts."""
+    entity_ids: tuple[int, ...] = ()
+    """These records alone, by public number."""
+    everything: bool = False
+    """Whether the whole catalog is meant; without this, something of the above has to be given."""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether anything narrows it."""
+        return any((self.dataset_id, self.run_id, self.voxel_spacing_id, self.layout, self.entity_ids))
+
+    def __str__(self) -> str:
+        given = {
+            "dataset": self.dataset_id,
+            "run": self.run_id,
+            "voxel spacing": self.voxel_spacing_id,
+            "layout": self.layout,
+            "records": ",".join(map(str, self.entity_ids)),
+        }
+        words = [f"{name} {value}" for name, value in given.items() if value]
+        return f"{self.type} of {', '.join(words) or ('everything' if self.everything else 'nothing')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Siblings: what the brake counts together. A voxel spacing for annotations and tomograms, a run for the rest."""
+
+    dataset: str
+    """Names, empty where there is none."""
+    run: str
+    spacing: str
+    number: int = 0
+    """Public number of the voxel spacing or run (or what else contains them)."""
+    dataset_id: int = 0
+    run_id: int = 0
+    layout: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One row that would go."""
+
+    type: str
+    id: int
+    """Public number."""
+    identity: str
+    layout: str
+    key: str
+    """Place of its document below the top of the layout."""
+    revision: int
+    """Its revision when the plan was made: with another one it stays."""
+    reason: Reason = "absent"
+    group: Group = Group("", "", "")
+    shapes: int = 0
+    """How many of these go along with it."""
+    files: int = 0
+    authors: int = 0
+    links: int = 0
+    bytes: int = 0
+    """Size of the artifacts made of it, which a purge frees."""
+    dependents: tuple[str, ...] = ()
+    """What is derived from it or refers to it, in words; it is marked, and stays."""
+    merged_into: int | None = None
+    """Of a duplicate: the row that stays instead, to which everything is pointed."""
+
+    @property
+    def path(self) -> str:
+        """Where its document is, or was."""
+        return f"{self.layout}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One row that stays although it is not as it should be."""
+
+    type: str
+    id: int
+    identity: str
+    layout: str
+    key: str
+    why: str
+    """Of ``unknown``: why nobody knows. Of ``incomplete``: which files are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeStop:
+    """A scope in which nothing is removed until somebody has looked."""
+
+    group: Group
+    reason: StopReason
+    removed: int
+    """How many rows would go."""
+    rows: int
+    """How many there are."""
+
+    def __str__(self) -> str:
+        where = "/".join(part for part in (self.group.dataset, self.group.run, self.group.spacing) if part)
+        words = {
+            "empty": "the listing shows nothing of it",
+            "failed": "it could not be listed to the end",
+            "many": f"more than {SHARE:.0%} would go",
+        }[self.reason]
+        return f"{where or self.group.layout}: {self.removed} of {self.rows} rows would be removed, {words}"
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupPlan:
+    """What a cleanup would do, kept to be reviewed and applied by its id."""
+
+    id: str
+    scope: Scope
+    created_at: datetime
+    actor: str
+    state: PlanState = "open"
+    command: str = ""
+    """The command or request that it was made by."""
+    removals: tuple[Removal, ...] = ()
+    unknown: tuple[Kept, ...] = ()
+    """Rows that nobody knows about. They stay."""
+    incomplete: tuple[Kept, ...] = ()
+    """Rows with a document whose data files are certainly not there. They stay, and are shown as incomplete."""
+    complete: tuple[int, ...] = ()
+    """Rows that were incomplete and are no more, by public number."""
+    orphans: tuple[str, ...] = ()
+    """Documents that the catalog lacks, as places."""
+    stops: tuple[BrakeStop, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """``rows`` looked at, ``found`` (removals), ``unknown``, ``incomplete``, ``orphans``, ``requests``,
+    ``milliseconds``."""
+    applied_at: datetime | None = None
+    undone_at: datetime | None = None
+
+    @property
+    def stopped(self) -> frozenset[Group]:
+        """Scopes in which the brake holds."""
+        return frozenset(stop.group for stop in self.stops)
+
+    def to_go(self, allow: int = 0) -> tuple[Removal, ...]:
+        """Return what is removed when the plan is applied.
+
+        Parameters
+        ----------
+        allow
+            A number that was reviewed: scopes that the brake stopped are let through if no more rows than this go in
+            all of the plan.
+        """
+        if len(self.removals) <= allow:
+            return self.removals
+        return tuple(one for one in self.removals if one.group not in self.stopped)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying or undoing a plan came to."""
+
+    plan_id: str
+    removed: tuple[int, ...] = ()
+    """Public numbers of rows that are tombstones now."""
+    restored: tuple[int, ...] = ()
+    """Public numbers of rows that are back."""
+    stopped: tuple[BrakeStop, ...] = ()
+    """Scopes that the brake held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the log of removals. Lines are only ever added."""
+
+    seq: int
+    """Counts from 1 without a gap."""
+    at: datetime
+    actor: str
+    action: str
+    """``plan``, ``remove``, ``merge``, ``restore``, ``purge``."""
+    plan_id: str
+    command: str
+    scope: str
+    reason: str
+    record: dict[str, Any]
+    """The row as it was before."""
+    hash: str
+    """SHA-256 over its canonical JSON and the hash of the line before, in hexadecimal digits."""
