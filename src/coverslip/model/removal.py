@@ -1,9 +1,10 @@
 """What a cleanup looks at, what it would remove, and what was removed, as frozen values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 PlanState = Literal["open", "applied", "undone", "purged"]
 """``open``: nothing was removed yet. ``applied``: its rows are tombstones. ``undone``: they were brought back.
@@ -68,6 +69,85 @@ class Group:
     dataset_id: int = 0
     run_id: int = 0
     layout: str = ""
+
+
+DOCUMENTED = frozenset(
+    {"deposition", "dataset", "run", "frame", "tiltseries", "alignment", "identified_object", "tomogram", "annotation"}
+)
+"""Types of which every entity has a document, which says whether it is there. Of the others the files say it."""
+OF_SPACINGS = frozenset({"tomogram", "annotation"})
+"""Types that lie in a voxel spacing."""
+CLEANED = frozenset({"frame", "gain", "tiltseries", "alignment", "identified_object", "tomogram", "annotation"})
+"""Types of which stale rows are removed. What contains others is not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a plan needs to know of one row: of a type that is cleaned, or beside one."""
+
+    type: str
+    id: int
+    identity: str
+    layout: str
+    key: str
+    """Place of its document below the top of the layout; of its folder, where its type has none."""
+    files: tuple[str, ...] = ()
+    """Places of its files below the top of the layout."""
+    shapes: int = 0
+    alignment: str = ""
+    parent_id: int | None = None
+    revision: int = 1
+    group: Group = Group("", "", "")
+    is_incomplete: bool = False
+    """Whether it is marked as incomplete already."""
+
+    @property
+    def document(self) -> str:
+        """Place of its document; empty where its type has none."""
+        return self.key if self.type in DOCUMENTED else ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Everything whose existence has to be known to judge it."""
+        return (self.document, *self.files) if self.document else self.files
+
+
+class Answers(Protocol):
+    """What is known of the existence of keys, however it was asked. What is in neither set is absent for certain."""
+
+    @property
+    def present(self) -> AbstractSet[str]:
+        """Keys that are there."""
+
+    @property
+    def unknown(self) -> Mapping[str, str]:
+        """Keys that nobody knows about, and why."""
+
+    @property
+    def orphans(self) -> AbstractSet[str]:
+        """Documents that are there and that no key names."""
+
+
+class Named(Protocol):
+    """What a permission is asked for: a row that may be removed or brought back."""
+
+    @property
+    def type(self) -> str: ...  # noqa: D102  # as in Candidate and Removal
+    @property
+    def id(self) -> int: ...  # noqa: D102
+    @property
+    def identity(self) -> str: ...  # noqa: D102
+    @property
+    def layout(self) -> str: ...  # noqa: D102
+
+
+Permit = Callable[[str, Named], bool]
+"""Tells whether an actor may remove a row. Rows that may not be removed are neither removed nor told of."""
+
+
+def anything(_actor: str, _row: Named) -> bool:
+    """Permit everything: the one user of a catalog on this machine."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
