@@ -1,22 +1,27 @@
 """Entities of depositions: written as they are seen, found again, and what is derived from them marked."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
+from coverslip.catalog import plan_rows
 from coverslip.catalog.around import ANNOTATION, TOMOGRAM, images_around, numbers
+from coverslip.catalog.audit import Line, append
 from coverslip.catalog.entity_marks import EntityMarks, Seen
 from coverslip.catalog.entity_rows import select_entities, to_entity, to_files, values_of
 from coverslip.catalog.entity_tables import Entity, IngestStep
+from coverslip.catalog.events import write_events
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
+from coverslip.catalog.removals import removal_news, remove_rows
 from coverslip.catalog.sync import write_files
 from coverslip.catalog.tables import Chore, Image
 from coverslip.errors import NotFoundError
 from coverslip.model.entities import EntityChanges, EntityRecord, EntitySeen, StepRecord, Surroundings
 from coverslip.model.records import SyncItem
+from coverslip.model.removal import CleanupPlan, Removal
 
 
 class Entities(Part):
@@ -30,10 +35,13 @@ class Entities(Part):
         files: Sequence[SyncItem] = (),
         read_by: str = "",
         cause: str = "ingested",
+        removing: CleanupPlan | None = None,
+        allow: int = 0,
     ) -> EntityChanges:
         """Write entities and the image files they came with, and mark what is derived from them, in one transaction.
 
-        An entity keeps its number for ever. What is seen as it was before is not written, and nothing is removed.
+        An entity keeps its number for ever. What is seen as it was before is not written; what was removed and is seen
+        again comes back. Nothing is removed but what ``removing`` says.
         Views of a run are marked once for all of it, so they are built after everything is in.
 
         Parameters
@@ -48,22 +56,34 @@ class Entities(Part):
             Versions of what read the files.
         cause
             What happened to them, in words, for those who ask why something was built.
+        removing
+            Rows of the layout that are gone: they become tombstones of this plan, which is kept as applied. Those that
+            are seen now, or changed since it was made, stay.
+        allow
+            As for ``apply_plan``.
 
         Raises
         ------
         NotFoundError
-            A parent is neither given nor known.
+            A parent is neither given nor known, or it was removed.
         """
         now = self._clock()
+        going = removing.to_go(allow) if removing is not None else ()
         with self._database.writing() as connection:
-            known = _lock_known(connection, layout, [one.identity for one in seen] + _parents(seen))
+            named = [one.identity for one in seen] + _parents(seen) + [one.identity for one in going]
+            known = _lock_known(connection, layout, named)
             work = _Writing(connection, layout, known, now, EntityMarks(self._entity_kinds, now, cause))
             for one in seen:
                 work.write(one)
             if files:
                 write_files(connection, files, read_by, now, self._kinds)
+            removed = [] if removing is None else _remove(connection, removing, going, seen, work)
+            if work.revived:
+                append(connection, [_line_of(row, cause) for row in work.revived], now)
             work.marks.write(connection)
-        return EntityChanges(tuple(work.added), tuple(work.changed), tuple(work.unchanged))
+            if removing is not None:
+                write_events(connection, removal_news(removing.id, len(removed)))
+        return EntityChanges(tuple(work.added), tuple(work.changed), tuple(work.unchanged), tuple(removed))
 
     def entities(
         self,
@@ -76,8 +96,9 @@ class Entities(Part):
         parent_id: int | None = None,
         after: int = 0,
         limit: int | None = None,
+        deleted: bool = False,
     ) -> list[EntityRecord]:
-        """Return entities in the order of their numbers.
+        """Return entities in the order of their numbers; deleted ones only when they are asked for.
 
         Parameters
         ----------
@@ -93,6 +114,8 @@ class Entities(Part):
             Only those of this run, or directly below this entity, by public number.
         after, limit
             For pages: only numbers above this one, and so many at most.
+        deleted
+            Those that were removed, instead of those that are there.
         """
         conditions = [Entity.id > after]
         given = ((Entity.layout, layout), (Entity.type, type), (Entity.run_id, run_id), (Entity.parent_id, parent_id))
@@ -102,7 +125,7 @@ class Entities(Part):
             conditions.append(or_(Entity.identity == under, below))
         if identities is not None:
             conditions.append(Entity.identity.in_(sorted(identities)))
-        wanted = select_entities().where(*conditions).order_by(Entity.id).limit(limit)
+        wanted = select_entities(deleted=deleted).where(*conditions).order_by(Entity.id).limit(limit)
         with self._database.reading() as connection:
             return [to_entity(row) for row in connection.execute(wanted)]
 
@@ -112,7 +135,7 @@ class Entities(Part):
         Raises
         ------
         NotFoundError
-            There is no such entity.
+            There is no such entity, or it is deleted.
         """
         with self._database.reading() as connection:
             row = connection.execute(select_entities().where(Entity.id == entity_id)).one_or_none()
@@ -163,7 +186,8 @@ class Entities(Part):
         if run.isdecimal() and len(run) < 19:
             is_it = or_(is_it, Entity.id == int(run))
         with self._database.reading() as connection:
-            ids = list(connection.scalars(select(Entity.id).where(Entity.type == "run", is_it)))
+            is_shown = Entity.deleted_at.is_(None)
+            ids = list(connection.scalars(select(Entity.id).where(Entity.type == "run", is_it, is_shown)))
             if not ids:
                 raise NotFoundError(f"there is no run {run[:200]!r}")
             wanted = select_entities().where(Entity.run_id.in_(ids), Image.id.is_not(None)).order_by(Entity.id)
@@ -177,7 +201,8 @@ class Entities(Part):
     def count_entities(self) -> dict[str, int]:
         """Return how many entities there are, by type."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(Entity.type, func.count().label("number")).group_by(Entity.type))
+            counting = select(Entity.type, func.count().label("number")).where(Entity.deleted_at.is_(None))
+            rows = connection.execute(counting.group_by(Entity.type))
             return {row.type: row.number for row in rows}
 
 
@@ -270,21 +295,29 @@ class _Writing:
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
+    revived: list[Any] = field(default_factory=list)
+    """Rows as they were that had been removed and were seen again."""
 
     def write(self, one: EntitySeen) -> None:
         """Write one entity, and note what follows from it."""
         parent = self.known.get(one.parent) if one.parent is not None else None
-        if one.parent is not None and parent is None:
+        if one.parent is not None and (parent is None or parent.deleted_at is not None):
             raise NotFoundError(f"{one.identity}: its parent {one.parent} is not in the catalog")
         before, values = self.known.get(one.identity), values_of(one, self.layout)
         values["parent_id"] = parent.id if parent else None
         values["run_id"] = (parent.id if parent.type == "run" else parent.run_id) if parent else None
+        if before is not None and before.deleted_at is not None:
+            self.revived.append(before)
+            values |= {"deleted_at": None, "removed_by": None}
         if before is not None and all(getattr(before, name) == value for name, value in values.items()):
             self.marks.look_at(before.run_id)
             self.unchanged.append(one.identity)
             return
         after = self.known[one.identity] = self._put(one.identity, before, values)
-        self.marks.note(_seen(before) if before is not None else None, _seen(after))
+        was_there = before is not None and before.deleted_at is None
+        self.marks.note(_seen(before) if was_there else None, _seen(after))
+        if before is not None and not was_there:
+            self.marks.note_shapes(_seen(before), _seen(after))
 
     def _put(self, identity: str, before: Any, values: dict[str, Any]) -> Any:
         if before is None:
@@ -296,6 +329,26 @@ class _Writing:
             new = {**values, "revision": before.revision + 1, "updated_at": self.now}
             statement = update(Entity).where(Entity.id == before.id).values(new)
         return self.connection.execute(statement.returning(*Entity.__table__.columns)).one()
+
+
+def _remove(
+    connection: Connection, plan: CleanupPlan, going: Sequence[Removal], seen: Sequence[EntitySeen], work: _Writing
+) -> list[str]:
+    """Keep a plan as applied and return the identities of the rows that went."""
+    stays = {one.identity for one in seen}
+    rows = {one.id: work.known.get(one.identity) for one in going if one.identity not in stays}
+    unchanged = [one for one in going if _is_as_planned(one, rows.get(one.id))]
+    plan_rows.put(connection, replace(plan, state="applied", applied_at=work.now))
+    remove_rows(connection, plan, unchanged, rows, work.marks)
+    return [one.identity for one in unchanged]
+
+
+def _is_as_planned(one: Removal, row: Any) -> bool:
+    return row is not None and row.id == one.id and row.revision == one.revision and row.deleted_at is None
+
+
+def _line_of(row: Any, cause: str) -> Line:
+    return Line("", "restore", row.removed_by or "", cause, "", "seen again", dict(row._mapping))
 
 
 def _seen(row: Any) -> Seen:

@@ -13,18 +13,23 @@ from coverslip.model.entities import EntityFile, EntityRecord, EntitySeen
 COLUMNS = (
     *(Entity.id, Entity.layout, Entity.identity, Entity.type, Entity.parent_id, Entity.name, Entity.deposition),
     *(Entity.number, Entity.key, Entity.document, Entity.files, Entity.alignment, Entity.image_key, Entity.revision),
-    *(Entity.created_at, Entity.updated_at, Entity.run_id),
+    *(Entity.created_at, Entity.updated_at, Entity.run_id, Entity.deleted_at, Entity.incomplete_since),
 )
 
 
-def select_entities() -> Select[*tuple[Any, ...]]:
-    """Return the query for entities, each with its parent's identity and the image that people see of it."""
+def select_entities(*, deleted: bool = False) -> Select[*tuple[Any, ...]]:
+    """Return the query for entities, each with its parent's identity and the image that people see of it.
+
+    Those that are deleted are left out, or with ``deleted`` all others.
+    """
     parent = select(Entity.id.label("id"), Entity.identity.label("identity")).subquery("parent")
+    is_deleted = Entity.deleted_at.is_not(None) if deleted else Entity.deleted_at.is_(None)
     return (
         select(*COLUMNS, parent.c.identity.label("parent"), Image.id.label("image_id"))
         .outerjoin(parent, parent.c.id == Entity.parent_id)
         .outerjoin(Asset, Asset.path == Entity.image_path)
         .outerjoin(Image, and_(Image.asset_id == Asset.id, Image.index == 0, Image.deleted_at.is_(None)))
+        .where(is_deleted)
     )
 
 

@@ -62,6 +62,10 @@ class EntityRecord(EntitySeen):
     """Counts its changes."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    deleted_at: datetime | None = None
+    """When it was removed; it can be brought back until it is purged."""
+    incomplete_since: datetime | None = None
+    """Since when files that its document names are known not to be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class EntityChanges:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -294,3 +294,34 @@ class AuditEntry:
     """The row as it was before."""
     hash: str
     """SHA-256 over its canonical JSON and the hash of the line before, in hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditProblem:
+    """Something that is not as it was written."""
+
+    seq: int
+    kind: Literal["changed", "missing", "reordered"]
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What goes along with one row."""
+
+    authors: int = 0
+    links: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge of tombstones came to."""
+
+    ids: tuple[int, ...] = ()
+    """Public numbers of the rows that are gone. They are never given again."""
+    plans: tuple[str, ...] = ()
+    """Plans that can no longer be undone."""
