@@ -106,7 +106,8 @@ class Audit(Part):
                     odd.append((row, before))
                 seq, before = row.seq, row.hash
             problems += _explained(odd)
-            problems += _without_lines(connection, seq)
+            told = {one.seq for one in problems}
+            problems += [one for one in _without_lines(connection, seq) if one.seq not in told]
         return count, tuple(sorted(problems, key=lambda one: one.seq))
 
 
@@ -132,13 +133,13 @@ def _explained(odd: Sequence[tuple[Any, str]]) -> Iterator[AuditProblem]:
                 place
                 for place in places
                 for before in digests
-                if place != row.seq and digest(before, place, row.at, _words(row), row.record) == row.hash
+                if digest(before, place, row.at, _words(row), row.record) == row.hash
             ),
             None,
         )
-        if was is not None:
+        if was is not None and was != row.seq:
             yield AuditProblem(row.seq, "reordered", f"line {row.seq} was line {was}")
-        else:
+        elif was is None:  # otherwise it is as it was, and the one before it is not
             yield AuditProblem(row.seq, "changed", f"line {row.seq} was changed, or the one before it")
 
 

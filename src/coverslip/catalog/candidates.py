@@ -142,7 +142,7 @@ def _candidate(row: Any, group: Group) -> Candidate:
         row.identity,
         row.layout,
         row.key,
-        tuple(one["key"] for one in files),
+        (*(one["key"] for one in files), *row.files.get("missing", ())),
         len({one["shape"] for one in files} - {""}) if row.type in OF_SPACINGS else 0,
         row.alignment,
         row.parent_id,

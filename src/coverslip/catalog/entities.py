@@ -1,27 +1,24 @@
 """Entities of depositions: written as they are seen, found again, and what is derived from them marked."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
-from coverslip.catalog import plan_rows
 from coverslip.catalog.around import ANNOTATION, TOMOGRAM, images_around, numbers
-from coverslip.catalog.audit import Line, append
-from coverslip.catalog.entity_marks import EntityMarks, Seen
-from coverslip.catalog.entity_rows import select_entities, to_entity, to_files, values_of
+from coverslip.catalog.entity_marks import EntityMarks
+from coverslip.catalog.entity_rows import select_entities, to_entity
 from coverslip.catalog.entity_tables import Entity, IngestStep
+from coverslip.catalog.entity_writing import Writing, lock_known, remove_planned
 from coverslip.catalog.events import write_events
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
-from coverslip.catalog.removals import removal_news, remove_rows
+from coverslip.catalog.removals import removal_news
 from coverslip.catalog.sync import write_files
 from coverslip.catalog.tables import Chore, Image
 from coverslip.errors import NotFoundError
 from coverslip.model.entities import EntityChanges, EntityRecord, EntitySeen, StepRecord, Surroundings
 from coverslip.model.records import SyncItem
-from coverslip.model.removal import CleanupPlan, Removal
+from coverslip.model.removal import CleanupPlan
 
 
 class Entities(Part):
@@ -71,15 +68,14 @@ class Entities(Part):
         going = removing.to_go(allow) if removing is not None else ()
         with self._database.writing() as connection:
             named = [one.identity for one in seen] + _parents(seen) + [one.identity for one in going]
-            known = _lock_known(connection, layout, named)
-            work = _Writing(connection, layout, known, now, EntityMarks(self._entity_kinds, now, cause))
+            known = lock_known(connection, layout, named)
+            work = Writing(connection, layout, known, now, EntityMarks(self._entity_kinds, now, cause))
             for one in seen:
                 work.write(one)
+            removed = [] if removing is None else remove_planned(connection, removing, going, seen, work)
+            work.write_log()
             if files:
                 write_files(connection, files, read_by, now, self._kinds)
-            removed = [] if removing is None else _remove(connection, removing, going, seen, work)
-            if work.revived:
-                append(connection, [_line_of(row, cause) for row in work.revived], now)
             work.marks.write(connection)
             if removing is not None:
                 write_events(connection, removal_news(removing.id, len(removed)))
@@ -271,85 +267,3 @@ class Steps(Part):
 
 def _parents(seen: Sequence[EntitySeen]) -> list[str]:
     return [one.parent for one in seen if one.parent is not None]
-
-
-def _lock_known(connection: Connection, layout: str, identities: Iterable[str]) -> dict[str, Any]:
-    """Return what is known of entities, by identity, locked in the order in which everybody locks."""
-    known: dict[str, Any] = {}
-    for some in chunks(identities):
-        wanted = select(*Entity.__table__.columns).where(Entity.layout == layout, Entity.identity.in_(some))
-        rows = connection.execute(wanted.order_by(Entity.identity).with_for_update())
-        known |= {row.identity: row for row in rows}
-    return known
-
-
-@dataclass(slots=True)
-class _Writing:
-    """One batch of entities, written one by one."""
-
-    connection: Connection
-    layout: str
-    known: dict[str, Any]
-    now: datetime
-    marks: EntityMarks
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    revived: list[Any] = field(default_factory=list)
-    """Rows as they were that had been removed and were seen again."""
-
-    def write(self, one: EntitySeen) -> None:
-        """Write one entity, and note what follows from it."""
-        parent = self.known.get(one.parent) if one.parent is not None else None
-        if one.parent is not None and (parent is None or parent.deleted_at is not None):
-            raise NotFoundError(f"{one.identity}: its parent {one.parent} is not in the catalog")
-        before, values = self.known.get(one.identity), values_of(one, self.layout)
-        values["parent_id"] = parent.id if parent else None
-        values["run_id"] = (parent.id if parent.type == "run" else parent.run_id) if parent else None
-        if before is not None and before.deleted_at is not None:
-            self.revived.append(before)
-            values |= {"deleted_at": None, "removed_by": None}
-        if before is not None and all(getattr(before, name) == value for name, value in values.items()):
-            self.marks.look_at(before.run_id)
-            self.unchanged.append(one.identity)
-            return
-        after = self.known[one.identity] = self._put(one.identity, before, values)
-        was_there = before is not None and before.deleted_at is None
-        self.marks.note(_seen(before) if was_there else None, _seen(after))
-        if before is not None and not was_there:
-            self.marks.note_shapes(_seen(before), _seen(after))
-
-    def _put(self, identity: str, before: Any, values: dict[str, Any]) -> Any:
-        if before is None:
-            self.added.append(identity)
-            row = {"layout": self.layout, "identity": identity, "revision": 1, "created_at": self.now}
-            statement: Any = insert(Entity).values(**row, **values, updated_at=self.now)
-        else:
-            self.changed.append(identity)
-            new = {**values, "revision": before.revision + 1, "updated_at": self.now}
-            statement = update(Entity).where(Entity.id == before.id).values(new)
-        return self.connection.execute(statement.returning(*Entity.__table__.columns)).one()
-
-
-def _remove(
-    connection: Connection, plan: CleanupPlan, going: Sequence[Removal], seen: Sequence[EntitySeen], work: _Writing
-) -> list[str]:
-    """Keep a plan as applied and return the identities of the rows that went."""
-    stays = {one.identity for one in seen}
-    rows = {one.id: work.known.get(one.identity) for one in going if one.identity not in stays}
-    unchanged = [one for one in going if _is_as_planned(one, rows.get(one.id))]
-    plan_rows.put(connection, replace(plan, state="applied", applied_at=work.now))
-    remove_rows(connection, plan, unchanged, rows, work.marks)
-    return [one.identity for one in unchanged]
-
-
-def _is_as_planned(one: Removal, row: Any) -> bool:
-    return row is not None and row.id == one.id and row.revision == one.revision and row.deleted_at is None
-
-
-def _line_of(row: Any, cause: str) -> Line:
-    return Line("", "restore", row.removed_by or "", cause, "", "seen again", dict(row._mapping))
-
-
-def _seen(row: Any) -> Seen:
-    return Seen(row.id, row.type, row.identity, row.run_id, row.alignment, row.document, to_files(row.files))

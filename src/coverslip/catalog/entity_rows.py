@@ -36,7 +36,7 @@ def select_entities(*, deleted: bool = False) -> Select[*tuple[Any, ...]]:
 def to_entity(row: Any) -> EntityRecord:
     """Return the record of a row."""
     values = {name: value for name, value in row._mapping.items() if name not in {"files", "run_id"}}
-    return EntityRecord(files=to_files(row.files), **values)
+    return EntityRecord(files=to_files(row.files), missing=tuple(row.files.get("missing", ())), **values)
 
 
 def to_files(kept: Mapping[str, Any]) -> tuple[EntityFile, ...]:
@@ -53,8 +53,12 @@ def values_of(seen: EntitySeen, layout: str) -> dict[str, Any]:
         "number": seen.number,
         "key": seen.key,
         "document": dict(seen.document),
-        "files": {"files": [asdict(file) for file in seen.files]},
+        "files": {"files": [asdict(file) for file in seen.files], **_missing(seen)},
         "alignment": seen.alignment,
         "image_key": seen.image_key,
         "image_path": f"{layout}/{seen.image_key}" if seen.image_key else None,
     }
+
+
+def _missing(seen: EntitySeen) -> dict[str, list[str]]:
+    return {"missing": list(seen.missing)} if seen.missing else {}

@@ -103,8 +103,10 @@ class _Judge:
             return "there", ""  # nothing says that it is gone
         if any(key in self.answers.present for key in keys):
             return "there", ""
-        why = next((self.answers.unknown[key] for key in keys if key in self.answers.unknown), None)
-        return ("absent", "") if why is None else ("unknown", why)
+        doubtful = next((key for key in keys if key not in self.answers.absent), None)
+        if doubtful is None:
+            return "absent", ""
+        return "unknown", self.answers.unknown.get(doubtful, "nobody looked for it")
 
     def stops(self) -> Iterable[BrakeStop]:
         """Yield the scopes in which the brake holds."""
@@ -118,7 +120,7 @@ class _Judge:
                 yield BrakeStop(group, "failed", going, len(states))
 
     def _look_at_files(self, one: Candidate) -> None:
-        missing = [file for file in one.files if file not in self.answers.present and file not in self.answers.unknown]
+        missing = [file for file in one.files if file in self.answers.absent]
         if missing:
             more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
             self.incomplete.append(_kept(one, f"{missing[0]}{more}: not there"))

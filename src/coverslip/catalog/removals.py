@@ -269,8 +269,8 @@ def _must_be_unchanged(plan: CleanupPlan, going: Sequence[Removal], rows: Rows) 
     if changed:
         many = f" and {len(changed) - 1:,} more" if len(changed) > 1 else ""
         raise ConflictError(
-            f"{changed[0].type} {changed[0].id}{many} of plan {plan.id} changed since it was made. Nothing was removed: "
-            "make a new plan"
+            f"{changed[0].type} {changed[0].id}{many} of plan {plan.id} changed since it was made. Nothing was "
+            "removed: make a new plan"
         )
 
 

@@ -41,6 +41,8 @@ class EntitySeen:
     document: dict[str, Any] = field(default_factory=dict)
     """Its metadata document."""
     files: tuple[EntityFile, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Places of files that its document names and that are certainly not there."""
     alignment: str = ""
     """Place of the alignment's document below the top of the layout; of tomograms, annotations and alignments."""
     image_key: str = ""

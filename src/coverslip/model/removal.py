@@ -113,11 +113,15 @@ class Candidate:
 
 
 class Answers(Protocol):
-    """What is known of the existence of keys, however it was asked. What is in neither set is absent for certain."""
+    """What is known of the existence of keys, however it was asked. What is in none of the three is unknown."""
 
     @property
     def present(self) -> AbstractSet[str]:
         """Keys that are there."""
+
+    @property
+    def absent(self) -> AbstractSet[str]:
+        """Keys that are certainly not there."""
 
     @property
     def unknown(self) -> Mapping[str, str]:
@@ -125,7 +129,7 @@ class Answers(Protocol):
 
     @property
     def orphans(self) -> AbstractSet[str]:
-        """Documents that are there and that no key names."""
+        """What is there and no key names."""
 
 
 class Named(Protocol):
