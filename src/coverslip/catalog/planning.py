@@ -52,7 +52,7 @@ def plan_removals(candidates: Sequence[Candidate], answers: Answers, *, beside: 
             inside[one.parent_id].append(one)
     shown = _shown_with([*candidates, *others])
     for one in sorted(
-        candidates, key=lambda one: (one.layout, one.group.dataset, one.group.run, one.group.spacing, one.id)
+        candidates, key=lambda one: (one.layout, one.group.dataset, one.group.run, one.group.spacing, one.type, one.id)
     ):
         judge.take(one, inside, shown)
     orphans = tuple(sorted(answers.orphans))

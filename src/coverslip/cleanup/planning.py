@@ -15,6 +15,7 @@ from coverslip.errors import ConflictError, InvalidRequestError
 from coverslip.jobs.heartbeat import Heartbeat
 from coverslip.model.removal import (
     CLEANED,
+    RECORD,
     Answers,
     Applied,
     Candidate,
@@ -80,7 +81,7 @@ def make_plan(
     ConflictError
         Another cleanup of the same layout is under way.
     """
-    if scope.type not in CLEANED:
+    if scope.type not in {*CLEANED, RECORD}:
         raise InvalidRequestError(
             f"records of type {scope.type!r} are not cleaned, but {', '.join(sorted(CLEANED))} are"
         )
