@@ -13,6 +13,7 @@ from coverslip.catalog.annotations import Annotations
 from coverslip.catalog.artifacts import Artifacts
 from coverslip.catalog.assets import Assets
 from coverslip.catalog.audit import Audit
+from coverslip.catalog.backing_up import Backups
 from coverslip.catalog.candidates import Candidates
 from coverslip.catalog.claims import Claims
 from coverslip.catalog.database import Database, utc_now
@@ -43,6 +44,7 @@ class Catalog(
     Candidates,
     Removals,
     Audit,
+    Backups,
     Views,
     Artifacts,
     Claims,
