@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, delete, func, select, update
 from sqlalchemy.orm import aliased
 
 from coverslip.catalog import plan_rows
@@ -16,14 +16,17 @@ from coverslip.catalog.entity_rows import to_files
 from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.part import Part
+from coverslip.catalog.removal_tables import Audit as AuditRow
 from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.catalog.tables import Artifact
 from coverslip.errors import ConflictError
-from coverslip.model.removal import Applied, CleanupPlan, Permit, Purged, Removal, anything
+from coverslip.model.removal import Applied, CleanupPlan, CleanupTotals, Permit, Purged, Removal, anything
 
 REMOVED, RESTORED = "entities.removed", "entities.restored"
 """Types of events: no image of theirs, and the plan and how many."""
 _Below = aliased(Entity)
+_COUNTED = ("found", "unknown", "incomplete", "stops", "requests", "milliseconds")
+_DONE = {"remove": "removed", "merge": "merged", "restore": "restored", "purge": "purged"}
 Rows = Mapping[int, Any]
 
 
@@ -50,6 +53,19 @@ class Removals(Part):
         """Return the newest plans first, with their counts and without their rows."""
         with self._database.reading() as connection:
             return [plan_rows.to_plan(row) for row in connection.execute(plan_rows.heads(limit))]
+
+    def cleanup_totals(self) -> CleanupTotals:
+        """Return what all cleanups came to so far."""
+        with self._database.reading() as connection:
+            plans = list(connection.scalars(select(PlanRow.counts)))
+            actions = connection.execute(
+                select(AuditRow.action, func.count().label("number")).group_by(AuditRow.action)
+            )
+            done = {row.action: row.number for row in actions}
+        sums = {name: sum(one.get(name, 0) for one in plans) for name in _COUNTED}
+        rows = {name: sums[name] for name in ("found", "unknown", "incomplete")}
+        rows |= {what: done.get(action, 0) for action, what in _DONE.items()}
+        return CleanupTotals(rows, sums["stops"], sums["requests"], sums["milliseconds"] / 1000)
 
     def apply_plan(self, plan_id: str, *, actor: str, permitted: Permit = anything, allow: int = 0) -> Applied:
         """Turn the rows of a plan into tombstones, mark what shows them, and write it down; all or nothing.

@@ -225,6 +225,7 @@ def _joined(scope: Scope, planned: Sequence[Planned], catalog: Catalog, actor: s
         "unknown": len(unknown),
         "incomplete": len(incomplete),
         "orphans": len(orphans),
+        "stops": sum(len(one.stops) for one in planned),
     }
     return CleanupPlan(
         id=uuid4().hex[:12],

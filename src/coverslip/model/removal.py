@@ -318,6 +318,17 @@ class AuditProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class CleanupTotals:
+    """What all cleanups of a catalog came to so far."""
+
+    rows: Mapping[str, int]
+    """``found``, ``unknown``, ``incomplete``, ``removed``, ``merged``, ``restored``, ``purged``."""
+    stops: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Along:
     """What goes along with one row."""
 

@@ -110,7 +110,7 @@ def find_stale(
         removals=removals,
         unknown=found.unknown,
         stops=found.stops,
-        counts={**counts, "incomplete": 0, "orphans": 0},
+        counts={**counts, "incomplete": 0, "orphans": 0, "stops": len(found.stops)},
     )
 
 
