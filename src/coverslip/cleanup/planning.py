@@ -136,7 +136,7 @@ def apply_plan(
         raise ConflictError(f"plan {plan.id} is {plan.state}: make a new one")
     by_layout: dict[str, list[Removal]] = defaultdict(list)
     for one in going:
-        by_layout[one.layout].append(one)
+        by_layout[one.layout] += [one] if one.merged_into is None else []
     with excluding_others(catalog, by_layout):
         for layout, rows in by_layout.items():
             _must_still_be_absent(catalog, plan, layout, rows, look)

@@ -11,6 +11,7 @@ from coverslip.model.removal import CleanupPlan, Group, Kept, Removal
 SHOWN = 50
 """Rows of one sort that are printed; ``--json`` has all."""
 NOUNS = {
+    "record": ("record", "records"),
     "annotation": ("annotation", "annotations"),
     "tomogram": ("tomogram", "tomograms"),
     "alignment": ("alignment", "alignments"),

@@ -199,3 +199,19 @@ def test_a_file_in_a_folder_that_could_not_be_listed_changes_nothing_of_its_reco
     report = sweep(catalog, Top(listing, sort_listing(listing)))
     assert ("unknown", volume) in [(one.kind, one.key) for one in report.problems]
     assert catalog.entities(type="tomogram") == before
+
+
+def test_an_annotation_that_got_another_name_is_one_record_again_with_its_first_number(
+    catalog: Catalog, top: Path
+) -> None:
+    document = f"{SPACING}/Annotations/300/vesicle-1.0.json"
+    put(top, document, {**annotation(None, "vesicle-1.0", 300), "files": []})
+    sweep(catalog, top)
+    (first,) = (one for one in catalog.entities(type="annotation") if one.key == document)
+    put(top, document, {**annotation("vesicle", "vesicle-1.0", 300), "files": []})
+    sweep(catalog, top)
+    report = sweep(catalog, top)
+    assert report.cleaned.removed == 1
+    (row,) = (one for one in catalog.entities(type="annotation") if one.key == document)
+    assert (row.id, row.name) == (first.id, "vesicle")
+    assert sweep(catalog, top).written == 0

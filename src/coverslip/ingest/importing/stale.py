@@ -84,11 +84,11 @@ def find_stale(
     first = plan_removals(mine, _answers(listing, [*mine, *near], {}), beside=near)
     if not first.removals and not first.stops:
         return None
-    going = {one.id for one in first.removals}
+    going = {one.id for one in first.removals if one.merged_into is None}
     doubtful = {
         key: MORE_THAN_LISTED
         for one in (*mine, *near)
-        if one.id in going
+        if one.id in going  # the document of a duplicate is there, and stays so
         for key in ((one.document,) if one.document else one.files)
         if not is_gone(f"{layout}/{key}", locate)
     }
