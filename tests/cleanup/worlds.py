@@ -199,7 +199,6 @@ def make_world(chance: random.Random, name: str) -> World:
                 at, number = f"{folder}/Annotations/{number}/a-1.0", number + 1
                 shapes = chance.choice(((), ("point.ndjson",), ("mask.zarr", "mask.mrc")))
                 identity = identities.annotation(s, deposition, one, "100")
-                world.add(
-                    "annotation", identity, s, f"{at}.json", *(f"{at}_{one}" for one in shapes), alignment=alignment
-                )
+                made = [f"{at}_{shape}" for shape in shapes]
+                world.add("annotation", identity, s, f"{at}.json", *made, alignment=alignment)
     return world
