@@ -222,3 +222,15 @@ def test_tomograms_are_cleaned_alike(run: Shell, top: Path) -> None:
     assert "1 tomogram removed." in text
     assert (top / ANNOTATION).exists()
     assert plan_of(run, "--all")["counts"]["found"] == 0
+
+
+def test_files_that_no_record_refers_to_are_listed_and_stay(run: Shell, top: Path) -> None:
+    put(top, f"{SPACING}/Annotations/105/forgotten_point.ndjson", "12345")
+    put(top, f"{SPACING}/NeuroglancerPrecompute/100-a-1.0_point/info", "{}")
+    found = json.loads(run("clean", "files", "--all", "--json"))
+    assert [(one["key"], one["size"]) for one in found["files"]] == [
+        (f"{SPACING}/Annotations/105/forgotten_point.ndjson", 5)
+    ]
+    assert "1 file (5 B) that no record refers to; nothing was removed." in run("clean", "files", "--all")
+    assert "name a dataset" in run("clean", "files", code=2)
+    assert "would be removed" in run("clean", "artifacts")
