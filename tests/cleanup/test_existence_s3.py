@@ -99,6 +99,7 @@ def layout(
     monkeypatch.setattr("coverslip.sources.bucket.ONCE_MORE", (0.0,))
     monkeypatch.setattr("coverslip.cleanup.existence_remote.PAUSES", (0.0, 0.05))
     monkeypatch.setattr("coverslip.cleanup.existence_remote.AT_ONCE", 4)
+    monkeypatch.setattr("coverslip.cleanup.existence_remote.CHECKS", 64)
     with altering_proxy(server.url) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield Layout(store, proxy, RemoteRules((), tmp_path, 0), full)
@@ -375,7 +376,7 @@ def test_somebody_who_stops_it_learns_nothing_that_is_not_certain(layout: Layout
     for most in (0, 1, 3, 8):
         found = look(layout.top, [*THERE, *GONE], should_stop=after(most))
         check(found, THERE, GONE)
-        assert found.absent == set()
+        assert len(found.absent) <= most
         assert not found.is_complete
     late = look(layout.top, OTHERS, within_seconds=-1.0)
     assert late.unknown == dict.fromkeys(OTHERS, "the look took too long")
