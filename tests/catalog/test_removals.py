@@ -412,3 +412,77 @@ def test_a_record_in_the_log_is_plain_json(catalog: Catalog) -> None:
         record = connection.execute(text("SELECT record FROM audit")).scalar_one()
     assert json.loads(record)["alignment"] == OURS
     assert record == json.dumps(json.loads(record), sort_keys=True, separators=(",", ":"))
+
+
+def same_document_twice(catalog: Catalog) -> tuple[int, int]:
+    """Write one annotation under two identities, the second with another content and one artifact more."""
+    old = replace(annotation("@101", "Point"), key="1/TS_1/101.json", document={"says": "old"})
+    new = replace(annotation("ribosome", "Point", "OrientedPoint"), key="1/TS_1/101.json", document={"says": "new"})
+    fill(catalog, old)
+    catalog.sync_entities(LAYOUT, [new])
+    build_all(catalog)
+    return number_of(catalog, old.identity), number_of(catalog, new.identity)
+
+
+def merging(catalog: Catalog) -> CleanupPlan:
+    """Keep a plan that merges what is of the same document."""
+    scope = Scope("annotation", everything=True)
+    chosen, beside = catalog.candidates(scope)
+    there = {key for one in (*chosen, *beside) for key in one.keys}
+    found = plan_removals(chosen, Answered(there, set()), beside=beside)
+    plan = CleanupPlan("merge", scope, catalog.now(), "ada", removals=found.removals, stops=found.stops)
+    catalog.keep_plan(plan)
+    return plan
+
+
+def test_rows_of_one_document_become_the_oldest_which_says_what_the_newest_said(catalog: Catalog, clock: Clock) -> None:
+    oldest, newest = same_document_twice(catalog)
+    before = everything(catalog)
+    clock.advance(60)
+    plan = merging(catalog)
+    assert [(one.id, one.merged_into, one.reason) for one in plan.removals] == [(newest, oldest, "duplicate")]
+    catalog.apply_plan("merge", actor="ada")
+    (row,) = catalog.entities(type="annotation")
+    assert (row.id, row.identity, row.document) == (oldest, annotation("ribosome").identity, {"says": "new"})
+    assert {one.kind for one in catalog.artifacts_of_entities([oldest])} == {"points", "arrows"}
+    assert [(line.action, line.record["id"], line.reason) for line in catalog.audit()] == [
+        ("merge", newest, f"merged into {oldest}"),
+        ("merge", oldest, f"kept for {newest}"),
+    ]
+    built = build_all(catalog)
+    assert ("points", oldest) in built
+    assert ("state", None) in built
+    seen_again = replace(
+        annotation("ribosome", "Point", "OrientedPoint"), key="1/TS_1/101.json", document={"says": "new"}
+    )
+    assert catalog.sync_entities(LAYOUT, [seen_again]).unchanged == (seen_again.identity,)
+    assert catalog.undo_plan("merge", actor="ada").restored == (newest,)
+    assert everything(catalog)["entity"] == before["entity"]
+    assert {one.kind for one in catalog.artifacts_of_entities([newest])} == {"points", "arrows"}
+
+
+def test_a_merge_repoints_what_lies_in_the_row_that_goes(catalog: Catalog) -> None:
+    first = entity("tiltseries", f"{RUN}/tiltseries/@100", RUN, key="1/TS_1/TiltSeries/100/tiltseries_metadata.json")
+    second = replace(first, identity=f"{RUN}/tiltseries/7")
+    raw = entity("rawtilt", f"{second.identity}/rawtilt", second.identity)
+    fill(catalog, first, second, raw)
+    oldest, newest = number_of(catalog, first.identity), number_of(catalog, second.identity)
+    chosen, beside = catalog.candidates(Scope("tiltseries", everything=True))
+    there = {key for one in (*chosen, *beside) for key in one.keys}
+    found = plan_removals(chosen, Answered(there, set()), beside=beside)
+    catalog.keep_plan(CleanupPlan("merge", Scope("tiltseries"), catalog.now(), "", removals=found.removals))
+    catalog.apply_plan("merge", actor="ada")
+    (child,) = catalog.entities(type="rawtilt")
+    assert child.parent_id == oldest
+    catalog.undo_plan("merge", actor="ada")
+    assert catalog.entities(type="rawtilt")[0].parent_id == newest
+
+
+def test_a_merge_whose_row_changed_since_is_not_undone(catalog: Catalog) -> None:
+    same_document_twice(catalog)
+    merging(catalog)
+    catalog.apply_plan("merge", actor="ada")
+    changed = replace(annotation("ribosome", "Point"), key="1/TS_1/101.json", document={"says": "newer"})
+    catalog.sync_entities(LAYOUT, [changed])
+    with pytest.raises(ConflictError, match="changed since others became part of it"):
+        catalog.undo_plan("merge", actor="ada")

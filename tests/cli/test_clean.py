@@ -59,7 +59,7 @@ def test_a_dry_run_says_what_would_go_and_removes_nothing(run: Shell, top: Path)
     shutil.rmtree(write_annotation(top, 105))
     text = run("clean", "annotations", "--all")
     assert "Found 1 annotation to remove of 22 looked at:" in text
-    assert "  dataset 20001 (2), run TS_1 (" in text
+    assert "  dataset 20001 (3), run TS_1 (5), voxel spacing 13.480 (14): 1 annotation\n" in text
     assert f": {top}/{SPACING}/Annotations/105/ribosome-105.json\n" in text
     assert "1 shape, 1 file, 0 authors, 0 links, 0 B of artifacts; 1 tomogram shows it" in text
     assert "Dry run: nothing was removed. Run with --no-dry-run to remove." in text

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from coverslip.api import (
     annotations,
     artifacts,
+    cleanup,
     combined,
     errors,
     events,
@@ -115,7 +116,8 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
         redoc_url=None,
     )
     errors.install(app)
-    parts = (uploads, images, views, zarr, annotations, combined, artifacts, neuroglancer, events, health, metrics)
+    seen = (uploads, images, views, zarr, annotations, combined, artifacts, neuroglancer)
+    parts = (*seen, cleanup, events, health, metrics)
     for part in parts:
         app.include_router(part.router)
     app.router.routes.insert(0, QuickSlices())

@@ -11,7 +11,7 @@ from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.part import Part
 from coverslip.catalog.tables import Artifact
 from coverslip.errors import InvalidRequestError, NotFoundError
-from coverslip.model.removal import OF_SPACINGS, Along, Candidate, Group, Scope
+from coverslip.model.removal import CLEANED, OF_SPACINGS, RECORD, Along, Candidate, Group, Scope
 
 _LEAN = (
     *(Entity.id, Entity.type, Entity.identity, Entity.layout, Entity.key, Entity.files, Entity.alignment),
@@ -62,7 +62,8 @@ class Candidates(Part):
 
 
 def _is_chosen(one: Candidate, scope: Scope) -> bool:
-    if one.type != scope.type or (scope.entity_ids and one.id not in scope.entity_ids):
+    types = CLEANED if scope.type == RECORD else {scope.type}
+    if one.type not in types or (scope.entity_ids and one.id not in scope.entity_ids):
         return False
     return scope.voxel_spacing_id is None or one.parent_id == scope.voxel_spacing_id
 
@@ -106,7 +107,7 @@ class _Groups:
 
     def __init__(self, connection: Connection, rows: Iterable[Any]) -> None:
         self._above: dict[int, Any] = {}
-        self._known: dict[tuple[str, int | None], Group] = {}
+        self._known: dict[tuple[str, int | None, str], Group] = {}
         missing = {row.parent_id for row in rows} - {None}
         while missing:
             for some in numbers(missing):
@@ -116,13 +117,13 @@ class _Groups:
 
     def of(self, row: Any) -> Group:
         """Return the siblings of a row: those of its voxel spacing, of its run, or of what else contains it."""
-        whose = (row.layout, row.parent_id)
+        whose = (row.layout, row.parent_id, row.type)
         known = self._known.get(whose)
         if known is None:
             known = self._known[whose] = self._climb(*whose)
         return known
 
-    def _climb(self, layout: str, parent_id: int | None) -> Group:
+    def _climb(self, layout: str, parent_id: int | None, type_: str) -> Group:
         names: dict[str, tuple[str, int]] = defaultdict(lambda: ("", 0))
         above = parent_id
         while above is not None and (row := self._above.get(above)) is not None:
@@ -131,7 +132,7 @@ class _Groups:
         (dataset, dataset_id), (run, run_id) = names["dataset"], names["run"]
         spacing, spacing_id = names["voxel_spacing"]
         number = spacing_id or run_id or parent_id or 0
-        return Group(dataset, run, spacing, number, dataset_id, run_id, layout)
+        return Group(dataset, run, spacing, number, dataset_id, run_id, layout, type_)
 
 
 def _candidate(row: Any, group: Group) -> Candidate:

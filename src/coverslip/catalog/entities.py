@@ -9,7 +9,7 @@ from coverslip.catalog.around import ANNOTATION, TOMOGRAM, images_around, number
 from coverslip.catalog.entity_marks import EntityMarks
 from coverslip.catalog.entity_rows import select_entities, to_entity
 from coverslip.catalog.entity_tables import Entity, IngestStep
-from coverslip.catalog.entity_writing import Writing, lock_known, remove_planned
+from coverslip.catalog.entity_writing import Writing, identities_of, lock_known, remove_planned
 from coverslip.catalog.events import write_events
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
 from coverslip.catalog.removals import removal_news
@@ -68,6 +68,7 @@ class Entities(Part):
         going = removing.to_go(allow) if removing is not None else ()
         with self._database.writing() as connection:
             named = [one.identity for one in seen] + _parents(seen) + [one.identity for one in going]
+            named += identities_of(connection, [one.merged_into for one in going])
             known = lock_known(connection, layout, named)
             work = Writing(connection, layout, known, now, EntityMarks(self._entity_kinds, now, cause))
             for one in seen:

@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from coverslip.catalog import plan_rows
+from coverslip.catalog.around import numbers
 from coverslip.catalog.audit import Line, append
 from coverslip.catalog.entity_marks import EntityMarks, Seen
 from coverslip.catalog.entity_rows import to_files, values_of
 from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.part import chunks
-from coverslip.catalog.removals import remove_rows
+from coverslip.catalog.removals import is_as_planned, remove_rows
 from coverslip.errors import NotFoundError
 from coverslip.model.entities import EntitySeen
 from coverslip.model.removal import CleanupPlan, Removal
@@ -27,6 +28,15 @@ def lock_known(connection: Connection, layout: str, identities: Iterable[str]) -
         rows = connection.execute(wanted.order_by(Entity.identity).with_for_update())
         known |= {row.identity: row for row in rows}
     return known
+
+
+def identities_of(connection: Connection, ids: Iterable[int | None]) -> list[str]:
+    """Return the identities of some rows."""
+    return [
+        identity
+        for some in numbers(number for number in ids if number is not None)
+        for identity in connection.scalars(select(Entity.identity).where(Entity.id.in_(some)))
+    ]
 
 
 @dataclass(slots=True)
@@ -92,15 +102,15 @@ def remove_planned(
 ) -> list[str]:
     """Keep a plan as applied and return the identities of the rows that went."""
     stays = {one.identity for one in seen}
-    rows = {one.id: work.known.get(one.identity) for one in going if one.identity not in stays}
-    unchanged = [one for one in going if _is_as_planned(one, rows.get(one.id))]
+    rows = {row.id: row for row in work.known.values()}
+    unchanged = [
+        one for one in going if is_as_planned(one, rows) and (one.merged_into is not None or one.identity not in stays)
+    ]
     plan_rows.put(connection, replace(plan, state="applied", applied_at=work.now))
-    remove_rows(connection, plan, unchanged, rows, work.marks)
+    merged = remove_rows(connection, plan, unchanged, rows, work.marks)
+    if merged:
+        plan_rows.note_merged(connection, plan, merged)
     return [one.identity for one in unchanged]
-
-
-def _is_as_planned(one: Removal, row: Any) -> bool:
-    return row is not None and row.id == one.id and row.revision == one.revision and row.deleted_at is None
 
 
 def _seen(row: Any) -> Seen:

@@ -1,10 +1,10 @@
 """Plans of cleanups as rows, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.errors import NotFoundError
@@ -58,6 +58,12 @@ def to_plan(row: Any) -> CleanupPlan:
 def put(connection: Connection, plan: CleanupPlan) -> None:
     """Write a new plan."""
     connection.execute(insert(PlanRow).values(to_row(plan)))
+
+
+def note_merged(connection: Connection, plan: CleanupPlan, merged: Sequence[Mapping[str, Any]]) -> None:
+    """Keep with a plan what its undo needs to know of rows that became part of others."""
+    content = {**to_row(plan)["content"], "merged": list(merged)}
+    connection.execute(update(PlanRow).where(PlanRow.id == plan.id).values(content=content))
 
 
 def get(connection: Connection, plan_id: str, *, locked: bool = False) -> Any:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from coverslip.model.removal import AT_LEAST, DOCUMENTED, SHARE, Answers, BrakeStop, Candidate, Group, Kept, Removal
@@ -31,6 +31,8 @@ def plan_removals(candidates: Sequence[Candidate], answers: Answers, *, beside: 
     stays while anything lies in it that is not absent too; what lies in it and is absent goes along with it. A row
     whose document is there and whose files are not is incomplete, and stays.
 
+    Rows of the same document, called differently by different imports, become part of the oldest of them.
+
     The brake counts siblings: rows of one voxel spacing, or of one run. It stops them where the listing shows nothing
     of their run at all, and where at least five of them and more than a fifth would go.
 
@@ -51,10 +53,11 @@ def plan_removals(candidates: Sequence[Candidate], answers: Answers, *, beside: 
         if one.parent_id is not None:
             inside[one.parent_id].append(one)
     shown = _shown_with([*candidates, *others])
+    duplicates = _duplicates(candidates)
     for one in sorted(
-        candidates, key=lambda one: (one.layout, one.group.dataset, one.group.run, one.group.spacing, one.id)
+        candidates, key=lambda one: (one.layout, one.group.dataset, one.group.run, one.group.spacing, one.type, one.id)
     ):
-        judge.take(one, inside, shown)
+        judge.take(one, inside, shown, duplicates.get(one.id))
     orphans = tuple(sorted(answers.orphans))
     return Planned(
         len(candidates),
@@ -78,8 +81,14 @@ class _Judge:
     rows: dict[Group, list[State]] = field(default_factory=lambda: defaultdict(list))
     folders: dict[Group, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def take(self, one: Candidate, inside: Mapping[int, Sequence[Candidate]], shown: Mapping[int, int]) -> None:
-        """Judge one row."""
+    def take(
+        self,
+        one: Candidate,
+        inside: Mapping[int, Sequence[Candidate]],
+        shown: Mapping[int, int],
+        merged_into: int | None,
+    ) -> None:
+        """Judge one row; one of the same document as an older row becomes part of that if the document is there."""
         state, why = self.state(one)
         within = [(below, *self.state(below)) for below in inside.get(one.id, ())]
         if state == "absent" and (left := [below for below, how, _ in within if how != "absent"]):
@@ -91,6 +100,9 @@ class _Judge:
         elif state == "absent":
             self.removals += [_removal(below, one.group, shown) for below, _, _ in within]
             self.removals.append(_removal(one, one.group, shown))
+        elif merged_into is not None:
+            row = _removal(one, one.group, shown)
+            self.removals.append(replace(row, reason="duplicate", merged_into=merged_into))
         else:
             self._look_at_files(one)
 
@@ -126,6 +138,18 @@ class _Judge:
             self.incomplete.append(_kept(one, f"{missing[0]}{more}: not there"))
         elif one.is_incomplete and all(file in self.answers.present for file in one.files):
             self.complete.append(one.id)
+
+
+def _duplicates(rows: Iterable[Candidate]) -> dict[int, int]:
+    """Return the rows that are of the same document as an older one, and that one."""
+    first: dict[tuple[str, str], int] = {}
+    found: dict[int, int] = {}
+    for one in sorted(rows, key=lambda one: one.id):
+        if one.document:
+            oldest = first.setdefault((one.type, one.document), one.id)
+            if oldest != one.id:
+                found[one.id] = oldest
+    return found
 
 
 def _kept(one: Candidate, why: str) -> Kept:

@@ -1,11 +1,12 @@
 """Removing rows by a plan, bringing them back, and making that final; each in one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, delete, func, select, update
 from sqlalchemy.orm import aliased
 
 from coverslip.catalog import plan_rows
@@ -15,15 +16,19 @@ from coverslip.catalog.entity_marks import EntityMarks, Seen
 from coverslip.catalog.entity_rows import to_files
 from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.events import News, write_events
+from coverslip.catalog.merging import merge_rows, part_rows
 from coverslip.catalog.part import Part
+from coverslip.catalog.removal_tables import Audit as AuditRow
 from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.catalog.tables import Artifact
 from coverslip.errors import ConflictError
-from coverslip.model.removal import Applied, CleanupPlan, Permit, Purged, Removal, anything
+from coverslip.model.removal import Applied, CleanupPlan, CleanupTotals, Permit, Purged, Removal, anything
 
 REMOVED, RESTORED = "entities.removed", "entities.restored"
 """Types of events: no image of theirs, and the plan and how many."""
 _Below = aliased(Entity)
+_COUNTED = ("found", "unknown", "incomplete", "stops", "requests", "milliseconds")
+_DONE = {"remove": "removed", "merge": "merged", "restore": "restored", "purge": "purged"}
 Rows = Mapping[int, Any]
 
 
@@ -50,6 +55,19 @@ class Removals(Part):
         """Return the newest plans first, with their counts and without their rows."""
         with self._database.reading() as connection:
             return [plan_rows.to_plan(row) for row in connection.execute(plan_rows.heads(limit))]
+
+    def cleanup_totals(self) -> CleanupTotals:
+        """Return what all cleanups came to so far."""
+        with self._database.reading() as connection:
+            plans = list(connection.scalars(select(PlanRow.counts)))
+            actions = connection.execute(
+                select(AuditRow.action, func.count().label("number")).group_by(AuditRow.action)
+            )
+            done = {row.action: row.number for row in actions}
+        sums = {name: sum(one.get(name, 0) for one in plans) for name in _COUNTED}
+        rows = {name: sums[name] for name in ("found", "unknown", "incomplete")}
+        rows |= {what: done.get(action, 0) for action, what in _DONE.items()}
+        return CleanupTotals(rows, sums["stops"], sums["requests"], sums["milliseconds"] / 1000)
 
     def apply_plan(self, plan_id: str, *, actor: str, permitted: Permit = anything, allow: int = 0) -> Applied:
         """Turn the rows of a plan into tombstones, mark what shows them, and write it down; all or nothing.
@@ -81,12 +99,13 @@ class Removals(Part):
             plan = replace(plan, actor=actor)
             going = [one for one in plan.to_go(allow) if permitted(actor, one)]
             kept = [one for one in plan.incomplete if permitted(actor, one)]
-            rows = lock_rows(connection, [*(one.id for one in going), *(one.id for one in kept), *plan.complete])
+            named = [number for one in going for number in (one.id, one.merged_into) if number is not None]
+            rows = lock_rows(connection, [*named, *(one.id for one in kept), *plan.complete])
             _must_be_unchanged(plan, going, rows)
             marks = EntityMarks(self._entity_kinds, now, "cleaned up")
-            remove_rows(connection, plan, going, rows, marks)
+            merged = remove_rows(connection, plan, going, rows, marks)
             before = _mark_incomplete(connection, plan, [one.id for one in kept], rows, now)
-            _settle(connection, plan.id, "applied", {**row.content, "before": before}, applied_at=now)
+            _settle(connection, plan.id, "applied", {**row.content, "before": before, "merged": merged}, applied_at=now)
             marks.write(connection)
             write_events(connection, removal_news(plan.id, len(going)))
         stopped = () if len(plan.removals) <= allow else plan.stops
@@ -116,17 +135,22 @@ class Removals(Part):
             mine = set(own)
             named = [one for one in plan.removals if one.id in mine and permitted(actor, one)]
             marks_before: Mapping[str, str | None] = row.content.get("before", {})
-            rows = lock_rows(connection, [*(one.id for one in named), *map(int, marks_before)], deleted=True)
-            back = [one for one in named if one.id in rows and rows[one.id].removed_by == plan.id]
+            merged = [one for one in row.content.get("merged", ()) if mine >= set(map(int, one["others"]))]
+            parted = {int(number) for one in merged for number in one["others"]}
+            wanted = [*(one.id for one in named), *map(int, marks_before), *(one["keep"] for one in merged)]
+            rows = lock_rows(connection, wanted, deleted=True)
+            gone = [one for one in named if one.id in rows and rows[one.id].removed_by == plan.id]
+            back = [one for one in gone if one.id not in parted]
             _must_have_parents(connection, plan, [rows[one.id] for one in back])
             marks = EntityMarks(self._entity_kinds, now, "brought back")
-            _restore(connection, plan, back, rows, marks)
+            part_rows(connection, plan.id, merged, rows, marks)
+            _restore(connection, plan, gone, rows, marks, parted)
             _unmark_incomplete(connection, marks_before)
             _settle(connection, plan.id, "undone", row.content, undone_at=now)
             marks.write(connection)
-            if back:
-                write_events(connection, [News(RESTORED, "", {"plan_id": plan.id, "count": len(back)})])
-        return Applied(plan.id, restored=tuple(one.id for one in back))
+            if gone:
+                write_events(connection, [News(RESTORED, "", {"plan_id": plan.id, "count": len(gone)})])
+        return Applied(plan.id, restored=tuple(one.id for one in gone))
 
     def tombstones(self, before: datetime) -> list[Removal]:
         """Return the rows that were removed before a time and not purged yet, in the order of their numbers."""
@@ -185,17 +209,24 @@ def remove_rows(
     going: Sequence[Removal],
     rows: Rows,
     marks: EntityMarks,
-) -> None:
-    """Turn rows into tombstones, and note what follows; whoever writes the marks writes the events after them."""
+) -> list[dict[str, Any]]:
+    """Turn rows into tombstones, and note what follows; whoever writes the marks writes the events after them.
+
+    Returns what an undo needs to know of rows that became part of others.
+    """
     if not going:
-        return
+        return []
     now = marks.now
+    merges = [one for one in going if one.merged_into is not None]
+    going = [one for one in going if one.merged_into is None]
     for some in numbers(one.id for one in going):
         values = {"deleted_at": now, "removed_by": plan.id}
         connection.execute(update(Entity).where(Entity.id.in_(some)).values(values))
     for one in going:
         marks.note_gone(_seen(rows[one.id]))
-    _log(connection, plan, "remove", going, rows, now)
+    merged, lines = merge_rows(connection, plan, merges, rows, marks)
+    _log(connection, plan, [*_lines(plan, "remove", going, rows), *lines], now)
+    return merged
 
 
 def removal_news(plan_id: str, count: int) -> list[News]:
@@ -204,15 +235,22 @@ def removal_news(plan_id: str, count: int) -> list[News]:
 
 
 def _restore(
-    connection: Connection, plan: CleanupPlan, back: Sequence[Removal], rows: Rows, marks: EntityMarks
+    connection: Connection,
+    plan: CleanupPlan,
+    gone: Sequence[Removal],
+    rows: Rows,
+    marks: EntityMarks,
+    parted: AbstractSet[int],
 ) -> None:
-    if not back:
+    """Bring back rows and write it down; of those that are parted from others already, only write it down."""
+    if not gone:
         return
+    back = [one for one in gone if one.id not in parted]
     for some in numbers(one.id for one in back):
         connection.execute(update(Entity).where(Entity.id.in_(some)).values(deleted_at=None, removed_by=None))
     for one in back:
         marks.note(None, _seen(rows[one.id]))
-    _log(connection, plan, "restore", back, rows, marks.now)
+    _log(connection, plan, _lines(plan, "restore", gone, rows), marks.now)
 
 
 def _purge(
@@ -264,8 +302,16 @@ def _leaves(connection: Connection, rows: Rows) -> list[int]:
     return sorted(found)
 
 
+def is_as_planned(one: Removal, rows: Rows) -> bool:
+    """Return whether a row is as it was when its removal was planned, and so is the one that it becomes part of."""
+    row, into = rows.get(one.id), rows.get(one.merged_into or one.id)
+    if row is None or into is None or row.deleted_at is not None or into.deleted_at is not None:
+        return False
+    return bool(row.revision == one.revision and (one.merged_into is None or into.key == row.key))
+
+
 def _must_be_unchanged(plan: CleanupPlan, going: Sequence[Removal], rows: Rows) -> None:
-    changed = [one for one in going if one.id not in rows or rows[one.id].revision != one.revision]
+    changed = [one for one in going if not is_as_planned(one, rows)]
     if changed:
         many = f" and {len(changed) - 1:,} more" if len(changed) > 1 else ""
         raise ConflictError(
@@ -310,15 +356,17 @@ def _settle(connection: Connection, plan_id: str, state: str, content: Mapping[s
     connection.execute(update(PlanRow).where(PlanRow.id == plan_id).values(values))
 
 
-def _log(
-    connection: Connection, plan: CleanupPlan, action: Any, which: Sequence[Removal], rows: Rows, now: datetime
-) -> None:
-    lines = [
+def _lines(plan: CleanupPlan, action: Any, which: Sequence[Removal], rows: Rows) -> list[Line]:
+    return [
         Line(plan.actor, action, plan.id, plan.command, str(plan.scope), one.reason, _record(rows[one.id]))
         for one in which
     ]
-    seq, last = append(connection, lines, now)
-    connection.execute(update(PlanRow).where(PlanRow.id == plan.id).values(audit_seq=seq, audit_hash=last))
+
+
+def _log(connection: Connection, plan: CleanupPlan, lines: Sequence[Line], now: datetime) -> None:
+    if lines:
+        seq, last = append(connection, lines, now)
+        connection.execute(update(PlanRow).where(PlanRow.id == plan.id).values(audit_seq=seq, audit_hash=last))
 
 
 def _record(row: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from coverslip.errors import ConflictError, InvalidRequestError
 from coverslip.jobs.heartbeat import Heartbeat
 from coverslip.model.removal import (
     CLEANED,
+    RECORD,
     Answers,
     Applied,
     Candidate,
@@ -80,7 +81,7 @@ def make_plan(
     ConflictError
         Another cleanup of the same layout is under way.
     """
-    if scope.type not in CLEANED:
+    if scope.type not in {*CLEANED, RECORD}:
         raise InvalidRequestError(
             f"records of type {scope.type!r} are not cleaned, but {', '.join(sorted(CLEANED))} are"
         )
@@ -135,7 +136,7 @@ def apply_plan(
         raise ConflictError(f"plan {plan.id} is {plan.state}: make a new one")
     by_layout: dict[str, list[Removal]] = defaultdict(list)
     for one in going:
-        by_layout[one.layout].append(one)
+        by_layout[one.layout] += [one] if one.merged_into is None else []
     with excluding_others(catalog, by_layout):
         for layout, rows in by_layout.items():
             _must_still_be_absent(catalog, plan, layout, rows, look)
@@ -224,6 +225,7 @@ def _joined(scope: Scope, planned: Sequence[Planned], catalog: Catalog, actor: s
         "unknown": len(unknown),
         "incomplete": len(incomplete),
         "orphans": len(orphans),
+        "stops": sum(len(one.stops) for one in planned),
     }
     return CleanupPlan(
         id=uuid4().hex[:12],

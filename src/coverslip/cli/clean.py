@@ -20,6 +20,7 @@ from coverslip.sources import RemoteRules
 app = typer.Typer(add_completion=False)
 
 COMMANDS = {
+    "records": "record",
     "annotations": "annotation",
     "tomograms": "tomogram",
     "alignments": "alignment",
@@ -28,7 +29,7 @@ COMMANDS = {
     "gains": "gain",
     "identified-objects": "identified_object",
 }
-"""Names of the commands, and the types of records that they clean."""
+"""Names of the commands, and the types of records that they clean; ``record`` is all of them."""
 
 DatasetId = Annotated[int | None, typer.Option(help="Only of this dataset, by public number.")]
 RunId = Annotated[int | None, typer.Option(help="Only of this run, by public number.")]

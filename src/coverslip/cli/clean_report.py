@@ -11,6 +11,7 @@ from coverslip.model.removal import CleanupPlan, Group, Kept, Removal
 SHOWN = 50
 """Rows of one sort that are printed; ``--json`` has all."""
 NOUNS = {
+    "record": ("record", "records"),
     "annotation": ("annotation", "annotations"),
     "tomogram": ("tomogram", "tomograms"),
     "alignment": ("alignment", "alignments"),
@@ -66,7 +67,7 @@ def _group(plan: CleanupPlan, group: Group, rows: Sequence[Removal]) -> Iterator
         if name
     ]
     held = " - held by the brake" if group in plan.stopped else ""
-    yield f"  {', '.join(place) or one_line(group.layout)}: {counted(len(rows), plan.scope.type)}{held}"
+    yield f"  {', '.join(place) or one_line(group.layout)}: {counted(len(rows), group.type or plan.scope.type)}{held}"
     for one in rows[:SHOWN]:
         yield f"    - {one.type.replace('_', ' ')} {one.id}: {one_line(one.path)}"
         more = [_along([one]), *one.dependents, *([one.reason] if one.reason != "absent" else [])]

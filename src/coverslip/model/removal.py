@@ -27,7 +27,7 @@ class Scope:
     """Which records a cleanup looks at. What is not given does not narrow it."""
 
     type: str
-    """Their type: ``annotation``, ``tomogram``, ``alignment`` ...; ``image``, ``artifact`` or ``file``."""
+    """Their type: ``annotation``, ``tomogram``, ``alignment`` ...; ``record`` is every type that is cleaned."""
     dataset_id: int | None = None
     """Public number of a dataset, a run, a voxel spacing."""
     run_id: int | None = None
@@ -69,6 +69,8 @@ class Group:
     dataset_id: int = 0
     run_id: int = 0
     layout: str = ""
+    type: str = ""
+    """Of the rows that are counted."""
 
 
 DOCUMENTED = frozenset(
@@ -79,6 +81,8 @@ OF_SPACINGS = frozenset({"tomogram", "annotation"})
 """Types that lie in a voxel spacing."""
 CLEANED = frozenset({"frame", "gain", "tiltseries", "alignment", "identified_object", "tomogram", "annotation"})
 """Types of which stale rows are removed. What contains others is not among them."""
+RECORD = "record"
+"""Of scopes: all types that are cleaned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +222,8 @@ class BrakeStop:
             "failed": "it could not be listed to the end",
             "many": f"more than {SHARE:.0%} would go",
         }[self.reason]
-        return f"{where or self.group.layout}: {self.removed} of {self.rows} rows would be removed, {words}"
+        rows = f"{self.group.type} rows".strip()
+        return f"{where or self.group.layout}: {self.removed} of {self.rows} {rows} would be removed, {words}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +315,17 @@ class AuditProblem:
 
     def __str__(self) -> str:
         return self.words
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupTotals:
+    """What all cleanups of a catalog came to so far."""
+
+    rows: Mapping[str, int]
+    """``found``, ``unknown``, ``incomplete``, ``removed``, ``merged``, ``restored``, ``purged``."""
+    stops: int = 0
+    requests: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
