@@ -191,6 +191,16 @@ def test_a_folder_full_of_other_things_is_not_listed_to_the_end(
     assert sum(one.is_listing for one in layout.proxy.asked) <= 4
 
 
+def test_too_many_objects_to_look_for_orphans_do_not_hide_what_is_gone(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coverslip.cleanup.existence_remote.WHOLE_PAGES", 2)
+    found = look(layout.top, [*THERE, *OTHERS, *FEW_GONE], prefixes=[""])
+    assert found.present == {*THERE, *OTHERS}
+    assert found.absent == set(FEW_GONE)
+    assert found.unlisted == {"": "more than 2,000 objects lie there"}
+
+
 def test_a_missing_bucket_says_nothing(layout: Layout) -> None:
     nowhere = locate("s3://no-such-bucket/10001", layout.rules)
     found = look(nowhere, [*OTHERS, "x/a.json"])

@@ -22,6 +22,9 @@ FREE_PAGES = 4
 """So many pages of a listing in any case, and one more for every ``KEYS_OF_A_PAGE`` keys that are wanted from it: what
 is larger is full of other things, and its folders are asked for one by one."""
 KEYS_OF_A_PAGE = 4
+WHOLE_PAGES = 2_000
+"""Pages of a listing for orphans: two million objects. Where there are more, orphans are not known, and keys are looked
+for as if nobody had wanted to know."""
 CHECKS = 256
 """About so many single keys are asked for to check what listings do not show, ``LEAST_CHECKS`` of each at least."""
 LEAST_CHECKS = 2
@@ -96,7 +99,13 @@ class _Asking:
                     listed.append((group, seen))
                     continue
                 self.looked.present |= seen.present
-                parts, direct = divide(Group(group.folder, tuple(key for key in group.keys if key not in seen.present)))
+                left = tuple(key for key in group.keys if key not in seen.present)
+                if group.is_whole:
+                    seen.reason = f"more than {seen.objects:,} objects lie there"
+                    self._note_others(group, seen)
+                    groups += choose(left)
+                    continue
+                parts, direct = divide(Group(group.folder, left))
                 single += direct
                 groups += parts
         for group, seen in listed:
@@ -174,7 +183,7 @@ class _Asking:
         folder = self.top / group.folder if group.folder else self.top
         wanted = set(group.keys)
         seen = _Seen()
-        most = FREE_PAGES + len(wanted) // KEYS_OF_A_PAGE
+        most = WHOLE_PAGES if group.is_whole else FREE_PAGES + len(wanted) // KEYS_OF_A_PAGE
         last = ""
         try:
             for page in folder.pages(after=folder.as_posix_key() if again else ""):
@@ -185,7 +194,7 @@ class _Asking:
                 self._take(page, wanted, group, seen)
                 seen.present |= seen.shown
                 last = page[-1][0]
-                if seen.pages >= most and not (group.is_whole or again) and len(seen.present) < len(wanted):
+                if seen.pages >= most and not again and (group.is_whole or len(seen.present) < len(wanted)):
                     seen.is_too_large = True
                     return seen
             seen.pages += 1 if last else 0
