@@ -97,7 +97,7 @@ def _rois(feature: Any, number: int, fov: str) -> Iterator[Roi]:
                 "roi_id": identity if len(parts) == 1 else f"{identity}-{place}",
                 "name": str(properties.get("name") or ""),
                 "tags": _tags(properties, metadata),
-                **{"x_min": left, "y_min": upper, "x_max": right, "y_max": lower},
+                "x_min": left, "y_min": upper, "x_max": right, "y_max": lower,
                 "shape": shape,
                 **known,
             }

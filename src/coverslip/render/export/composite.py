@@ -146,13 +146,13 @@ def add(planes: Planes, look: ChannelLook, pixels: NDArray[Any]) -> None:
     if look.lut is not None:
         shades = table(look.lut)[np.rint(grey * 255).astype(np.uint8)]
         for plane, shade in zip(planes, np.moveaxis(shades, -1, 0), strict=True):
-            plane += shade / np.float32(255)
+            np.add(plane, shade / np.float32(255), out=plane)
         return
     for plane, part in zip(planes, rgb(look.color), strict=True):
         if part == 1:
-            plane += grey
+            np.add(plane, grey, out=plane)
         elif part:
-            plane += grey * np.float32(part)
+            np.add(plane, grey * np.float32(part), out=plane)
 
 
 def rgb(color: str) -> Rgb:
@@ -218,14 +218,15 @@ def _within(
             grown[near] |= reached[far] & same
             grown[far] |= reached[near] & same
         reached = grown
-    return reached & (index != 0)
+    reached &= index != 0
+    return reached
 
 
 def _hidden(fov: Fov, spec: ExportSpec, where: Grid, label: int | None) -> NDArray[np.bool_] | None:
     if spec.isolate is None or label is None:
         return None
-    mask = fov.mask(spec.isolate)
-    return sample_labels(mask, where, spec.resampling) != label
+    hidden: NDArray[np.bool_] = sample_labels(fov.mask(spec.isolate), where, spec.resampling) != label
+    return hidden
 
 
 def _real(plane: Pixels, fov: Fov, look: ChannelLook) -> Pixels:

@@ -33,7 +33,8 @@ def sample(plane: Pixels, where: Grid, rows: tuple[int, int], resampling: Resamp
     part = taken(plane, slice(edges_y[0], edges_y[-1]), slice(edges_x[0], edges_x[-1]))
     values = part.astype(np.float64 if part.dtype.kind in "iu" else working_type(part.dtype), copy=False)
     if part.dtype.kind != "f" or not (gaps := np.isnan(values)).any():
-        return (_sums(values, edges_y, edges_x) / _areas(edges_y, edges_x)).astype(working_type(part.dtype))
+        means: NDArray[Any] = _sums(values, edges_y, edges_x) / _areas(edges_y, edges_x)
+        return means.astype(working_type(part.dtype))
     known = _sums((~gaps).astype(values.dtype), edges_y, edges_x)
     sums = _sums(np.where(gaps, 0, values), edges_y, edges_x)
     return np.divide(sums, known, out=np.full_like(sums, np.nan), where=known > 0)
@@ -83,4 +84,5 @@ def _sums(values: NDArray[Any], edges_y: list[int], edges_x: list[int]) -> NDArr
 
 
 def _areas(edges_y: list[int], edges_x: list[int]) -> NDArray[np.int64]:
-    return np.diff(edges_y)[:, None] * np.diff(edges_x)
+    areas: NDArray[np.int64] = np.outer(np.diff(edges_y), np.diff(edges_x))
+    return areas
