@@ -66,7 +66,7 @@ def test_a_picture_at_any_step_shows_the_whole_field() -> None:
 def test_a_channel_is_found_by_its_exact_name_only(name: str) -> None:
     fov = Fov("FOV1", {"CD3": np.ones((2, 2)), "CD31": np.ones((2, 2))})
     spec = ExportSpec(markers=MarkerSet(name="m", channels=(ChannelLook(channel=name),)))
-    with pytest.raises(MissingChannelError, match="'FOV1' has no channel '.*'; there are: CD3, CD31") as caught:
+    with pytest.raises(MissingChannelError, match=r"'FOV1' has no channel '.*'; there are: CD3, CD31") as caught:
         render_fov_to_array(fov, spec)
     assert caught.value.missing == (name,)
     assert caught.value.recoverable
@@ -128,7 +128,7 @@ REGIONS = {
 def test_a_region_without_a_pixel_of_the_image_is_an_error(edges: tuple[int, ...], pad: bool) -> None:
     left, right, upper, lower = edges
     roi = Roi(roi_id="r", name="edge", x_min=left, x_max=right, y_min=upper, y_max=lower)
-    with pytest.raises(OutsideImageError, match="edge|FOV1") as caught:
+    with pytest.raises(OutsideImageError, match=r"edge|FOV1") as caught:
         render_roi_to_array(fov_of(), ExportSpec(markers=IMMUNE, pad=pad), roi=roi)
     assert caught.value.recoverable
 
@@ -162,7 +162,7 @@ def test_cells_and_image_are_in_register_at_negative_edges() -> None:
 def test_files_say_how_large_they_are_and_how_they_were_made() -> None:
     figure = figure_of(fov_of(pixel_um=(0.5, 0.5)), ExportSpec(markers=IMMUNE, dpi=600), Window(0, 0, 50, 50))
     for form in ("png", "jpeg", "tiff"):
-        with Image.open(io.BytesIO(encode_figure(figure, form, {"Software": "Coverslip"}))) as image:  # type: ignore[arg-type]
+        with Image.open(io.BytesIO(encode_figure(figure, form, {"Software": "Coverslip"}))) as image:
             assert image.info["dpi"] == pytest.approx((600, 600), abs=0.1)
             assert "Coverslip" in str(image.info) or "Coverslip" in str(dict(image.getexif()))
 

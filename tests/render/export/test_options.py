@@ -259,7 +259,7 @@ def test_a_caption_is_written_below_and_wrapped() -> None:
     assert picture.shape[1] == 200
     np.testing.assert_array_equal(picture[:100], figure.pixels)
     assert (picture[100:] < 100).any()
-    with pytest.raises(InvalidRequestError, match="there is no {item_id}; there are fov"):
+    with pytest.raises(InvalidRequestError, match=r"there is no {item_id}; there are fov"):
         figure_of(fov, spec.model_copy(update={"caption": Caption(template="{item_id}")}), Window(0, 0, 9, 9))
 
 
