@@ -234,6 +234,17 @@ class Caption(Frozen):
     color: HexColor = "#000000"
 
 
+class ShapeLook(Frozen):
+    """What becomes of the polygon or line of a region of interest; its rectangle is exported in any case."""
+
+    outline: bool = True
+    color: HexColor = "#ffffff"
+    thickness: Annotated[float, Field(gt=0, le=100)] | None = None
+    """In pixels of the picture."""
+    clip: bool = False
+    """Whether what lies outside a polygon is filled with the background."""
+
+
 class ExportSpec(Frozen):
     """How each item of an export becomes a picture. The defaults are the profile described in decision 0078."""
 
@@ -252,6 +263,8 @@ class ExportSpec(Frozen):
     isolate: Name | None = None
     """Mask by which neighbours are hidden: of a crop around a cell, only the pixels of that cell are shown."""
     background: HexColor = "#000000"
+    shape: ShapeLook | None = None
+    """Of regions that have one; ``None`` shows nothing of it."""
     scale_bar: ScaleBar | None = None
     legend: Legend | None = None
     color_bar: ColorBar | None = None
