@@ -316,3 +316,11 @@ def test_a_choice_is_a_frozen_value_that_goes_through_json() -> None:
         CellLook(mask="m", column="c", ramp=Ramp(low=0, high=1), classes=(CellClass(value="a", color="red"),))
     with pytest.raises(ValidationError):
         ChannelLook(channel="A", color="no colour")
+
+
+def test_nothing_asks_for_more_memory_than_there_is() -> None:
+    assert text_mask("W" * 100_000, 200).nbytes < 100e6
+    assert text_mask("W" * 100_000, 1000).nbytes < 100e6
+    fov, spec = fov_of(), ExportSpec(markers=IMMUNE, pad=True)
+    with pytest.raises(ExportError, match=r"1,000,000 x 1,000,000 pixels can only be written in tiles"):
+        render_crop_to_array(fov, spec, center_xy=(5, 5), size_px=1_000_000)

@@ -108,9 +108,11 @@ class PdfWriter:
         head = b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace %s" % (width, height, space)
         head += b" /BitsPerComponent 8 /Filter /FlateDecode"
         head += b" /DecodeParms << /Predictor 15 /Colors %d /BitsPerComponent 8 /Columns %d >>" % (samples, width)
-        return self._stream_object(
-            head + (b"" if mask is None else b" /SMask %d 0 R" % mask), zlib.compress(filtered, 6)
-        )
+        head += b"" if mask is None else b" /SMask %d 0 R" % mask
+        from imagecodecs import deflate_encode  # noqa: PLC0415  other formats should not wait for it
+
+        # libdeflate: as small as zlib's level 6, in a quarter of the time
+        return self._stream_object(head, deflate_encode(filtered.tobytes(), 6, raw=False))
 
     def opacity(self, alpha: float) -> int:
         """Return the number of the graphics state that fills with an opacity."""

@@ -17,6 +17,9 @@ from coverslip.render.export.outlines import scaled_thickness
 from coverslip.render.export.regions import Grid, Window, around, grid, of_roi, whole
 from coverslip.render.export.shapes import with_shape
 
+MAX_PIXELS = 1 << 30
+"""Of a picture that is made at once."""
+
 
 def render_fov_to_array(fov: Fov, spec: ExportSpec, *, region: Window | None = None) -> NDArray[np.uint8]:
     """Return a field of view, or a part of it, as a picture: uint8 of shape Y, X, 3 with everything drawn.
@@ -113,6 +116,8 @@ def figure_of(
         The caption names something that is not there.
     """
     where = grid(window, fov.size, spec.downsample, pad=spec.pad, name=fov.name)
+    if where.full[0] * where.full[1] > MAX_PIXELS:
+        raise ExportError(f"a picture of {where.full[1]:,} x {where.full[0]:,} pixels can only be written in tiles")
     if spec.isolate is not None and label is None:
         label = _label_at(fov, spec.isolate, window, center_xy)
     pixels = composite(fov, spec, where, label=label)
