@@ -1,5 +1,6 @@
 """What can be chosen beyond the recorded formulas."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from coverslip.render.export import (
     render_crop_to_array,
     render_fov_to_array,
     render_roi_to_array,
+    text,
 )
 from coverslip.render.export.composite import brightness
 from coverslip.render.export.text import text_mask
@@ -324,3 +326,12 @@ def test_nothing_asks_for_more_memory_than_there_is() -> None:
     fov, spec = fov_of(), ExportSpec(markers=IMMUNE, pad=True)
     with pytest.raises(ExportError, match=r"1,000,000 x 1,000,000 pixels can only be written in tiles"):
         render_crop_to_array(fov, spec, center_xy=(5, 5), size_px=1_000_000)
+
+
+def test_text_is_the_same_from_many_threads_at_once() -> None:
+    wanted = [(f"{number} µm", 11 + number % 7) for number in range(600)]
+    alone = [text_mask(*one).tobytes() for one in wanted]
+    text._kept.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda one: text_mask(*one).tobytes(), wanted))
+    assert together == alone

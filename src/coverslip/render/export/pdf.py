@@ -112,7 +112,7 @@ class PdfWriter:
         from imagecodecs import deflate_encode  # noqa: PLC0415  other formats should not wait for it
 
         # libdeflate: as small as zlib's level 6, in a quarter of the time
-        return self._stream_object(head, deflate_encode(filtered.tobytes(), 6, raw=False))
+        return self._stream_object(head, bytes(deflate_encode(filtered.tobytes(), 6, raw=False)))
 
     def opacity(self, alpha: float) -> int:
         """Return the number of the graphics state that fills with an opacity."""
