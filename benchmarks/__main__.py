@@ -19,6 +19,7 @@ TABLES = {
     "freshness": ("freshness",),
     "states": ("states",),
     "volumes": ("volumes",),
+    "exporting": ("exportrender",),
     "ingest": ("ingest",),
     "existence": ("existence",),
 }
