@@ -56,7 +56,7 @@ class ExportItemRow(Base):
     error_type: Mapped[str | None]
     message: Mapped[str | None]
     traceback: Mapped[str | None]
-    is_recoverable: Mapped[bool]
+    is_retryable: Mapped[bool]
     checksum: Mapped[str | None]
     size: Mapped[int | None] = mapped_column(BigInteger)
     seconds: Mapped[float] = mapped_column(Double)

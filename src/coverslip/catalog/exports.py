@@ -211,7 +211,7 @@ _NOTE = (
         **{
             name: bindparam(name)
             for name in (
-                *("state", "error_type", "message", "traceback", "is_recoverable"),
+                *("state", "error_type", "message", "traceback", "is_retryable"),
                 *("checksum", "size", "seconds", "attempts", "details"),
             )
         }
@@ -228,7 +228,7 @@ def _new_item(job_id: str, item: PlannedExport) -> dict[str, Any]:
         "group": item.group,
         "document": item.document,
         "state": "pending",
-        "is_recoverable": False,
+        "is_retryable": False,
         "seconds": 0.0,
         "attempts": 0,
         "details": {},
@@ -243,7 +243,7 @@ def _result(job_id: str, result: ExportResult) -> dict[str, Any]:
         "error_type": result.error_type,
         "message": result.message,
         "traceback": result.traceback,
-        "is_recoverable": result.is_recoverable,
+        "is_retryable": result.is_retryable,
         "checksum": result.checksum,
         "size": result.size,
         "seconds": result.seconds,
@@ -264,7 +264,7 @@ def _item(row: Row[Any]) -> ExportItem:
         error_type=row.error_type,
         message=row.message,
         traceback=row.traceback,
-        is_recoverable=row.is_recoverable,
+        is_retryable=row.is_retryable,
         checksum=row.checksum,
         size=row.size,
         seconds=row.seconds,

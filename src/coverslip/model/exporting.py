@@ -48,7 +48,7 @@ class ExportResult:
     """Name of the class of the error."""
     message: str | None = None
     traceback: str | None = None
-    is_recoverable: bool = False
+    is_retryable: bool = False
     """Whether the same item may well succeed later, with nothing changed about the job: a disk that did not answer."""
     checksum: str | None = None
     """SHA-256 of the file in hexadecimal digits."""

@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.Column("error_type", sa.Text()),
         sa.Column("message", sa.Text()),
         sa.Column("traceback", sa.Text()),
-        sa.Column("is_recoverable", sa.Boolean(), nullable=False),
+        sa.Column("is_retryable", sa.Boolean(), nullable=False),
         sa.Column("checksum", sa.Text()),
         sa.Column("size", sa.BigInteger()),
         sa.Column("seconds", sa.Double(), nullable=False),

@@ -1,0 +1,145 @@
+"""A request becomes items: each one frozen, with its region, its look and the name of its file. Reads no pixels but masks.
+
+What a plan says does not change afterwards: marker sets, regions and tables are read here and nowhere later. Of the
+pixels, which are too many to copy, it keeps size and time of every file; an item whose files have changed meanwhile
+fails instead of showing something else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from coverslip.errors import InvalidRequestError
+from coverslip.export.choices import Chosen, choose_cells, choose_fields, choose_rois
+from coverslip.export.facts import SourceFacts, facts_of, software, table_path
+from coverslip.export.names import distinct, fields_of, fill
+from coverslip.export.opened import OpenSource
+from coverslip.export.request import ENDINGS, TEMPLATES, Request
+from coverslip.export.sources import OpenFile, Source, chosen, fingerprint
+from coverslip.export.sources import fields_of as fields_at
+from coverslip.model.export import ExportSpec
+from coverslip.model.exporting import PlannedExport
+from coverslip.readers import open_image
+
+VERSION = 1
+"""Of the documents of jobs and items."""
+KEPT_VALUES = frozenset({"fov", "label", "roi", "roi_id", "x", "y", "tags", "comment", "marker_set"})
+"""Of an item's values, for captions and the manifest. Other columns of its row are in the table."""
+NOUNS = {"fov": "field of view", "cells": "cell", "rois": "region"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All items of a job."""
+
+    request: Request
+    sources: tuple[SourceFacts, ...]
+    specs: tuple[ExportSpec, ...]
+    """Looks; items name theirs by its place."""
+    items: tuple[PlannedExport, ...]
+    tables: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Fingerprints of the tables that rows were taken from."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Everything but the items, as JSON."""
+        return {
+            "version": VERSION,
+            "request": self.request.model_dump(mode="json"),
+            "sources": [one.document for one in self.sources],
+            "specs": [spec.model_dump(mode="json") for spec in self.specs],
+            "tables": {path: list(seen) for path, seen in self.tables.items()},
+            "software": software(),
+        }
+
+
+def plan(request: Request, *, open_file: OpenFile = open_image) -> Plan:
+    """Return the items of a request.
+
+    Parameters
+    ----------
+    request
+        What is wanted.
+    open_file
+        Opens image files.
+
+    Raises
+    ------
+    InvalidRequestError
+        Some of it makes no sense, or nothing is left to export.
+    NotFoundError
+        A folder, field of view, marker set or table is not there.
+    ReadError
+        A table or the state of the reference is damaged. Damaged images are no error here: their items fail.
+    """
+    found = [source for place in request.data for source in fields_at(place)]
+    sources = chosen(tuple(_distinct_fields(found)), request.fovs)
+    annotation = None if request.look.annotation is None else request.look.annotation.annotation
+    facts = [facts_of(source, open_file, annotation) for source in sources]
+    opening = partial(_opened, request, open_file)
+    tables: list[Path] = []
+    if request.mode == "fov":
+        picked = choose_fields(request, facts)
+    elif request.mode == "cells":
+        tables.append(table_path(request, facts))
+        picked = choose_cells(request, facts, tables[0], opening)
+    else:
+        picked, table = choose_rois(request, facts)
+        tables.append(table)
+    if not picked:
+        raise InvalidRequestError(f"there is nothing to export: no {NOUNS[request.mode]} is left after the choice")
+    if any(one.spec.cells is not None for one in picked):
+        tables.append(table_path(request, facts))
+    return _frozen(request, facts, picked, tables)
+
+
+def _frozen(request: Request, facts: Sequence[SourceFacts], picked: Sequence[Chosen], tables: Sequence[Path]) -> Plan:
+    specs: dict[str, int] = {}
+    kept: list[ExportSpec] = []
+    for one in picked:
+        if one.spec.digest not in specs:
+            specs[one.spec.digest] = len(kept)
+            kept.append(one.spec)
+    template = request.output.name or TEMPLATES[request.mode]
+    fields_of(template)
+    ending = ENDINGS[request.output.file_format]
+    values = [{**one.values, "index": number} for number, one in enumerate(picked)]
+    stems = distinct(fill(template, one) for one in values)
+    items = tuple(
+        PlannedExport(
+            number=number,
+            name=one.name,
+            path=f"{stem}{ending}",
+            group=facts[one.source].source.key,
+            document={
+                "source": one.source,
+                "spec": specs[one.spec.digest],
+                "window": None if one.window is None else list(one.window),
+                "label": one.label,
+                "values": {name: value for name, value in one.values.items() if name in KEPT_VALUES},
+                **({"error": list(one.error)} if one.error else {}),
+            },
+        )
+        for number, (one, stem) in enumerate(zip(picked, stems, strict=True))
+    )
+    return Plan(request, tuple(facts), tuple(kept), items, fingerprint(dict.fromkeys(tables)))
+
+
+def _opened(request: Request, open_file: OpenFile, source: Source) -> OpenSource:
+    return OpenSource(source, open_file, t=request.t, z=request.z)
+
+
+def _distinct_fields(sources: Sequence[Source]) -> Iterator[Source]:
+    """Yield fields of view with names that differ: a second ``FOV1``, of another folder, is ``<folder>_FOV1``."""
+    taken: set[str] = set()
+    for source in dict.fromkeys(sources):
+        name = source.fov
+        if name in taken:
+            name = f"{source.path.parent.name}_{name}"
+        number = 2
+        while name in taken:
+            name, number = f"{source.fov}_{number}", number + 1
+        taken.add(name)
+        yield source if name == source.fov else Source(name, source.path, source.image)
