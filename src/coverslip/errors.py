@@ -19,6 +19,14 @@
     ├── TooLargeError                 the request is above a configured limit
     ├── InvalidRequestError (ValueError)   the request itself makes no sense
     ├── BuildError                    a derived artifact could not be built (now)
+    ├── ExportError                   an item of an export cannot be made; says whether the others still can
+    │   ├── MissingPartError (LookupError)   it asks for something that its field of view does not have
+    │   │   ├── MissingFieldError        the field of view itself
+    │   │   ├── MissingChannelError      a channel
+    │   │   ├── MissingMaskError         a mask
+    │   │   └── MissingAnnotationError   an annotation
+    │   ├── OutsideImageError (ValueError)   its region has no pixel of the image, or no pixel at all
+    │   └── ScaleBarError (ValueError)   no true scale bar can be drawn: the pixel size is unknown, or no length fits
     ├── CatalogError                  the database refused, is too new, or cannot be reached
     ├── StorageError (OSError)        bytes could not be listed, read or written: an *unknown*, never an *absent*
     └── SettingsError (ValueError)    a setting is wrong; the message names it
@@ -176,6 +184,65 @@ class BuildError(CoverslipError):
     def __init__(self, message: str, *, retryable: bool = True) -> None:
         super().__init__(message)
         self.retryable = retryable
+
+
+class ExportError(CoverslipError):
+    """An item of an export cannot be made.
+
+    Parameters
+    ----------
+    message
+        One sentence for a person.
+    recoverable
+        Whether it is about this item alone, so that the rest of the export goes on. ``False``: every item would fail
+        for the same reason, and the export ends. Neither is mended by trying the item again.
+    """
+
+    def __init__(self, message: str, *, recoverable: bool = True) -> None:
+        super().__init__(message)
+        self.recoverable = recoverable
+
+
+class MissingPartError(ExportError, LookupError):
+    """An item asks for something that its field of view does not have.
+
+    Parameters
+    ----------
+    message
+        One sentence for a person.
+    missing
+        The names asked for that are not there.
+    recoverable
+        As in ``ExportError``.
+    """
+
+    def __init__(self, message: str, missing: Sequence[str] = (), *, recoverable: bool = True) -> None:
+        super().__init__(message, recoverable=recoverable)
+        self.missing = tuple(missing)
+
+
+class MissingFieldError(MissingPartError):
+    """There is no such field of view."""
+
+
+class MissingChannelError(MissingPartError):
+    """The field of view has no channel of this name, nor of one of its aliases."""
+
+
+class MissingMaskError(MissingPartError):
+    """The field of view has no mask of this name."""
+
+
+class MissingAnnotationError(MissingPartError):
+    """The field of view has no annotation of this name."""
+
+
+class OutsideImageError(ExportError, ValueError):
+    """The region asked for has no pixel of the image, or no pixel at all."""
+
+
+class ScaleBarError(ExportError, ValueError):
+    """No true scale bar can be drawn: the size of a pixel is unknown, or no length fits."""
 
 
 class CatalogError(CoverslipError):

@@ -1,0 +1,152 @@
+"""A picture with what is drawn on and around it: marks are values, so that SVG and PDF draw them as vectors."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coverslip.render.export.composite import rgb
+from coverslip.render.export.regions import Window
+from coverslip.render.export.text import BOLD, REGULAR, text_mask
+from coverslip.render.scale_bar import Bar
+
+Anchor = Literal["start", "middle", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """A filled rectangle; whole pixels of the canvas."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    color: str
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A line of text."""
+
+    x: float
+    """Left end, middle or right end, as ``anchor`` says."""
+    y: int
+    """Upper edge of the line."""
+    text: str
+    size: float
+    """Height of the font in pixels; the line is ``line_height(size)`` high."""
+    color: str
+    anchor: Anchor = "start"
+    bold: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raster:
+    """A small picture, such as the colours of a ramp."""
+
+    x: int
+    y: int
+    pixels: NDArray[np.uint8]
+    """Shape Y, X, 3."""
+
+
+type Mark = Rect | Text | Raster
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figure:
+    """One item of an export, ready to be written."""
+
+    pixels: NDArray[np.uint8]
+    """The picture alone: shape Y, X, 3."""
+    width: int
+    """Of the canvas, in pixels."""
+    height: int
+    at: tuple[int, int] = (0, 0)
+    """Column and row of the picture's corner on the canvas."""
+    paper: str = "#ffffff"
+    """Colour of the canvas."""
+    marks: tuple[Mark, ...] = ()
+    """In the order they are drawn; places on the canvas."""
+    bar: Bar | None = None
+    """The scale bar; it is among the marks too."""
+    pixel_um: tuple[float, float] | None = None
+    """Height and width of a pixel of the picture in micrometres."""
+    window: Window | None = None
+    """The pixels of the image that are shown, with what is filled."""
+    dpi: float = 300.0
+    notes: tuple[str, ...] = ()
+    """What was asked for and is not there, and why."""
+
+    def with_marks(self, *marks: Mark) -> "Figure":
+        """Return the figure with further marks on top."""
+        return replace(self, marks=(*self.marks, *marks))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stamp:
+    """A mark as pixels: a colour, or colours, and how much of each pixel they cover."""
+
+    x: int
+    y: int
+    color: NDArray[np.float32]
+    """Shape 3, or Y, X, 3; 0 to 255."""
+    cover: NDArray[np.float32]
+    """Shape Y, X; 0 to 1."""
+
+    def press(self, canvas: NDArray[np.uint8], x: int = 0, y: int = 0) -> None:
+        """Draw it on a part of the canvas in place; ``x`` and ``y`` are the corner of that part."""
+        top, left = max(self.y, y), max(self.x, x)
+        bottom = min(self.y + self.cover.shape[0], y + canvas.shape[0])
+        right = min(self.x + self.cover.shape[1], x + canvas.shape[1])
+        if top >= bottom or left >= right:
+            return
+        own = slice(top - self.y, bottom - self.y), slice(left - self.x, right - self.x)
+        place = canvas[top - y : bottom - y, left - x : right - x]
+        cover = self.cover[own][..., None]
+        color = self.color if self.color.ndim == 1 else self.color[own]
+        place[:] = np.rint(place * (1 - cover) + color * cover)
+
+
+def line_height(size: float) -> int:
+    """Return the height of a line of text, in pixels."""
+    return max(1, round(1.25 * size))
+
+
+def flatten(figure: Figure) -> NDArray[np.uint8]:
+    """Return a figure as one picture: uint8 of shape Y, X, 3, with everything drawn."""
+    height, width = figure.pixels.shape[:2]
+    if figure.at == (0, 0) and (figure.height, figure.width) == (height, width):
+        canvas = figure.pixels.copy() if figure.marks else figure.pixels
+    else:
+        canvas = np.empty((figure.height, figure.width, 3), np.uint8)
+        canvas[:] = list(bytes.fromhex(figure.paper[1:]))
+        x, y = figure.at
+        canvas[y : y + height, x : x + width] = figure.pixels
+    for stamp in stamps(figure.marks):
+        stamp.press(canvas)
+    return canvas
+
+
+def stamps(marks: Sequence[Mark]) -> Iterator[Stamp]:
+    """Yield marks as pixels, in their order."""
+    for mark in marks:
+        if isinstance(mark, Rect):
+            cover = np.full((mark.height, mark.width), mark.alpha, np.float32)
+            yield Stamp(mark.x, mark.y, _color(mark.color), cover)
+        elif isinstance(mark, Raster):
+            cover = np.ones(mark.pixels.shape[:2], np.float32)
+            yield Stamp(mark.x, mark.y, mark.pixels.astype(np.float32), cover)
+        else:
+            cover = text_mask(mark.text, mark.size, BOLD if mark.bold else REGULAR) / np.float32(255)
+            height, width = cover.shape
+            left = {"start": mark.x, "middle": mark.x - width / 2, "end": mark.x - width}[mark.anchor]
+            # ink is centred on the line: labels without descenders do not look as if they hung too high
+            yield Stamp(round(left), mark.y + (line_height(mark.size) - height) // 2, _color(mark.color), cover)
+
+
+def _color(color: str) -> NDArray[np.float32]:
+    return np.array(rgb(color), np.float32) * 255
