@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coverslip.errors import CoverslipError, InvalidRequestError, MissingMaskError, OutsideImageError, ScaleBarError
-from coverslip.export.boxes import boxes
 from coverslip.export.cells import CellTable, plain, read_table
 from coverslip.export.facts import SourceFacts
 from coverslip.export.filters import parse
@@ -21,7 +20,7 @@ from coverslip.export.request import TEMPLATES, CellChoice, Request
 from coverslip.export.sources import Source
 from coverslip.model import Cell
 from coverslip.model.export import ExportSpec
-from coverslip.render.export.regions import Window, around
+from coverslip.render.export import Window, around, label_boxes
 
 type Opening = Callable[[Source], OpenSource]
 
@@ -140,13 +139,13 @@ class _Places:
     def __init__(self, choice: CellChoice, cells: CellTable, facts: SourceFacts, opening: Opening) -> None:
         self._choice, self._fov = choice, facts.source.fov
         self._per_um = None if facts.pixel_um is None else (1 / facts.pixel_um[1], 1 / facts.pixel_um[0])
-        self._boxes: dict[int, tuple[int, int, int, int]] = {}
+        self._boxes: dict[int, Window] = {}
         if choice.box == "centroid":
             self._x, self._y = cells.numbers(choice.x), cells.numbers(choice.y)
         elif facts.metadata is not None:
             with closing(opening(facts.source)) as opened:
                 if choice.mask in opened.masks:
-                    self._boxes = boxes(opened.masks[choice.mask])
+                    self._boxes = label_boxes(np.asarray(opened.masks[choice.mask][:, :]))
         self._has_mask = choice.mask in facts.masks
 
     def window(self, row: int, label: Cell) -> Window:
@@ -215,3 +214,7 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return "" if value is None else str(value)
+
+
+def choose_rois(request: Request, facts: Sequence[SourceFacts]) -> tuple[list[Chosen], Path]:
+    raise NotImplementedError

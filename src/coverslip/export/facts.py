@@ -64,7 +64,7 @@ def facts_of(source: Source, open_file: OpenFile, annotation: str | None = None)
     try:
         with closing(OpenSource(source, open_file)) as opened:
             meta = opened.metadata.model_copy(update={"vendor": {}})
-            files = list(opened.files())
+            files = [path for path in opened.files() if not path.is_dir()] or list(opened.files())
             masks = tuple(opened.masks)
         if annotation is not None:
             try:

@@ -14,7 +14,7 @@ from coverslip.errors import InvalidRequestError, MissingFieldError, NotFoundErr
 from coverslip.export.sources import OpenFile, Source, annotation_file
 from coverslip.model import ImageMetadata, Region
 from coverslip.readers import Image, ImageFile
-from coverslip.render.export.field import Pixels
+from coverslip.render.export import Pixels
 
 WHOLE_BYTES = 256 << 20
 """Larger planes are read in parts, as they are needed."""
@@ -108,7 +108,9 @@ class OpenSource:
         self._open_file = open_file
         self._stack = ExitStack()
         if not source.path.exists():
-            raise MissingFieldError(f"there is no field of view {source.fov!r}: {source.path} is not there", (source.fov,))
+            raise MissingFieldError(
+                f"there is no field of view {source.fov!r}: {source.path} is not there", (source.fov,)
+            )
         self.file: ImageFile = self._stack.enter_context(open_file(source.path))
         try:
             self._image = self._chosen(t, z)

@@ -5,7 +5,7 @@ pixels, which are too many to copy, it keeps size and time of every file; an ite
 fails instead of showing something else.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from coverslip.export.choices import Chosen, choose_cells, choose_fields, choose
 from coverslip.export.facts import SourceFacts, facts_of, software, table_path
 from coverslip.export.names import distinct, fields_of, fill
 from coverslip.export.opened import OpenSource
-from coverslip.export.request import ENDINGS, TEMPLATES, Request
+from coverslip.export.request import ENDINGS, TEMPLATES, Request, make
 from coverslip.export.sources import OpenFile, Source, chosen, fingerprint
 from coverslip.export.sources import fields_of as fields_at
 from coverslip.model.export import ExportSpec
@@ -41,6 +41,8 @@ class Plan:
     items: tuple[PlannedExport, ...]
     tables: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Fingerprints of the tables that rows were taken from."""
+    cell_table: Path | None = None
+    """Where cells have colours of their own: the table that says which."""
 
     @property
     def document(self) -> dict[str, Any]:
@@ -51,6 +53,7 @@ class Plan:
             "sources": [one.document for one in self.sources],
             "specs": [spec.model_dump(mode="json") for spec in self.specs],
             "tables": {path: list(seen) for path, seen in self.tables.items()},
+            "cell_table": None if self.cell_table is None else str(self.cell_table),
             "software": software(),
         }
 
@@ -90,12 +93,48 @@ def plan(request: Request, *, open_file: OpenFile = open_image) -> Plan:
         tables.append(table)
     if not picked:
         raise InvalidRequestError(f"there is nothing to export: no {NOUNS[request.mode]} is left after the choice")
-    if any(one.spec.cells is not None for one in picked):
-        tables.append(table_path(request, facts))
-    return _frozen(request, facts, picked, tables)
+    cell_table = table_path(request, facts) if any(one.spec.cells is not None for one in picked) else None
+    if cell_table is not None:
+        tables.append(cell_table)
+    return _frozen(request, facts, picked, tables, cell_table)
 
 
-def _frozen(request: Request, facts: Sequence[SourceFacts], picked: Sequence[Chosen], tables: Sequence[Path]) -> Plan:
+def restored(document: Mapping[str, Any], items: Iterable[PlannedExport]) -> Plan:
+    """Return the plan that a document of a job and its items stand for: nothing is read or chosen anew.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is no document of a job, or one of a newer version.
+    """
+    if document.get("version") != VERSION:
+        raise InvalidRequestError(f"an export of version {document.get('version')!r} cannot be read; this is {VERSION}")
+    try:
+        request = make(Request, document["request"], "the export")
+        specs = tuple(make(ExportSpec, spec, "the look") for spec in document["specs"])
+        sources = tuple(_restored_source(one) for one in document["sources"])
+        tables = {str(path): [int(number) for number in seen] for path, seen in document["tables"].items()}
+        cell_table = document.get("cell_table")
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, InvalidRequestError):
+            raise
+        raise InvalidRequestError(f"this is no document of an export: {error!r}") from error
+    return Plan(request, sources, specs, tuple(items), tables, Path(cell_table) if cell_table else None)
+
+
+def _restored_source(document: Mapping[str, Any]) -> SourceFacts:
+    source = Source(document["fov"], Path(document["path"]), document["image"])
+    seen = {path: [int(number) for number in one] for path, one in document["fingerprint"].items()}
+    return SourceFacts(source, seen, None, document.get("error"))
+
+
+def _frozen(
+    request: Request,
+    facts: Sequence[SourceFacts],
+    picked: Sequence[Chosen],
+    tables: Sequence[Path],
+    cell_table: Path | None,
+) -> Plan:
     specs: dict[str, int] = {}
     kept: list[ExportSpec] = []
     for one in picked:
@@ -124,7 +163,7 @@ def _frozen(request: Request, facts: Sequence[SourceFacts], picked: Sequence[Cho
         )
         for number, (one, stem) in enumerate(zip(picked, stems, strict=True))
     )
-    return Plan(request, tuple(facts), tuple(kept), items, fingerprint(dict.fromkeys(tables)))
+    return Plan(request, tuple(facts), tuple(kept), items, fingerprint(dict.fromkeys(tables)), cell_table)
 
 
 def _opened(request: Request, open_file: OpenFile, source: Source) -> OpenSource:

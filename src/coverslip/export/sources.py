@@ -219,9 +219,7 @@ def _marker_set(name: str, saved: Mapping[str, Any]) -> MarkerSet:
         high = one.get("contrast_max")
         low = one.get("contrast_min")
         looks.append(
-            ChannelLook(
-                channel=channel, color=one.get("color", "white"), low=0.0 if low is None else low, high=high
-            )
+            ChannelLook(channel=channel, color=one.get("color", "white"), low=0.0 if low is None else low, high=high)
         )
     return MarkerSet(name=name, channels=tuple(looks))
 

@@ -12,7 +12,7 @@ from coverslip.storage.interface import TEMPORARY
 
 NO_MORE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP})
 """What stays as it is until a person does something: a full or read-only disk, a folder that may not be written."""
-SPARE_BYTES = 16 << 20
+SPARE_BYTES = 1 << 20
 """Room that is left on a disk: a job stops before the last byte is taken from others."""
 
 

@@ -81,7 +81,7 @@ class ExportJob:
     message: str | None
     """Why it is paused, or what kept it from beginning."""
     output_dir: str
-    document: dict[str, Any]
+    document: dict[str, Any] = field(repr=False)
     """What was asked for, frozen, as JSON."""
     total: int
     succeeded: int
