@@ -13,6 +13,17 @@ Resampling = Literal["nearest", "area"]
 """``nearest``: every n-th pixel, as it is. ``area``: the mean of n by n pixels, less noisy. Masks and annotations, whose
 numbers have no mean, are always taken as ``nearest``, from the same pixels as the image."""
 MaskMode = Literal["outline", "fill"]
+FileForm = Literal["png", "jpeg", "webp", "tiff", "ome-tiff", "svg", "pdf"]
+"""Kinds of files that hold one item as a picture."""
+FILE_ENDINGS: dict[FileForm, str] = {
+    "png": ".png",
+    "jpeg": ".jpg",
+    "webp": ".webp",
+    "tiff": ".tif",
+    "ome-tiff": ".ome.tif",
+    "svg": ".svg",
+    "pdf": ".pdf",
+}
 
 NAMED_COLORS = {
     "red": "#ff0000",

@@ -82,7 +82,9 @@ def cells(
     for label, (color, alpha, outlined) in looks.items():
         if not outlined:
             inside = labels == label
-            out[inside] = np.float32(1 - np.float32(alpha)) * out[inside] + np.float32(alpha) * np.array(color, np.float32)
+            out[inside] = np.float32(1 - np.float32(alpha)) * out[inside] + np.float32(alpha) * np.array(
+                color, np.float32
+            )
     edges = boundary(labels)
     steps = thickness(full, ds) - 1
     winner = np.zeros(labels.shape, int)

@@ -196,9 +196,7 @@ def test_annotations_tint_every_pixel_below_the_masks(ds: int) -> None:
     expected = reference.annotate(composed(fov, ds), regions, colormap, 0.4)
     labels = np.asarray(fov.masks["whole_cell"])[::ds, ::ds]
     expected = reference.blend(expected, reference.outline(labels, 1, ds), (1, 1, 1), 0.5)
-    spec = ExportSpec(
-        markers=IMMUNE, downsample=ds, annotation=look, masks=(MaskLook(mask="whole_cell", alpha=0.5),)
-    )
+    spec = ExportSpec(markers=IMMUNE, downsample=ds, annotation=look, masks=(MaskLook(mask="whole_cell", alpha=0.5),))
     np.testing.assert_array_equal(render_fov_to_array(fov, spec), reference.to_uint8(expected))
 
 
@@ -225,9 +223,7 @@ def test_each_cell_has_its_colour_as_in_the_reference(
         CellClass(value="2", color="#00ff40", mode="outline"),
         CellClass(value="3", color="#4080ff", alpha=0.8),
     )
-    look = CellLook(
-        mask="whole_cell", column="kind", classes=classes, thickness=thickness, border_alpha=border_alpha
-    )
+    look = CellLook(mask="whole_cell", column="kind", classes=classes, thickness=thickness, border_alpha=border_alpha)
     looks = {
         number: (rgb_of(classes[kind - 1].color), classes[kind - 1].alpha, classes[kind - 1].mode == "outline")
         for number, kind in kinds.items()

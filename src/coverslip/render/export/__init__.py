@@ -1,8 +1,10 @@
 """Pictures for publications: fields of view, cells and regions, in the look of a marker set. Pure."""
 
 from coverslip.render.export.cells import CellPaint, cell_paint, label_boxes
-from coverslip.render.export.fov import Fov, Pixels
 from coverslip.render.export.figure import Figure, flatten
+from coverslip.render.export.files import encode_figure
+from coverslip.render.export.fov import Fov, Pixels
+from coverslip.render.export.gallery import ContactSheet, PdfGallery
 from coverslip.render.export.pictures import (
     Tiles,
     figure_of,
@@ -12,24 +14,31 @@ from coverslip.render.export.pictures import (
     tiles_of,
 )
 from coverslip.render.export.regions import Window, around, around_box, of_roi, whole
+from coverslip.render.export.tiffs import raw_crop, raw_tiff, write_tiles
 
 __all__ = [
     "CellPaint",
-    "Fov",
+    "ContactSheet",
     "Figure",
+    "Fov",
+    "PdfGallery",
     "Pixels",
     "Tiles",
     "Window",
     "around",
     "around_box",
     "cell_paint",
+    "encode_figure",
     "figure_of",
     "flatten",
     "label_boxes",
     "of_roi",
+    "raw_crop",
+    "raw_tiff",
     "render_crop_to_array",
     "render_fov_to_array",
     "render_roi_to_array",
     "tiles_of",
     "whole",
+    "write_tiles",
 ]

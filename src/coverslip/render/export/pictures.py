@@ -10,8 +10,8 @@ from coverslip.model.export import ExportSpec
 from coverslip.model.rois import Roi
 from coverslip.model.templates import Value
 from coverslip.render.export.composite import composite
-from coverslip.render.export.fov import Fov, taken
 from coverslip.render.export.figure import Figure, flatten, stamps
+from coverslip.render.export.fov import Fov, taken
 from coverslip.render.export.furniture import furnished
 from coverslip.render.export.outlines import scaled_thickness
 from coverslip.render.export.regions import Grid, Window, around, grid, of_roi, whole
@@ -124,8 +124,8 @@ def figure_of(
 def tiles_of(fov: Fov, spec: ExportSpec, window: Window, side: int = 512) -> "Tiles":
     """Return a picture tile by tile, for fields of view that are larger than memory.
 
-    Tiles together are what ``flatten(figure_of(...))`` gives, pixel by pixel. Of a plane of the field of view only what a tile
-    shows, with a rim as wide as outlines are thick, is asked for at a time.
+    Tiles together are what ``flatten(figure_of(...))`` gives, pixel by pixel. Of a plane only what a tile shows, with
+    a rim as wide as outlines are thick, is asked for at a time.
 
     Parameters
     ----------

@@ -161,7 +161,8 @@ def grid(window: Window, size: tuple[int, int], step: int, *, pad: bool, name: s
     inside = Window(max(0, window.x0), max(0, window.y0), min(width, window.x1), min(height, window.y1))
     if inside.width <= 0 or inside.height <= 0:
         raise OutsideImageError(
-            f"{window.x0}:{window.x1} x {window.y0}:{window.y1} lies outside {name!r}, which has {width} x {height} pixels"
+            f"{window.x0}:{window.x1} x {window.y0}:{window.y1} lies outside {name!r}, "
+            f"which has {width} x {height} pixels"
         )
     asked = window if pad else inside
     first = (inside.y0 - asked.y0) // step, (inside.x0 - asked.x0) // step
