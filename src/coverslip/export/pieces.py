@@ -1,15 +1,13 @@
 """One item becomes one file."""
 
-import hashlib
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
 from coverslip.errors import (
     BudgetError,
     ConflictError,
@@ -20,15 +18,15 @@ from coverslip.errors import (
     UnreadableFileError,
 )
 from coverslip.export.cells import CellTable, plain, read_table
-from coverslip.export.encoding import encode_item
+from coverslip.export.encoding import Shown, Written, digest, make_file, shown
 from coverslip.export.opened import OpenSource, Sources
 from coverslip.export.pacing import Pace
 from coverslip.export.request import Request
 from coverslip.export.sources import OpenFile, Source, fingerprint
-from coverslip.export.writing import CannotWriteError, write
+from coverslip.export.writing import CannotWriteError
 from coverslip.model.export import ExportSpec
 from coverslip.model.exporting import ExportResult, PlannedExport
-from coverslip.render.export import CellPaint, Fov, Window, cell_paint, whole
+from coverslip.render.export import CellPaint, Fov, cell_paint
 
 log = logging.getLogger(__name__)
 
@@ -114,51 +112,51 @@ class Painter:
     def _attempt(self, task: Task) -> ExportResult:
         began = time.perf_counter()
         try:
-            data, details = self._drawn(task)
-            path = self._request.output.folder / task.item.path
-            if data is None:
-                data = path.read_bytes()
-                details = {**details, "kept": True}
-            else:
-                write(path, data)
+            written = self._written(task)
         except CannotWriteError:
             raise
         except Exception as error:  # noqa: BLE001  # the outer edge of a worker: the others go on
-            return _failed(task, error, time.perf_counter() - began)
+            return failed(task, error, time.perf_counter() - began)
         return ExportResult(
             task.item.number,
             task.item.name,
             ok=True,
             path=task.item.path,
-            checksum=hashlib.sha256(data).hexdigest(),
-            size=len(data),
+            checksum=written.checksum,
+            size=written.size,
             seconds=time.perf_counter() - began,
-            details=details,
+            details=written.details,
         )
 
-    def _drawn(self, task: Task) -> tuple[bytes | None, dict[str, Any]]:
-        """Return the bytes of an item's file, ``None`` where the one that is there is kept, and what was drawn."""
+    def _written(self, task: Task) -> Written:
+        output = self._request.output
+        path = output.folder / task.item.path
+        if "error" in task.item.document:
+            raise PlannedError(*task.item.document["error"])
+        if output.existing == "skip" and path.is_file():
+            return Written(*digest(path), {"kept": True})
+        with self.shown(task) as item:
+            return make_file(item, output, path)
+
+    @contextmanager
+    def shown(self, task: Task) -> Iterator[Shown]:
+        """Give what an item shows for the time of a ``with`` statement, its field of view open.
+
+        Raises
+        ------
+        CoverslipError
+            It cannot be shown.
+        """
         document = task.item.document
         if "error" in document:
-            raise _PlannedError(*document["error"])
-        output = self._request.output
-        if output.existing == "skip" and (output.folder / task.item.path).is_file():
-            return None, {}
+            raise PlannedError(*document["error"])
         if task.source_error is not None:
             kind, _, message = task.source_error.partition(": ")
-            raise _PlannedError(kind, message)
+            raise PlannedError(kind, message)
         with self._sources.hold(task.source) as opened:
             self._check(task)
-            window = document["window"]
-            return encode_item(
-                self._fov(task, opened),
-                task.spec,
-                whole(opened.size) if window is None else Window(*window),
-                label=document.get("label"),
-                values={**document["values"], "item": task.item.name},
-                output=output,
-                dtype=opened.metadata.dtype,
-            )
+            values = {**document["values"], "item": task.item.name}
+            yield shown(self._fov(task, opened), task.spec, document["window"], document.get("label"), values)
 
     def _check(self, task: Task) -> None:
         """Compare the files of a source with what they were, once for all of its items."""
@@ -199,7 +197,7 @@ class Painter:
         return self._paints[key]
 
 
-class _PlannedError(ExportError):
+class PlannedError(ExportError):
     """What was wrong with an item when the job was planned, under the name it had then."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -237,14 +235,15 @@ def is_retryable(error: BaseException) -> bool:
     return isinstance(error, OSError) and not isinstance(error, CoverslipError | FileNotFoundError | PermissionError)
 
 
-def _failed(task: Task, error: Exception, seconds: float) -> ExportResult:
+def failed(task: Task, error: Exception, seconds: float) -> ExportResult:
+    """Return what became of an item that could not be made."""
     lines = "".join(traceback.format_exception(error))
     return ExportResult(
         task.item.number,
         task.item.name,
         ok=False,
         path=task.item.path,
-        error_type=error.kind if isinstance(error, _PlannedError) else type(error).__name__,
+        error_type=error.kind if isinstance(error, PlannedError) else type(error).__name__,
         message=str(error) or type(error).__name__,
         traceback=lines[-LONGEST_TRACEBACK:],
         is_retryable=is_retryable(error),

@@ -16,10 +16,10 @@ from coverslip.export.choices import Chosen, choose_cells, choose_fields, choose
 from coverslip.export.facts import SourceFacts, facts_of, software, table_path
 from coverslip.export.names import distinct, fields_of, fill
 from coverslip.export.opened import OpenSource
-from coverslip.export.request import ENDINGS, TEMPLATES, Request, make
+from coverslip.export.request import TEMPLATES, Request, make
 from coverslip.export.sources import OpenFile, Source, chosen, fingerprint
 from coverslip.export.sources import fields_of as fields_at
-from coverslip.model.export import ExportSpec
+from coverslip.model.export import FILE_ENDINGS, ExportSpec
 from coverslip.model.exporting import PlannedExport
 from coverslip.readers import open_image
 
@@ -143,7 +143,7 @@ def _frozen(
             kept.append(one.spec)
     template = request.output.name or TEMPLATES[request.mode]
     fields_of(template)
-    ending = ENDINGS[request.output.file_format]
+    ending = FILE_ENDINGS[request.output.file_format]
     values = [{**one.values, "index": number} for number, one in enumerate(picked)]
     stems = distinct(fill(template, one) for one in values)
     items = tuple(

@@ -6,22 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from coverslip.errors import InvalidRequestError
-from coverslip.model.export import ExportSpec, Name, ScaleBar
+from coverslip.model.export import FILE_ENDINGS, ExportSpec, FileForm, Name, ScaleBar
 from coverslip.model.exporting import ExportMode
 from coverslip.model.metadata import Frozen
 
-FileFormat = Literal["png", "jpeg", "webp", "tiff", "ome-tiff", "pdf", "svg"]
-
-ENDINGS: dict[str, str] = {
-    "png": ".png",
-    "jpeg": ".jpg",
-    "webp": ".webp",
-    "tiff": ".tif",
-    "ome-tiff": ".ome.tif",
-    "pdf": ".pdf",
-    "svg": ".svg",
-}
-"""What files of each format end with."""
 SAME_FORMATS = {"jpg": "jpeg", "tif": "tiff", "ome.tif": "ome-tiff", "ome.tiff": "ome-tiff", "ome_tiff": "ome-tiff"}
 """Other names of formats."""
 
@@ -97,20 +85,18 @@ class Output(Frozen):
     """Files, and what happens to those that are there."""
 
     folder: Path
-    file_format: FileFormat = "png"
-    quality: Annotated[int, Field(ge=1, le=100)] = 90
-    """Of JPEG and WebP."""
+    file_format: FileForm = "png"
     name: str | None = None
     """Template of file names; ``None`` is that of the mode. See ``export.names``."""
     existing: Literal["refuse", "replace", "skip"] = "refuse"
     """What happens where a file is there already: the job does not begin, it is replaced, or kept as it is."""
     raw: bool = False
-    """Whether TIFF and OME-TIFF hold the pixels of the channels as they are, and not a picture."""
+    """Whether an OME-TIFF holds the pixels of channels and masks as they are, and not a picture."""
 
     @model_validator(mode="after")
     def _check(self) -> "Output":
-        if self.raw and self.file_format not in {"tiff", "ome-tiff"}:
-            raise ValueError(f"pixels as they are fit into tiff and ome-tiff, not into {self.file_format}")
+        if self.raw and self.file_format != "ome-tiff":
+            raise ValueError(f"pixels as they are go into ome-tiff, not into {self.file_format}")
         return self
 
 
@@ -162,7 +148,7 @@ class Request(Frozen):
         return self
 
 
-def file_format(name: str) -> FileFormat:
+def file_format(name: str) -> FileForm:
     """Return the format of a name, ``jpg`` and ``tif`` among them.
 
     Raises
@@ -172,9 +158,9 @@ def file_format(name: str) -> FileFormat:
     """
     plain = name.strip().lower().removeprefix(".")
     plain = SAME_FORMATS.get(plain, plain)
-    if plain not in ENDINGS:
-        raise InvalidRequestError(f"there is no format {name!r}; there are: {', '.join(ENDINGS)}")
-    found: FileFormat = plain  # type: ignore[assignment]  # ENDINGS has just those
+    if plain not in FILE_ENDINGS:
+        raise InvalidRequestError(f"there is no format {name!r}; there are: {', '.join(FILE_ENDINGS)}")
+    found: FileForm = plain  # type: ignore[assignment]  # FILE_ENDINGS has just those
     return found
 
 

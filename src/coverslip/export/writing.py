@@ -4,9 +4,12 @@ import errno
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from coverslip.errors import StorageError
+from coverslip.errors import CoverslipError, StorageError
 from coverslip.storage.folder import make_folders, reason_of
 from coverslip.storage.interface import TEMPORARY
 
@@ -21,7 +24,14 @@ class CannotWriteError(StorageError):
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file that appears under its name whole or not at all.
+    """Write a file that appears under its name whole or not at all; raises what ``created`` raises."""
+    with created(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def created(path: Path) -> Iterator[BinaryIO]:
+    """Give a new file that gets its name when the ``with`` statement ends, and is gone after an exception.
 
     It is not forced to disk one by one, which would cost more than drawing it. What a power cut takes away is found by
     its checksum when the job goes on.
@@ -36,19 +46,19 @@ def write(path: Path, data: bytes) -> None:
     temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
     try:
         try:
-            stream = temporary.open("xb", buffering=0)
+            stream = temporary.open("x+b")
         except FileNotFoundError:
             make_folders(path.parent)
-            stream = temporary.open("xb", buffering=0)
+            stream = temporary.open("x+b")
         try:
             with stream:
-                view = memoryview(data)
-                while view:
-                    view = view[stream.write(view) :]
+                yield stream
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+    except CoverslipError:
+        raise
     except OSError as error:
         raise refused(path, error) from error
 
