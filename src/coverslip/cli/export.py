@@ -147,7 +147,7 @@ def export_rois(
     ids: Annotated[str | None, typer.Option(help="Identifiers or names, separated by commas.")] = None,
     tags: Annotated[str | None, typer.Option(help="Expression over tags: 'immune & !dense'.")] = None,
     shared: Annotated[
-        bool, typer.Option("--shared", help="All regions in the same look, not each in its own.")
+        bool, typer.Option("--shared", help="All regions in one look, not each in its own.")
     ] = False,
     grow: Annotated[int, typer.Option(min=-100, max=100, help="Pixels that every side is moved outwards.")] = 0,
     size: Annotated[int | None, typer.Option(min=1, help="Width and height for all regions.")] = None,

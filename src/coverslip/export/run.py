@@ -29,8 +29,6 @@ NOTE_SECONDS = 0.5
 NOTE_ITEMS = 500
 CHUNK = 32
 """Items that one thread takes at a time."""
-CHUNK_ELSEWHERE = 128
-"""Items that another process takes at a time: it opens their field of view for itself."""
 WATCH_SECONDS = 1.0
 """How often the room on the disk is looked at."""
 
@@ -88,7 +86,7 @@ def run(
     """
     stop = stop or Stop()
     token = ledger.claim_export(job_id, lease_seconds=LEASE_SECONDS)
-    notes = _Notes(ledger, job_id, token, on_item, stop)
+    notes = Notes(ledger, job_id, token, on_item, stop)
     try:
         check_folder(plan.request.output.folder)
         _check_room(plan)
@@ -110,7 +108,7 @@ def run(
     return job
 
 
-class _Notes:
+class Notes:
     """What was done and is not written down yet. Filled by any thread, written by the one that runs the job."""
 
     def __init__(self, ledger: Ledger, job_id: str, token: str, on_item: Tell | None, stop: Stop) -> None:
@@ -145,7 +143,7 @@ class _Notes:
             self._stop.now()
 
 
-def _in_threads(plan: Plan, tasks: Sequence[Task], notes: _Notes, stop: Stop, open_file: OpenFile) -> None:
+def _in_threads(plan: Plan, tasks: Sequence[Task], notes: Notes, stop: Stop, open_file: OpenFile) -> None:
     effort = plan.request.effort
     painter = Painter(plan.request, open_file, Pace(effort.per_second))
 
@@ -165,7 +163,7 @@ def keep_busy[T](
     parts: Iterable[Sequence[Task]],
     most: int,
     plan: Plan,
-    notes: _Notes,
+    notes: Notes,
     stop: Stop,
     done: Callable[[Sequence[Task], "Future[T]"], None] | None = None,
 ) -> None:
