@@ -214,7 +214,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return "" if value is None else str(value)
-
-
-def choose_rois(request: Request, facts: Sequence[SourceFacts]) -> tuple[list[Chosen], Path]:
-    raise NotImplementedError

@@ -277,7 +277,8 @@ class Job:
         has_begun = self._id is not None and self._ledger.export(self._id).started_at is not None
         if output.existing != "refuse" or has_begun:
             return
-        there = [item.path for item in made.items if (output.folder / item.path).exists()]
+        paths = dict.fromkeys(item.path for item in made.items)
+        there = [path for path in paths if (output.folder / path).exists()]
         if there:
             raise ConflictError(
                 f"{output.folder} has {len(there)} of the files already, such as {there[0]}: choose another folder, "

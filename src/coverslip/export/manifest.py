@@ -126,7 +126,8 @@ def _row(plan: Plan, item: ExportItem) -> list[Any]:
     details = {} if result is None else result.details
     window = document["window"] or ("", "", "", "")
     return [
-        *(planned.number, planned.name, planned.path, item.state, source.fov, str(source.path), *window),
+        *(planned.number, planned.name, planned.path, item.state),
+        *(document["values"].get("fov", source.fov), str(source.path), *window),
         *(document["values"].get("label", ""), plan.specs[document["spec"]].markers.name),
         *(details.get(name, "") for name in ("width", "height", "scale_bar_um")),
         *(("", "", "", 0, "", "") if result is None else _outcome(result)),

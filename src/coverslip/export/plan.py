@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from coverslip.errors import InvalidRequestError
-from coverslip.export.choices import Chosen, choose_cells, choose_fields, choose_rois
+from coverslip.export.bars import with_common_bar
+from coverslip.export.choices import Chosen, choose_cells, choose_fields
 from coverslip.export.facts import SourceFacts, facts_of, software, table_path
 from coverslip.export.names import distinct, fields_of, fill
 from coverslip.export.opened import OpenSource
+from coverslip.export.regions import choose_rois
 from coverslip.export.request import TEMPLATES, Request, make
 from coverslip.export.sources import OpenFile, Source, chosen, fingerprint
 from coverslip.export.sources import fields_of as fields_at
@@ -96,7 +98,7 @@ def plan(request: Request, *, open_file: OpenFile = open_image) -> Plan:
     cell_table = table_path(request, facts) if any(one.spec.cells is not None for one in picked) else None
     if cell_table is not None:
         tables.append(cell_table)
-    return _frozen(request, facts, picked, tables, cell_table)
+    return _frozen(request, facts, with_common_bar(picked, facts), tables, cell_table)
 
 
 def restored(document: Mapping[str, Any], items: Iterable[PlannedExport]) -> Plan:
@@ -135,17 +137,22 @@ def _frozen(
     tables: Sequence[Path],
     cell_table: Path | None,
 ) -> Plan:
-    specs: dict[str, int] = {}
+    places: dict[int, int] = {}
     kept: list[ExportSpec] = []
-    for one in picked:
-        if one.spec.digest not in specs:
-            specs[one.spec.digest] = len(kept)
-            kept.append(one.spec)
+    known: dict[str, int] = {}
+    for spec in {id(one.spec): one.spec for one in picked}.values():
+        place = known.setdefault(spec.digest, len(kept))
+        if place == len(kept):
+            kept.append(spec)
+        places[id(spec)] = place
     template = request.output.name or TEMPLATES[request.mode]
     fields_of(template)
     ending = FILE_ENDINGS[request.output.file_format]
     values = [{**one.values, "index": number} for number, one in enumerate(picked)]
-    stems = distinct(fill(template, one) for one in values)
+    if request.gallery is not None:
+        stems = [fill(request.gallery.name, {})] * len(picked)
+    else:
+        stems = distinct(fill(template, one) for one in values)
     items = tuple(
         PlannedExport(
             number=number,
@@ -154,7 +161,7 @@ def _frozen(
             group=facts[one.source].source.key,
             document={
                 "source": one.source,
-                "spec": specs[one.spec.digest],
+                "spec": places[id(one.spec)],
                 "window": None if one.window is None else list(one.window),
                 "label": one.label,
                 "values": {name: value for name, value in one.values.items() if name in KEPT_VALUES},

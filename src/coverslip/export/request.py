@@ -74,11 +74,11 @@ class RoiChoice(Frozen):
     shapes: bool = True
     """Whether lines and polygons are exported too: the rectangles around them."""
     grow: Annotated[int, Field(ge=-MOST_GROWTH, le=MOST_GROWTH)] = 0
-    """Pixels by which width and height of all regions are changed, the middle staying where it is."""
+    """Pixels by which every side of all regions is moved outwards, or inwards."""
     size: Annotated[int, Field(gt=0)] | None = None
     """Width and height for all, in the place of their own."""
     overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """For single regions, by identifier or name: fields of the look, and ``size``."""
+    """For single regions, by identifier or name: fields of the look, ``marker_set`` and ``size``."""
 
 
 class Output(Frozen):
@@ -105,7 +105,12 @@ class Gallery(Frozen):
 
     rows: Annotated[int, Field(ge=1, le=100)] = 1
     columns: Annotated[int, Field(ge=1, le=100)] = 1
-    caption: str = "{item} · {fov} · {marker_set}"
+    caption: str = "{item} · {marker_set} · 1:{downsample}"
+    """Below each item; see ``model.templates``."""
+    title: str = ""
+    """Above each page."""
+    name: str = "gallery"
+    """Of the file."""
 
 
 class Effort(Frozen):

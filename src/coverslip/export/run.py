@@ -1,6 +1,5 @@
 """A planned job is worked on: items of one field of view together, several at a time, each noted when it is done."""
 
-import hashlib
 import logging
 import queue
 import threading
@@ -12,6 +11,7 @@ from itertools import batched, groupby
 from pathlib import Path
 
 from coverslip.errors import StorageError
+from coverslip.export.encoding import digest
 from coverslip.export.ledger import Ledger
 from coverslip.export.pacing import Pace
 from coverslip.export.pieces import Painter, Task
@@ -91,7 +91,12 @@ def run(
         check_folder(plan.request.output.folder)
         _check_room(plan)
         tasks = _pending(plan, job_id, ledger)
-        if executor is None:
+        if plan.request.gallery is not None:
+            from coverslip.export.pages import run_gallery  # noqa: PLC0415  # few need it
+
+            whole = tasks_of(plan, ledger.export_items(job_id)) if tasks else []  # a PDF is made as a whole
+            run_gallery(plan, plan.request.gallery, whole, notes, stop, open_file)
+        elif executor is None:
             _in_threads(plan, tasks, notes, stop, open_file)
         else:
             from coverslip.export.elsewhere import run_elsewhere  # noqa: PLC0415  # few need it
@@ -114,20 +119,26 @@ class Notes:
     def __init__(self, ledger: Ledger, job_id: str, token: str, on_item: Tell | None, stop: Stop) -> None:
         self._ledger, self._job_id, self._token = ledger, job_id, token
         self._on_item, self._stop = on_item, stop
-        self._queue: queue.SimpleQueue[ExportResult] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[ExportResult, bool]] = queue.SimpleQueue()
         self._waiting: list[ExportResult] = []
         self._at = time.monotonic()
 
-    def tell(self, result: ExportResult) -> None:
-        """Take what became of an item, from any thread."""
-        self._queue.put(result)
+    def tell(self, result: ExportResult, *, is_shown: bool = False) -> None:
+        """Take what became of an item, from any thread; the listener is told unless it has been."""
+        self._queue.put((result, is_shown))
+
+    def show(self, result: ExportResult) -> None:
+        """Tell the listener only, in the thread that runs the job, and keep the right to it."""
+        if self._on_item is not None:
+            self._on_item(result)
+        self.pass_on()
 
     def pass_on(self) -> None:
         """Tell the listener what is new, and write it down when it is time."""
         while not self._queue.empty():
-            result = self._queue.get()
+            result, is_shown = self._queue.get()
             self._waiting.append(result)
-            if self._on_item is not None:
+            if self._on_item is not None and not is_shown:
                 self._on_item(result)
         if len(self._waiting) >= NOTE_ITEMS or time.monotonic() - self._at >= NOTE_SECONDS:
             self._write()
@@ -248,22 +259,26 @@ def _pending(plan: Plan, job_id: str, ledger: Ledger) -> list[Task]:
 
 def lost_items(folder: Path, items: Iterable[ExportItem]) -> list[int]:
     """Return the numbers of items whose files were written and are not on disk any more, or are something else."""
-    return [one.planned.number for one in items if one.state == "ok" and not _is_there(folder, one)]
+    seen: dict[str, tuple[int, str] | None] = {}  # a gallery is the file of all items
+    lost = []
+    for one in items:
+        if one.state != "ok":
+            continue
+        path = one.planned.path
+        if path not in seen:
+            seen[path] = _content(folder / path)
+        if one.result is None or seen[path] != (one.result.size, one.result.checksum):
+            lost.append(one.planned.number)
+    return lost
 
 
-def _is_there(folder: Path, item: ExportItem) -> bool:
-    """Return whether the file of an item is on disk, with the content that was written."""
-    result = item.result
-    if result is None or result.checksum is None:
-        return False
+def _content(path: Path) -> tuple[int, str] | None:
+    """Return size and digest of a file; ``None`` where it cannot be read."""
     try:
-        path = folder / item.planned.path
-        if path.stat().st_size != result.size:
-            return False
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest() == result.checksum
+        checksum, size = digest(path)
     except OSError:
-        return False
+        return None
+    return size, checksum
 
 
 def _check_room(plan: Plan) -> None:
