@@ -199,7 +199,9 @@ def _tokens(expression: str) -> list[Token]:
     while expression[at:].strip():
         match = TOKENS.match(expression, at)
         if match is None or match.lastgroup is None:
-            raise InvalidRequestError(f"the filter has no meaning from character {at + 1} on: {expression[at:][:40]!r}")
+            rest = expression[at:].lstrip()
+            place = len(expression) - len(rest) + 1
+            raise InvalidRequestError(f"the filter has no meaning from character {place} on: {rest[:40]!r}")
         found.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1))
         at = match.end()
     return [*found, Token("end", "", len(expression) + 1)]
