@@ -11,6 +11,9 @@ RoiKind = Literal["", "view", "line"]
 MAX_POINTS = 100_000
 
 Coordinate = Annotated[Finite, Field(ge=-1e9, le=1e9)]
+Tag = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^,\r\n]+$")]
+PADDING, SMALLEST = 4.0, 8.0
+"""Pixels around a shape, and the least width and height of the rectangle around it."""
 
 
 class RoiShape(Frozen):
@@ -23,6 +26,15 @@ class RoiShape(Frozen):
     def closed(self) -> bool:
         """Whether the last point is joined to the first."""
         return self.type == "polygon"
+
+    def around(self) -> tuple[float, float, float, float]:
+        """Return left, upper, right and lower edge of the rectangle around it, with some room to all sides."""
+        edges = []
+        for values in zip(*self.points, strict=True):
+            low, high = min(values) - PADDING, max(values) + PADDING
+            short = max(0.0, SMALLEST - (high - low)) / 2
+            edges.append((low - short, high + short))
+        return edges[0][0], edges[1][0], edges[0][1], edges[1][1]
 
     @model_validator(mode="after")
     def _check(self) -> "RoiShape":
@@ -48,7 +60,7 @@ class Roi(Frozen):
     zoom: Finite = 1.0
     marker_set: str = ""
     """Name of a saved marker set, ``""``, or ``current:`` and names of channels."""
-    tags: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()
     annotation_palette: str = ""
     mask_color_set: str = ""
     mask_visibility: dict[str, bool] = Field(default_factory=dict)
@@ -62,10 +74,7 @@ class Roi(Frozen):
 
     @property
     def bounds(self) -> tuple[float, float, float, float] | None:
-        """Left, upper, right and lower edge; those of the shape where no other is known; ``None`` without either."""
+        """Left, upper, right and lower edge; those around the shape where no other is known; ``None`` without either."""
         if self.x_min is not None and self.x_max is not None and self.y_min is not None and self.y_max is not None:
             return self.x_min, self.y_min, self.x_max, self.y_max
-        if self.shape is None:
-            return None
-        xs, ys = zip(*self.shape.points, strict=True)
-        return min(xs), min(ys), max(xs), max(ys)
+        return None if self.shape is None else self.shape.around()
