@@ -10,14 +10,14 @@ from typing import Any, Self
 from coverslip.errors import ConflictError
 from coverslip.export.checks import DryRun, dry_run
 from coverslip.export.ledger import Ledger, MemoryLedger
-from coverslip.export.manifest import read_manifest, write_manifest
+from coverslip.export.manifest import manifest_paths, read_manifest, write_manifest
 from coverslip.export.options import request_from
 from coverslip.export.plan import Plan, plan, restored
 from coverslip.export.request import Request
 from coverslip.export.run import Stop, lost_items, run
 from coverslip.export.sources import OpenFile
 from coverslip.model.export import MarkerSet
-from coverslip.model.exporting import ExportItem, ExportJob, ExportMode, ExportResult
+from coverslip.model.exporting import ENDED, ExportItem, ExportJob, ExportMode, ExportResult
 from coverslip.readers import open_image
 
 type Place = str | PathLike[str]
@@ -247,9 +247,12 @@ class Job:
             lost = lost_items(made.request.output.folder, self._ledger.export_items(job_id, state="ok"))
             self._ledger.reset_items(job_id, lost)
         self._ledger.reopen_export(job_id, retry_failed=retry_failed)
-        if self.status().state != "pending":
-            return self.status()
-        return self.start(background=background)
+        status = self.status()
+        if status.state == "pending":
+            return self.start(background=background)
+        if not manifest_paths(made.request.output.folder, job_id)[0].exists():
+            write_manifest(made, status, self._ledger.export_items(job_id))
+        return status
 
     def status(self) -> ExportJob:
         """Return how the job stands; before it is planned it is planned."""
@@ -298,7 +301,8 @@ class Job:
                 on_item=self.on_item,
                 stop=self._stop,
             )
-        write_manifest(made, job, self._ledger.export_items(job_id))
+        if job.state in ENDED:  # what is paused goes on, and has one then
+            write_manifest(made, job, self._ledger.export_items(job_id))
         return job
 
     def _run_quietly(self, made: Plan, job_id: str, executor: Executor | None) -> None:

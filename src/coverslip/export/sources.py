@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from coverslip.errors import InvalidRequestError, NotFoundError, ReadError, UnreadableFileError
 from coverslip.model.export import ChannelLook, MarkerSet
 from coverslip.readers import ImageFile, extensions
-from coverslip.readers.fov.folders import ENDINGS, MASK_PLACES, channels_of
+from coverslip.readers.fov.folders import ENDINGS, INNER, MASK_PLACES, channels_of
 from coverslip.readers.listing import list_folder, natural
 
 type OpenFile = Callable[[Path], ImageFile]
@@ -27,8 +27,8 @@ STATES = "widget_states.json"
 ROI_TABLE = "roi_manager.csv"
 ANNOTATIONS = "annotations"
 MAX_STATE_BYTES = 64 << 20
-NOT_FIELDS = frozenset({ANNOTATIONS, *(place[0] for place in MASK_PLACES)})
-"""Folders of TIFFs beside fields of view that are none."""
+NOT_FIELDS = frozenset({ANNOTATIONS, *(place[0] for place in MASK_PLACES), *(name.lower() for name in INNER)})
+"""Folders of TIFFs beside fields of view, or in one, that are none."""
 
 
 @dataclass(frozen=True, slots=True)
