@@ -30,7 +30,10 @@ def mask() -> NDArray[np.uint16]:
 
 
 def write_fields(
-    base: Path, names: Sequence[str] = ("A", "B"), channels: Sequence[str] = ("DNA", "CD3", "Anti-CD3"), um: float = PIXEL_UM
+    base: Path,
+    names: Sequence[str] = ("A", "B"),
+    channels: Sequence[str] = ("DNA", "CD3", "Anti-CD3"),
+    um: float = PIXEL_UM,
 ) -> Path:
     """Write fields of view with masks, a table, marker sets and regions; return their folder."""
     images = base / "images"
@@ -92,7 +95,10 @@ def roi(name: str, fov: str, box: tuple[float, float, float, float], **more: obj
 
 
 def expected(
-    planes: Mapping[str, NDArray[Any]], names: Sequence[str], box: tuple[int, int, int, int] | None = None, step: int = 1
+    planes: Mapping[str, NDArray[Any]],
+    names: Sequence[str],
+    box: tuple[int, int, int, int] | None = None,
+    step: int = 1,
 ) -> NDArray[np.uint8]:
     """Return what a picture without outlines must be, by the formulas that the reference has.
 
@@ -108,7 +114,8 @@ def expected(
         tinted = grey[..., None] * np.array(COLORS[color], np.float32)
         total = tinted if total is None else total + tinted
     assert total is not None
-    return (np.clip(total, 0, 1) * 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = (np.clip(total, 0, 1) * 255).astype(np.uint8)
+    return levels
 
 
 def planes_of(field: int, channels: Sequence[str] = ("DNA", "CD3", "Anti-CD3")) -> dict[str, NDArray[Any]]:
@@ -121,4 +128,5 @@ def pixels_of(path: Path) -> NDArray[np.uint8]:
     from PIL import Image
 
     with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
+        pixels: NDArray[np.uint8] = np.array(picture.convert("RGB"), np.uint8)
+        return pixels

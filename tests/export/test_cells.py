@@ -85,7 +85,7 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     usual = builtins.__import__
 
     def without(module: str, *rest: Any, **more: Any) -> Any:
-        if module.split(".")[0] == package:
+        if module.split(".", maxsplit=1)[0] == package:
             raise ModuleNotFoundError(f"No module named {module!r}", name=module)
         return usual(module, *rest, **more)
 

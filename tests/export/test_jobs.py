@@ -113,7 +113,11 @@ def test_a_paused_job_goes_on_in_another_process_as_it_was_planned(
     images: Path, tmp_path: Path, catalog: Catalog
 ) -> None:
     job = cells_job(images, tmp_path / "out", {"per_second": 5}, catalog=catalog)
-    job.on_item = lambda _: job.pause() and None
+
+    def pause(_: ExportResult) -> None:
+        job.pause()
+
+    job.on_item = pause
     assert job.start().state == "paused"
     write_state(images, {"Two": ("Anti-CD3",)})  # an edit of the marker set, after the job was planned
     (images.parent / "cell_table.csv").write_text("fov,label,centroid-0,centroid-1\n")

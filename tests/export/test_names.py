@@ -2,6 +2,7 @@ import pytest
 
 from coverslip.errors import InvalidRequestError
 from coverslip.export.names import distinct, fields_of, fill, safe
+from coverslip.model import Cell
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ from coverslip.export.names import distinct, fields_of, fill, safe
     ],
 )
 def test_a_template_becomes_a_name(template: str, name: str) -> None:
-    values = {
+    values: dict[str, Cell] = {
         "fov": "FOV1",
         "label": 42,
         "cluster": "CD4 T cell/Treg",

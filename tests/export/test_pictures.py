@@ -126,7 +126,13 @@ def test_pixels_as_they_are_keep_type_names_and_size(images: Path, tmp_path: Pat
 
 
 def limits_of(images: Path, name: str) -> tuple[list[str], list[tuple[tuple[float, float, float], float, float]]]:
-    colors = {"Blue": (0.0, 0, 1), "Green": (0.0, 1, 0), "Red": (1.0, 0, 0), "Yellow": (1.0, 1, 0), "Magenta": (1.0, 0, 1)}
+    colors = {
+        "Blue": (0.0, 0, 1),
+        "Green": (0.0, 1, 0),
+        "Red": (1.0, 0, 0),
+        "Yellow": (1.0, 1, 0),
+        "Magenta": (1.0, 0, 1),
+    }
     states = json.loads((images / ".UELer" / "widget_states.json").read_text())
     one = states["marker_sets"][name]
     looks = [
@@ -205,6 +211,6 @@ def test_a_real_field_of_view_is_as_the_reference_draws_it(samples: Path, tmp_pa
     assert job.start().state == "completed", job.results()
     names = ("HH3", "CD45", "NaK ATPase")
     planes = [tifffile.imread(fov / "TIFs" / f"{name}.tiff") for name in names]
-    looks = [((0.0, 0.0, 1.0), 0, 20), ((0.0, 1.0, 0.0), 0, 6), ((1.0, 128 / 255, 0.0), 0, 9)]
+    looks = [((0.0, 0.0, 1.0), 0.0, 20.0), ((0.0, 1.0, 0.0), 0.0, 6.0), ((1.0, 128 / 255, 0.0), 0.0, 9.0)]
     right = reference.to_uint8(reference.composite(planes, looks, 1))
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "fov8.tif"), right)

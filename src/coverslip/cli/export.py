@@ -146,9 +146,7 @@ def export_rois(
     table: Annotated[Path | None, typer.Option(help="Table of regions; by default that beside the data.")] = None,
     ids: Annotated[str | None, typer.Option(help="Identifiers or names, separated by commas.")] = None,
     tags: Annotated[str | None, typer.Option(help="Expression over tags: 'immune & !dense'.")] = None,
-    shared: Annotated[
-        bool, typer.Option("--shared", help="All regions in one look, not each in its own.")
-    ] = False,
+    shared: Annotated[bool, typer.Option("--shared", help="All regions in one look, not each in its own.")] = False,
     grow: Annotated[int, typer.Option(min=-100, max=100, help="Pixels that every side is moved outwards.")] = 0,
     size: Annotated[int | None, typer.Option(min=1, help="Width and height for all regions.")] = None,
     fovs: Fovs = None,

@@ -11,7 +11,7 @@ from coverslip.export.sources import Source, fields_of
 from coverslip.model.export import MarkerSet
 
 
-def export_fovs_batch(
+def export_fovs_batch(  # noqa: PLR0917  # the order that its callers have
     marker_set: str | Mapping[str, Any] | MarkerSet,
     output_dir: str | os.PathLike[str],
     fovs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],

@@ -178,7 +178,7 @@ def _read_h5ad(path: Path) -> dict[str, Column]:
         import h5py  # noqa: PLC0415  # optional, and slow to import
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            f'{path}: AnnData needs the package h5py: pip install "coverslip[formats]"', "h5py"
+            f'{path}: AnnData needs the package h5py: pip install "coverslip[tables]"', "h5py"
         ) from error
     try:
         with h5py.File(path, "r") as file:
@@ -219,7 +219,8 @@ def _obs_column(table: "h5py.Group", name: str) -> Column:
     values = stored[()]
     if values.dtype.kind in "OSU":
         return _from_list([_text(one) for one in values])
-    return values.astype(np.int64 if values.dtype.kind in "iub" else np.float64)
+    numbers: Column = values.astype(np.int64 if values.dtype.kind in "iub" else np.float64)
+    return numbers
 
 
 def _categorical(codes: NDArray[Any], categories: Sequence[str]) -> Column:

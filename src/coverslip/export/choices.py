@@ -71,10 +71,10 @@ def choose_cells(request: Request, facts: Sequence[SourceFacts], table: Path, op
         number = names.get(of_field[row])
         if number is not None:
             by_source[number].append(int(row))
-    found = []
+    found: list[Chosen] = []
     for number, rows in by_source.items():
         if rows:
-            found += _cells_of_field(request, cells, facts[number], number, rows, wanted, opening)
+            found += _cells_of_field(request, cells, facts[number], number, rows, wanted=wanted, opening=opening)
     return found
 
 
@@ -110,6 +110,7 @@ def _cells_of_field(
     facts: SourceFacts,
     number: int,
     rows: Sequence[int],
+    *,
     wanted: set[str],
     opening: Opening,
 ) -> Iterator[Chosen]:

@@ -88,7 +88,8 @@ def run_elsewhere(plan: Plan, job_id: str, tasks: Sequence[Task], notes: Notes, 
     watch.start()
     try:
         work = partial(make_here, request, flag)
-        keep_busy(executor.submit, work, waiting, request.effort.workers + 1, plan, notes, stop, done)
+        most = request.effort.workers + 1
+        keep_busy(executor.submit, work, waiting, most=most, plan=plan, notes=notes, stop=stop, done=done)
     finally:
         ended.set()
         watch.join()

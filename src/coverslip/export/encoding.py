@@ -71,7 +71,9 @@ class Written:
     details: dict[str, Any]
 
 
-def shown(fov: Fov, spec: ExportSpec, window: Sequence[int] | None, label: int | None, values: Mapping[str, Cell]) -> Shown:
+def shown(
+    fov: Fov, spec: ExportSpec, window: Sequence[int] | None, label: int | None, values: Mapping[str, Cell]
+) -> Shown:
     """Return what an item shows; all of the field of view where there is no window."""
     return Shown(fov, spec, whole(fov.size) if window is None else Window(*window), label, values)
 

@@ -1,7 +1,7 @@
 """What is known of fields of view and of this software when a job is planned."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -67,10 +67,8 @@ def facts_of(source: Source, open_file: OpenFile, annotation: str | None = None)
             files = [path for path in opened.files() if not path.is_dir()] or list(opened.files())
             masks = tuple(opened.masks)
         if annotation is not None:
-            try:
+            with suppress(NotFoundError):  # the items say so, each for itself
                 files.append(annotation_file(source, annotation))
-            except NotFoundError:
-                pass  # the items say so, each for itself
         return SourceFacts(source, fingerprint(files), meta, masks=masks)
     except CoverslipError as error:
         return SourceFacts(source, {}, None, f"{type(error).__name__}: {error}")

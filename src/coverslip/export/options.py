@@ -1,7 +1,7 @@
 """Choices by name become a request."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from coverslip.export.request import (
 from coverslip.export.sources import marker_set_from
 from coverslip.model.export import ExportSpec, MarkerSet, MaskLook
 from coverslip.model.exporting import ExportMode
+from coverslip.model.metadata import Frozen
 
-PLACES = frozenset({"data", "fovs", "t", "z"})
+PLACES = frozenset({"data", "fovs", "t", "z", "gallery"})
 """Choices of the request itself."""
 
 
@@ -46,43 +47,46 @@ def request_from(
     data = tuple(Path(os.path.abspath(Path(place).expanduser())) for place in chosen.pop("data", ()))  # noqa: PTH100
     if not data:
         raise InvalidRequestError("there is nothing to export: name a folder of fields of view, or image files")
-    given = {**chosen, **overrides}
-    looks: dict[str, Any] = {"markers": marker_set_from(marker_set, data[0])}
-    output: dict[str, Any] = {"folder": _absolute(output_dir), "file_format": file_format(format_name)}
-    effort: dict[str, Any] = {}
-    choice: dict[str, Any] = {}
-    own: dict[str, Any] = {}
-    of_mode: type[CellChoice | RoiChoice] | None = {"cells": CellChoice, "rois": RoiChoice}.get(mode)
+    parts: dict[str, dict[str, Any]] = {
+        "look": {"markers": marker_set_from(marker_set, data[0])},
+        "output": {"folder": _absolute(output_dir), "file_format": file_format(format_name)},
+        "effort": {},
+        "choice": {},
+        "": {},
+    }
     unknown = []
-    for name, value in given.items():
-        if name == "gallery":
-            own["gallery"] = _gallery(value)
-        elif name in PLACES:
-            own[name] = value
-        elif of_mode is not None and name in of_mode.model_fields:
-            choice[name] = _absolute(value) if name == "table" and value is not None else value
-        elif name == "scale_bar":
-            looks[name] = scale_bar_from(value)
-        elif name == "masks":
-            looks[name] = _masks(value)
-        elif name in ExportSpec.model_fields:
-            looks[name] = value
-        elif name in Output.model_fields:
-            output[name] = value
-        elif name in Effort.model_fields:
-            effort[name] = value
-        else:
+    for name, value in {**chosen, **overrides}.items():
+        part = _part_of(name, mode)
+        if part is None:
             unknown.append(name)
+        else:
+            parts[part][name] = _READ[name](value) if name in _READ else value
     if unknown:
         raise InvalidRequestError(f"there is no choice {', '.join(map(repr, sorted(unknown)))} of an export of {mode}")
-    parts: dict[str, Any] = {
-        "look": make(ExportSpec, looks, "the look"),
-        "output": make(Output, output, "the output"),
-        "effort": make(Effort, effort, "the effort"),
+    values: dict[str, Any] = {
+        "mode": mode,
+        "data": data,
+        **parts[""],
+        "look": make(ExportSpec, parts["look"], "the look"),
+        "output": make(Output, parts["output"], "the output"),
+        "effort": make(Effort, parts["effort"], "the effort"),
     }
-    if of_mode is not None:
-        parts[mode] = make(of_mode, choice, f"the choice of {mode}")
-    return make(Request, {"mode": mode, "data": data, **own, **parts}, "the export")
+    if mode in _CHOICES:
+        values[mode] = make(_CHOICES[mode], parts["choice"], f"the choice of {mode}")
+    return make(Request, values, "the export")
+
+
+_CHOICES: Mapping[str, type[Frozen]] = {"cells": CellChoice, "rois": RoiChoice}
+
+
+def _part_of(name: str, mode: ExportMode) -> str | None:
+    """Return the part of a request that has a choice of a name."""
+    if name in PLACES:
+        return ""
+    if mode in _CHOICES and name in _CHOICES[mode].model_fields:
+        return "choice"
+    parts: Mapping[str, type[Frozen]] = {"look": ExportSpec, "output": Output, "effort": Effort}
+    return next((part for part, kind in parts.items() if name in kind.model_fields), None)
 
 
 def _items(items: object) -> dict[str, Any]:
@@ -119,3 +123,16 @@ def _gallery(value: object) -> object:
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  # links are kept
+
+
+def _table(value: object) -> object:
+    return _absolute(value) if isinstance(value, str | os.PathLike) else value
+
+
+_READ: Mapping[str, Callable[[Any], object]] = {
+    "gallery": _gallery,
+    "masks": _masks,
+    "scale_bar": scale_bar_from,
+    "table": _table,
+}
+"""Choices that may be written in a shorter way."""

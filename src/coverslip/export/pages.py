@@ -2,11 +2,12 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 
-from coverslip.errors import CoverslipError
+from coverslip.errors import ExportError, InvalidRequestError
 from coverslip.export.encoding import details_of, digest
 from coverslip.export.pacing import Pace
 from coverslip.export.pieces import Painter, Task, failed
@@ -36,35 +37,21 @@ def run_gallery(
     painter = Painter(request, open_file, Pace(request.effort.per_second))
     path = request.output.folder / tasks[0].item.path
     results: list[ExportResult] = []
-    workers = request.effort.workers
+    options = {"rows": gallery.rows, "columns": gallery.columns}
     try:
-        with (
-            ThreadPoolExecutor(workers, thread_name_prefix="export") as pool,
-            created(path) as stream,
-            PdfGallery(stream, rows=gallery.rows, columns=gallery.columns, title=gallery.title) as pages,
-        ):
-            under_way: deque[Future[Drawn]] = deque()
-            waiting = iter(tasks)
-            while not stop.flag.is_set():
-                while len(under_way) < 2 * workers and (task := next(waiting, None)) is not None:
-                    under_way.append(pool.submit(_draw, painter, task))
-                if not under_way:
-                    break
-                figure, values, result = under_way.popleft().result()
+        with created(path) as stream, PdfGallery(stream, title=gallery.title, **options) as pages:
+            for figure, values, drawn in _in_order(painter, tasks, request.effort.workers, stop):
+                result = drawn
                 if figure is not None:
-                    try:
-                        pages.add(figure, filled(gallery.caption, values))
-                    except CoverslipError as error:
-                        stop.now(str(error))
-                        break
-                    result = replace(result, details={**result.details, "page": pages.pages})
+                    pages.add(figure, filled(gallery.caption, values))
+                    result = replace(drawn, details={**drawn.details, "page": pages.pages})
                 results.append(result)
                 notes.show(result)
             if stop.flag.is_set():
                 raise _StoppedError
     except _StoppedError:
         return
-    except CannotWriteError as error:
+    except (CannotWriteError, InvalidRequestError, ExportError) as error:  # a caption, or a page, that cannot be
         stop.now(str(error))
         return
     finally:
@@ -72,6 +59,20 @@ def run_gallery(
     checksum, size = digest(path)
     for result in results:
         notes.tell(replace(result, checksum=checksum, size=size) if result.ok else result, is_shown=True)
+
+
+def _in_order(painter: Painter, tasks: Sequence[Task], workers: int, stop: Stop) -> Iterator[Drawn]:
+    """Yield what is drawn in the order of the items, a few of them ahead, until the job is to stop."""
+    waiting = iter(tasks)
+    under_way: deque[Future[Drawn]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="export") as pool:
+        while not stop.flag.is_set():
+            under_way.extend(
+                pool.submit(_draw, painter, task) for task in islice(waiting, 2 * workers - len(under_way))
+            )
+            if not under_way:
+                return
+            yield under_way.popleft().result()
 
 
 class _StoppedError(Exception):
@@ -84,7 +85,7 @@ def _draw(painter: Painter, task: Task) -> Drawn:
         with painter.shown(task) as item:
             figure = item.figure
             values: dict[str, Value] = {
-                **{name: value for name, value in item.values.items()},
+                **item.values,
                 "fov": item.fov.name,
                 "marker_set": item.spec.markers.name,
                 "downsample": item.spec.downsample,

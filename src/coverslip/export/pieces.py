@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+
 from coverslip.errors import (
     BudgetError,
     ConflictError,

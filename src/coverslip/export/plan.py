@@ -1,4 +1,4 @@
-"""A request becomes items: each one frozen, with its region, its look and the name of its file. Reads no pixels but masks.
+"""A request becomes items: each one frozen, with its region, its look and the name of its file.
 
 What a plan says does not change afterwards: marker sets, regions and tables are read here and nowhere later. Of the
 pixels, which are too many to copy, it keeps size and time of every file; an item whose files have changed meanwhile

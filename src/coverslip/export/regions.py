@@ -89,7 +89,9 @@ def _chosen(request: Request, roi: Roi, numbers: Mapping[str, int], looks: "_Loo
     item = partial(Chosen, f"{fov} {name}", numbers.get(roi.fov, 0))
     try:
         if roi.fov not in numbers:
-            what = f"map {roi.map_id!r}: stitched maps are not exported" if not roi.fov else f"field of view {roi.fov!r}"
+            what = (
+                f"map {roi.map_id!r}: stitched maps are not exported" if not roi.fov else f"field of view {roi.fov!r}"
+            )
             raise MissingFieldError(f"region {name!r} is of {what}, which is not there", (fov,))
         own = _overrides(request, roi)
         window = _window(request, roi, own.pop("size", request.rois.size))

@@ -165,8 +165,7 @@ def file_format(name: str) -> FileForm:
     plain = SAME_FORMATS.get(plain, plain)
     if plain not in FILE_ENDINGS:
         raise InvalidRequestError(f"there is no format {name!r}; there are: {', '.join(FILE_ENDINGS)}")
-    found: FileForm = plain  # type: ignore[assignment]  # FILE_ENDINGS has just those
-    return found
+    return next(form for form in FILE_ENDINGS if form == plain)
 
 
 def make[T: Frozen](kind: type[T], values: dict[str, Any], what: str) -> T:

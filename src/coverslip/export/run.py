@@ -163,7 +163,9 @@ def _in_threads(plan: Plan, tasks: Sequence[Task], notes: Notes, stop: Stop, ope
 
     try:
         with ThreadPoolExecutor(effort.workers, thread_name_prefix="export") as pool:
-            keep_busy(pool.submit, work, chunks(tasks, CHUNK), effort.workers + 1, plan, notes, stop)
+            keep_busy(
+                pool.submit, work, chunks(tasks, CHUNK), most=effort.workers + 1, plan=plan, notes=notes, stop=stop
+            )
     finally:
         painter.close()
 
@@ -172,6 +174,7 @@ def keep_busy[T](
     submit: Callable[..., "Future[T]"],
     work: Callable[[Sequence[Task]], T],
     parts: Iterable[Sequence[Task]],
+    *,
     most: int,
     plan: Plan,
     notes: Notes,

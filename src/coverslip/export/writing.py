@@ -87,7 +87,7 @@ def check_folder(folder: Path) -> None:
 
 
 def may_write(folder: Path) -> str | None:
-    """Return why files cannot be written to a folder, which need not be there; ``None`` where they can. Makes nothing."""
+    """Return why files cannot be written to a folder, which need not be there; ``None`` where they can."""
     for place in (folder, *folder.parents):
         if place.is_dir():
             return None if os.access(place, os.W_OK | os.X_OK) else f"{place} may not be written"
