@@ -1,5 +1,6 @@
 """Small data sets in the layout of FOV folders, and the plain reference they are compared with."""
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -80,11 +81,11 @@ def write_rois(images: Path, rows: Sequence[Mapping[str, object]]) -> Path:
         *("marker_set", "tags", "annotation_palette", "mask_color_set", "mask_visibility", "mask_painter_state"),
         *("comment", "roi_kind", "geometry", "created_at", "updated_at"),
     )
-    lines = [",".join(columns)]
-    for row in rows:
-        lines.append(",".join('"' + str(row.get(one, "")).replace('"', '""') + '"' for one in columns))
     path = images / ".UELer" / "roi_manager.csv"
-    path.write_text("\n".join(lines) + "\n")
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
     return path
 
 

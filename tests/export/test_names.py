@@ -18,7 +18,7 @@ from coverslip.model import Cell
         ("a*b {fov}", "a_b_FOV1"),
         ("{dots}", "_"),
         ("{device}", "_con"),
-        ("{greek}", "α-SMA"),
+        ("{greek}", "Ω-3"),
     ],
 )
 def test_a_template_becomes_a_name(template: str, name: str) -> None:
@@ -31,7 +31,7 @@ def test_a_template_becomes_a_name(template: str, name: str) -> None:
         "centroid-0": 3.956,
         "dots": "..",
         "device": "con",
-        "greek": "α-SMA",
+        "greek": "Ω-3",
     }
     assert fill(template, values) == name
 
@@ -43,7 +43,7 @@ def test_what_is_no_template_is_refused(template: str) -> None:
 
 
 def test_a_name_that_no_item_has_is_refused_with_those_it_has() -> None:
-    with pytest.raises(InvalidRequestError, match="asks for {marker}; there are: fov, label"):
+    with pytest.raises(InvalidRequestError, match=r"asks for \{marker\}; there are: fov, label"):
         fill("{marker}", {"fov": "A", "label": 1})
 
 

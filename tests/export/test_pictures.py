@@ -126,12 +126,12 @@ def test_pixels_as_they_are_keep_type_names_and_size(images: Path, tmp_path: Pat
 
 
 def limits_of(images: Path, name: str) -> tuple[list[str], list[tuple[tuple[float, float, float], float, float]]]:
-    colors = {
-        "Blue": (0.0, 0, 1),
-        "Green": (0.0, 1, 0),
-        "Red": (1.0, 0, 0),
-        "Yellow": (1.0, 1, 0),
-        "Magenta": (1.0, 0, 1),
+    colors: dict[str, tuple[float, float, float]] = {
+        "Blue": (0, 0, 1),
+        "Green": (0, 1, 0),
+        "Red": (1, 0, 0),
+        "Yellow": (1, 1, 0),
+        "Magenta": (1, 0, 1),
     }
     states = json.loads((images / ".UELer" / "widget_states.json").read_text())
     one = states["marker_sets"][name]

@@ -20,6 +20,7 @@ from coverslip.api import (
     combined,
     errors,
     events,
+    exports,
     health,
     images,
     metrics,
@@ -47,6 +48,7 @@ from coverslip.cleanup import announce, keep_tending, sweep_uploads
 from coverslip.confined import Opener
 from coverslip.derive import Builder, Uses, open_catalog_of, ringing
 from coverslip.errors import CatalogError, StorageError
+from coverslip.export.service import ExportService
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, locate
 from coverslip.storage import Storage, open_storage
@@ -115,8 +117,8 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
         redoc_url=None,
     )
     errors.install(app)
-    parts = (uploads, images, views, zarr, annotations, combined, artifacts, neuroglancer, events, health, metrics)
-    for part in parts:
+    parts = (uploads, images, views, zarr, annotations, combined, artifacts, neuroglancer, exports)
+    for part in (*parts, events, health, metrics):
         app.include_router(part.router)
     app.router.routes.insert(0, QuickSlices())
     app.router.default = Page(page_folder)
@@ -151,6 +153,9 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
         stack.enter_context(_tending(catalog, storage, settings))
     loops = (_close_idle(files, opener), _sweep(catalog, settings.uploads_folder), _write_often(uses))
     await stack.enter_async_context(_running(feed, *loops))
+    exports = ExportService(catalog, settings.home / "exports", opener.open_image)
+    exports.start()
+    stack.push_async_callback(run_in_threadpool, exports.close)
     checks = Checks(catalog, storage)
     stores, hand_over = Stores(catalog, files), HandOver(settings.accelerated_folders)
     return Rooms(
@@ -166,6 +171,7 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
         wake,
         checks,
         hand_over,
+        exports,
         places,
         queue,
         opportunistic,

@@ -25,7 +25,7 @@ class SourceFacts:
     fingerprint: Mapping[str, Sequence[int]]
     """Size and time of the last change, in nanoseconds, of every file."""
     metadata: ImageMetadata | None
-    """``None`` where it could not be opened: its items fail, the others do not."""
+    """``None`` where it could not be opened: its items fail, unless it can be when their turn comes."""
     error: str | None = None
     masks: tuple[str, ...] = ()
 

@@ -22,7 +22,7 @@ from coverslip.model.export import ExportSpec, MarkerSet, MaskLook
 from coverslip.model.exporting import ExportMode
 from coverslip.model.metadata import Frozen
 
-PLACES = frozenset({"data", "fovs", "t", "z", "gallery"})
+PLACES = frozenset({"data", "images", "fovs", "t", "z", "gallery"})
 """Choices of the request itself."""
 
 

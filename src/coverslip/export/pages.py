@@ -37,9 +37,11 @@ def run_gallery(
     painter = Painter(request, open_file, Pace(request.effort.per_second))
     path = request.output.folder / tasks[0].item.path
     results: list[ExportResult] = []
-    options = {"rows": gallery.rows, "columns": gallery.columns}
+    rows, columns = gallery.rows, gallery.columns
     try:
-        with created(path) as stream, PdfGallery(stream, title=gallery.title, **options) as pages:
+        with created(path) as stream, PdfGallery(
+            stream, title=gallery.title, rows=rows, columns=columns
+        ) as pages:
             for figure, values, drawn in _in_order(painter, tasks, request.effort.workers, stop):
                 result = drawn
                 if figure is not None:

@@ -42,7 +42,6 @@ class Task:
     item: PlannedExport
     source: Source
     fingerprint: Mapping[str, Sequence[int]]
-    source_error: str | None
     spec: ExportSpec
     table: Path | None
     """The cell table, where cells have colours of their own."""
@@ -151,9 +150,6 @@ class Painter:
         document = task.item.document
         if "error" in document:
             raise PlannedError(*document["error"])
-        if task.source_error is not None:
-            kind, _, message = task.source_error.partition(": ")
-            raise PlannedError(kind, message)
         with self._sources.hold(task.source) as opened:
             self._check(task)
             values = {**document["values"], "item": task.item.name}

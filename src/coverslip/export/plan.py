@@ -19,7 +19,7 @@ from coverslip.export.names import distinct, fields_of, fill
 from coverslip.export.opened import OpenSource
 from coverslip.export.regions import choose_rois
 from coverslip.export.request import TEMPLATES, Request, make
-from coverslip.export.sources import OpenFile, Source, chosen, fingerprint
+from coverslip.export.sources import OpenFile, Source, bare_name, chosen, fingerprint
 from coverslip.export.sources import fields_of as fields_at
 from coverslip.model.export import FILE_ENDINGS, ExportSpec
 from coverslip.model.exporting import PlannedExport
@@ -79,7 +79,11 @@ def plan(request: Request, *, open_file: OpenFile = open_image) -> Plan:
     ReadError
         A table or the state of the reference is damaged. Damaged images are no error here: their items fail.
     """
-    found = [source for place in request.data for source in fields_at(place)]
+    if request.images is None:
+        found = [source for place in request.data for source in fields_at(place)]
+    else:
+        pairs = zip(request.data, request.images, strict=True)
+        found = [Source(f"{bare_name(place)}_{n}" if n else bare_name(place), place, n) for place, n in pairs]
     sources = chosen(tuple(_distinct_fields(found)), request.fovs)
     annotation = None if request.look.annotation is None else request.look.annotation.annotation
     facts = [facts_of(source, open_file, annotation) for source in sources]

@@ -134,6 +134,8 @@ class Request(Frozen):
     mode: ExportMode
     data: tuple[Path, ...]
     """Folders of fields of view, or image files."""
+    images: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    """Which image of each file, where ``data`` are files with several; ``None`` looks into folders, and is the first."""
     fovs: tuple[str, ...] | None = None
     """Names of fields of view; ``None`` is all."""
     t: Annotated[int, Field(ge=0)] = 0
@@ -148,6 +150,8 @@ class Request(Frozen):
 
     @model_validator(mode="after")
     def _check(self) -> "Request":
+        if self.images is not None and len(self.images) != len(self.data):
+            raise ValueError(f"{len(self.data)} files, but {len(self.images)} numbers of images")
         if self.gallery is not None and self.output.file_format != "pdf":
             raise ValueError("a gallery is a PDF: choose the format pdf")
         return self

@@ -247,7 +247,7 @@ def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
         facts = plan.sources[one.planned.document["source"]]
         spec = plan.specs[one.planned.document["spec"]]
         table = plan.cell_table if spec.cells is not None else None
-        found.append(Task(one.planned, facts.source, facts.fingerprint, facts.error, spec, table))
+        found.append(Task(one.planned, facts.source, facts.fingerprint, spec, table))
     return found
 
 

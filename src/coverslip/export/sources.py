@@ -178,7 +178,8 @@ def annotation_file(source: Source, name: str) -> Path:
     NotFoundError
         There is none of this exact name.
     """
-    for folder in (source.path.parent / ANNOTATIONS, source.path.parent.parent / ANNOTATIONS):
+    places = (source.path.parent / ANNOTATIONS, source.path.parent.parent / ANNOTATIONS)
+    for folder in () if {"/", "\\", "\0"} & set(name) else places:
         for ending in ENDINGS:
             path = folder / f"{source.fov}_{name}{ending}"
             if path.is_file():
