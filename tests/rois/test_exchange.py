@@ -5,6 +5,7 @@ import json
 import zipfile
 from typing import Any
 
+import numpy as np
 import pytest
 import roifile
 from hypothesis import given, settings
@@ -109,12 +110,12 @@ def test_shapes_go_through_imagej(roi: Roi) -> None:
 
 
 def test_what_another_library_writes_is_read() -> None:
-    points = [[10, 20], [40, 20], [25, 60]]
+    points = np.array([[10, 20], [40, 20], [25, 60]])
     whole = roifile.ImagejRoi.frompoints(points)
     whole.name = "whole"
     found = read_imagej(whole.tobytes(), "F")
     assert found.shape == RoiShape(points=((10, 20), (40, 20), (25, 60)))
-    fine = roifile.ImagejRoi.frompoints([[10.25, 20.5], [40.75, 20], [25, 60]])
+    fine = roifile.ImagejRoi.frompoints(np.array([[10.25, 20.5], [40.75, 20], [25, 60]]))
     assert read_imagej(fine.tobytes()).shape == RoiShape(points=((10.25, 20.5), (40.75, 20), (25, 60)))
 
 

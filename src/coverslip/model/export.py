@@ -10,8 +10,8 @@ from coverslip.model.render import Lut
 
 Corner = Literal["lower right", "lower left", "upper right", "upper left"]
 Resampling = Literal["nearest", "area"]
-"""``nearest``: every n-th pixel, as it is. ``area``: the mean of n by n pixels, less noisy. Masks and annotations, whose
-numbers have no mean, are always taken as ``nearest``, from the same pixels as the image."""
+"""``nearest``: every n-th pixel, as it is. ``area``: the mean of n by n pixels, less noisy; labels, which have no mean,
+are then those of the middle pixel."""
 MaskMode = Literal["outline", "fill"]
 FileForm = Literal["png", "jpeg", "webp", "tiff", "ome-tiff", "svg", "pdf"]
 """Kinds of files that hold one item as a picture."""

@@ -74,7 +74,7 @@ class Roi(Frozen):
 
     @property
     def bounds(self) -> tuple[float, float, float, float] | None:
-        """Left, upper, right and lower edge; those around the shape where no other is known; ``None`` without either."""
+        """Left, upper, right and lower edge, or those around the shape; ``None`` where neither is known."""
         if self.x_min is not None and self.x_max is not None and self.y_min is not None and self.y_max is not None:
             return self.x_min, self.y_min, self.x_max, self.y_max
         return None if self.shape is None else self.shape.around()

@@ -97,7 +97,10 @@ def _rois(feature: Any, number: int, fov: str) -> Iterator[Roi]:
                 "roi_id": identity if len(parts) == 1 else f"{identity}-{place}",
                 "name": str(properties.get("name") or ""),
                 "tags": _tags(properties, metadata),
-                **{"x_min": left, "y_min": upper, "x_max": right, "y_max": lower},
+                "x_min": left,
+                "y_min": upper,
+                "x_max": right,
+                "y_max": lower,
                 "shape": shape,
                 **known,
             }
@@ -116,7 +119,8 @@ def _tags(properties: Mapping[str, Any], metadata: Mapping[str, Any]) -> tuple[s
 
 def _parts(geometry: Mapping[str, Any]) -> Iterator[tuple[tuple[float, float, float, float], RoiShape | None]]:
     """Yield edges and shape of every part of a geometry."""
-    kind, coordinates = geometry["type"], geometry.get("coordinates")
+    kind: str = geometry["type"]
+    coordinates: Any = geometry.get("coordinates")
     if kind == "GeometryCollection":
         for part in geometry["geometries"]:
             if part["type"] == "GeometryCollection":

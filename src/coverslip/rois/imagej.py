@@ -92,9 +92,10 @@ def write_imagej(roi: Roi) -> bytes:
     """
     if roi.bounds is None:
         raise InvalidRequestError(f"region {roi.name or roi.roi_id!r} has no edges")
+    points: tuple[tuple[float, float], ...] = ()
     if roi.shape is None:
         left, upper, right, lower = roi.bounds
-        kind, points = RECT, ()
+        kind = RECT
         floats = struct.pack(">4f", left, upper, right - left, lower - upper)
     else:
         kind, points = (POLYGON if roi.shape.closed else POLYLINE), roi.shape.points

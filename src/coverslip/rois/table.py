@@ -52,7 +52,7 @@ def read_table(data: bytes | str) -> tuple[Roi, ...]:
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         if not reader.fieldnames or not {"roi_id", "name", "fov"} & set(reader.fieldnames):
             raise ReadError("this is no table of regions: it has none of the columns roi_id, name and fov")
-        found = []
+        found: list[Roi] = []
         for row in reader:
             if len(found) == MAX_ROWS:
                 raise ReadError(f"a table of regions has at most {MAX_ROWS:,} rows")

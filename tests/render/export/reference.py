@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-EPS = np.finfo(np.float32).eps
+EPS = float(np.finfo(np.float32).eps)
 
 
 def composite(planes: list[Array], looks: list[tuple[tuple[float, float, float], float, float]], ds: int) -> Array:
@@ -18,7 +18,8 @@ def composite(planes: list[Array], looks: list[tuple[tuple[float, float, float],
         tinted = grey[..., None] * np.array(color, np.float32)
         total = tinted if total is None else total + tinted
     assert total is not None
-    return np.clip(total, 0, 1)
+    clipped: Array = np.clip(total, 0, 1)
+    return clipped
 
 
 def annotate(rgb: Array, classes: Array, colormap: Array, alpha: float) -> Array:

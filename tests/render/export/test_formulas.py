@@ -257,3 +257,18 @@ def test_colours_are_those_of_their_names() -> None:
     assert ChannelLook(channel="A", color="Green").color == "#00ff00"
     assert ChannelLook(channel="A", color="#F80").color == "#ff8800"
     assert rgb("#ff8000") == (1.0, 128 / 255, 0.0)
+
+
+def test_pictures_of_many_blocks_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    fov = fov_of()
+    classes = (CellClass(value="1", color="#ff0000"), CellClass(value="2", color="#00ff40", mode="outline"))
+    look = CellLook(mask="whole_cell", column="kind", classes=classes, thickness=2)
+    numbers = [int(number) for number in np.unique(np.asarray(fov.masks["whole_cell"])) if number]
+    paint = cell_paint(look, numbers, [1 + number % 2 for number in numbers])
+    painted = Fov(fov.name, fov.channels, fov.masks, fov.annotations, paint=paint)
+    masks = (MaskLook(mask="whole_cell", alpha=0.5),)
+    spec = ExportSpec(markers=IMMUNE, masks=masks, cells=look, annotation=AnnotationLook(annotation="region"))
+    at_once = render_fov_to_array(painted, spec)
+    for pixels in (1, 83 * 5, 83 * 11 + 1):
+        monkeypatch.setattr("coverslip.render.export.composite.BLOCK_PIXELS", pixels)
+        np.testing.assert_array_equal(render_fov_to_array(painted, spec), at_once)

@@ -1,6 +1,7 @@
 """Pictures for publications: fields of view, cells and regions, in the look of a marker set. Pure."""
 
 from coverslip.render.export.cells import CellPaint, cell_paint, label_boxes
+from coverslip.render.export.contrast import common_limits
 from coverslip.render.export.figure import Figure, flatten
 from coverslip.render.export.files import encode_figure
 from coverslip.render.export.fov import Fov, Pixels
@@ -28,6 +29,7 @@ __all__ = [
     "around",
     "around_box",
     "cell_paint",
+    "common_limits",
     "encode_figure",
     "figure_of",
     "flatten",

@@ -6,7 +6,7 @@ The formulas, for a pixel: each channel gives ``n = clip((v - low) / max(high - 
 point. The sum is clipped before anything is laid over it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,14 +46,14 @@ class Tint:
         where = self.where[rows]
         for plane, part in zip(planes, self.color, strict=True):
             if self.alpha >= 1:
-                plane[where] = part
+                np.copyto(plane, np.float32(part), where=where)
             elif self.alpha > 0:
                 plane[where] = (1 - self.alpha) * plane[where] + np.float32(self.alpha * part)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inks:
-    """Many colours laid over pixels by number."""
+    """Many colours laid over all pixels, by number."""
 
     index: NDArray[Any]
     """Shape Y, X of the picture: row of ``colors``."""
@@ -65,14 +65,35 @@ class Inks:
     def lay(self, planes: Planes, rows: slice) -> None:
         """Lay them over some rows."""
         index = self.index[rows]
+        rest = np.take(1 - self.alphas, index)
+        for plane, part in zip(planes, self.colors.T, strict=True):
+            np.multiply(plane, rest, out=plane)
+            np.add(plane, np.take(self.alphas * part, index), out=plane)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dots:
+    """Many colours laid over a few pixels."""
+
+    places: NDArray[np.int64]
+    """Of the pixels in the picture, row by row, in growing order."""
+    index: NDArray[np.int32]
+    """Row of ``colors`` for each of them."""
+    colors: NDArray[np.float32]
+    """Shape N, 3."""
+    alphas: NDArray[np.float32]
+    """Shape N."""
+
+    def lay(self, planes: Planes, rows: slice) -> None:
+        """Lay them over some rows."""
+        width = planes.shape[2]
+        first, last = np.searchsorted(self.places, [rows.start * width, rows.stop * width])
+        places, index = self.places[first:last] - rows.start * width, self.index[first:last]
         alpha = self.alphas[index]
-        places = np.nonzero(alpha)
-        if not len(places[0]):
-            return
-        index, alpha = index[places], alpha[places]
         rest = 1 - alpha
         for plane, part in zip(planes, self.colors.T, strict=True):
-            plane[places] = rest * plane[places] + alpha * part[index]
+            flat = plane.reshape(-1)  # a view: the rows of one plane lie together
+            flat[places] = rest * flat[places] + alpha * part[index]
 
 
 def composite(fov: Fov, spec: ExportSpec, where: Grid, *, label: int | None = None) -> NDArray[np.uint8]:
@@ -102,11 +123,12 @@ def composite(fov: Fov, spec: ExportSpec, where: Grid, *, label: int | None = No
     paper = rgb(spec.background)
     height, width = where.shape
     out = np.empty((height, width, 3), np.uint8)
-    for first in range(0, height, step := max(1, BLOCK_PIXELS // width)):
+    step = min(height, max(1, BLOCK_PIXELS // width))
+    buffer = np.empty((3, step, width), np.float32)
+    for first in range(0, height, step):
         rows = slice(first, min(height, first + step))
-        planes = np.zeros((3, rows.stop - first, width), np.float32)
-        if not spec.image:
-            planes += np.array(paper, np.float32)[:, None, None]
+        planes = buffer[:, : rows.stop - first]
+        planes[:] = 0 if spec.image else np.array(paper, np.float32)[:, None, None]
         for look, plane in channels:
             add(planes, look, sample(plane, where, (first, rows.stop), spec.resampling))
         np.minimum(planes, 1, out=planes)
@@ -114,9 +136,9 @@ def composite(fov: Fov, spec: ExportSpec, where: Grid, *, label: int | None = No
             layer.lay(planes, rows)
         if hidden is not None:
             Tint(hidden, paper, 1).lay(planes, rows)
-        levels = np.minimum(planes, 1, out=planes)
-        levels *= 255
-        cv2.merge(list(levels.astype(np.uint8)), out[rows])
+        np.minimum(planes, 1, out=planes)
+        np.multiply(planes, 255, out=planes)
+        cv2.merge(list(planes.astype(np.uint8)), out[rows])
     return out
 
 
@@ -146,13 +168,13 @@ def add(planes: Planes, look: ChannelLook, pixels: NDArray[Any]) -> None:
     if look.lut is not None:
         shades = table(look.lut)[np.rint(grey * 255).astype(np.uint8)]
         for plane, shade in zip(planes, np.moveaxis(shades, -1, 0), strict=True):
-            plane += shade / np.float32(255)
+            np.add(plane, shade / np.float32(255), out=plane)
         return
     for plane, part in zip(planes, rgb(look.color), strict=True):
         if part == 1:
-            plane += grey
+            np.add(plane, grey, out=plane)
         elif part:
-            plane += grey * np.float32(part)
+            np.add(plane, grey * np.float32(part), out=plane)
 
 
 def rgb(color: str) -> Rgb:
@@ -161,7 +183,7 @@ def rgb(color: str) -> Rgb:
     return red / 255, green / 255, blue / 255
 
 
-def _layers(fov: Fov, spec: ExportSpec, where: Grid) -> Iterator[Tint | Inks]:
+def _layers(fov: Fov, spec: ExportSpec, where: Grid) -> Iterator[Tint | Inks | Dots]:
     """Yield what lies over the channels, the lowest first."""
     if spec.annotation is not None:
         classes = sample_labels(fov.annotation(spec.annotation.annotation), where, spec.resampling)
@@ -189,43 +211,45 @@ def _annotation(look: AnnotationLook, classes: NDArray[Any]) -> Inks:
     return Inks(np.clip(classes, 0, top), colors, alphas)
 
 
-def _cells(paint: CellPaint, labels: NDArray[Any], thickness: int) -> Sequence[Inks]:
-    """Return fills, then the borders of outlined cells, which spill, then those of filled cells, which do not."""
+def _cells(paint: CellPaint, labels: NDArray[Any], thickness: int) -> Iterator[Inks | Dots]:
+    """Yield fills, then the borders of outlined cells, which spill, then those of filled cells, which do not."""
     index = paint.indices(labels)
+    if paint.alpha.any():
+        yield Inks(index, paint.fill, paint.alpha)
+    if not paint.border_alpha.any():
+        return
     edge = inner_boundaries(labels)
-    # indices grow with labels: where two borders meet, the higher label wins
-    spilled = spread(np.where(edge & paint.outlined[index], index, 0), thickness)
-    layers = [Inks(index, paint.fill, paint.alpha), Inks(spilled, paint.border, paint.border_alpha)]
-    within = _within(labels, index, edge, thickness) & ~paint.outlined[index]
-    return [*layers, Inks(np.where(within, index, 0), paint.border, paint.border_alpha)]
+    for borders in (_spilling(paint, index, edge, thickness), _within(paint, labels, index, edge, thickness)):
+        places = np.flatnonzero(borders)
+        yield Dots(places, borders.ravel()[places], paint.border, paint.border_alpha)
+
+
+def _spilling(paint: CellPaint, index: NDArray[np.int32], edge: NDArray[np.bool_], thickness: int) -> NDArray[np.int32]:
+    """Return the borders of outlined cells as indices; these grow with labels, so that the higher label wins."""
+    return spread(np.where(edge & paint.outlined[index], index, np.int32(0)), thickness)
 
 
 def _within(
-    labels: NDArray[Any], index: NDArray[np.int32], edge: NDArray[np.bool_], thickness: int
-) -> NDArray[np.bool_]:
-    """Return the borders grown inside their own cells only."""
-    if thickness <= 1:
-        return edge
-    # grown step by step: a border reaches a pixel through its own cell or not at all
-    reached = edge
-    for _ in range(thickness - 1):
+    paint: CellPaint, labels: NDArray[Any], index: NDArray[np.int32], edge: NDArray[np.bool_], thickness: int
+) -> NDArray[np.int32]:
+    """Return the borders of filled cells, grown inside their own cells only, as indices."""
+    reached = edge & ~paint.outlined[index]
+    down, across = labels[1:] == labels[:-1], labels[:, 1:] == labels[:, :-1]
+    for _ in range(thickness - 1):  # step by step: a border reaches a pixel through its own cell or not at all
         grown = reached.copy()
-        for near, far in (
-            ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
-            ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
-        ):
-            same = labels[near] == labels[far]
-            grown[near] |= reached[far] & same
-            grown[far] |= reached[near] & same
+        grown[1:] |= reached[:-1] & down
+        grown[:-1] |= reached[1:] & down
+        grown[:, 1:] |= reached[:, :-1] & across
+        grown[:, :-1] |= reached[:, 1:] & across
         reached = grown
-    return reached & (index != 0)
+    return np.where(reached, index, np.int32(0))
 
 
 def _hidden(fov: Fov, spec: ExportSpec, where: Grid, label: int | None) -> NDArray[np.bool_] | None:
     if spec.isolate is None or label is None:
         return None
-    mask = fov.mask(spec.isolate)
-    return sample_labels(mask, where, spec.resampling) != label
+    hidden: NDArray[np.bool_] = sample_labels(fov.mask(spec.isolate), where, spec.resampling) != label
+    return hidden
 
 
 def _real(plane: Pixels, fov: Fov, look: ChannelLook) -> Pixels:

@@ -141,7 +141,8 @@ def stamps(marks: Sequence[Mark]) -> Iterator[Stamp]:
             cover = np.ones(mark.pixels.shape[:2], np.float32)
             yield Stamp(mark.x, mark.y, mark.pixels.astype(np.float32), cover)
         else:
-            cover = text_mask(mark.text, mark.size, BOLD if mark.bold else REGULAR) / np.float32(255)
+            mask = text_mask(mark.text, mark.size, BOLD if mark.bold else REGULAR)
+            cover = mask.astype(np.float32) / np.float32(255)
             height, width = cover.shape
             left = {"start": mark.x, "middle": mark.x - width / 2, "end": mark.x - width}[mark.anchor]
             # ink is centred on the line: labels without descenders do not look as if they hung too high

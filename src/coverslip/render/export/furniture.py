@@ -242,11 +242,11 @@ def _backing(x: int, y: int, width: int, height: int, color: str, alpha: float) 
 
 
 def _font(figure: Figure) -> float:
-    return max(MIN_FONT, round(min(figure.pixels.shape[:2]) * FONT_PART))
+    return float(max(MIN_FONT, round(min(figure.pixels.shape[:2]) * FONT_PART)))
 
 
 def _margin(figure: Figure, asked: int | None) -> int:
-    return asked if asked is not None else max(MIN_MARGIN, round(min(figure.pixels.shape[:2]) * MARGIN_PART))
+    return asked if asked is not None else int(max(MIN_MARGIN, round(min(figure.pixels.shape[:2]) * MARGIN_PART)))
 
 
 def _ink(paper: str) -> str:

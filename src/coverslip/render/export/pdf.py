@@ -209,7 +209,12 @@ class Page:
         part = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
         coded = _coded(line)
         if coded is None:
-            self._drawn_text(x, baseline, line, size, color, part, BOLD if bold else REGULAR)
+            mask = text_mask(line, FINE, BOLD if bold else REGULAR)
+            height, width = (side * size / FINE for side in mask.shape)
+            paint = np.array([[list(bytes.fromhex(color[1:]))]], np.uint8)
+            number = self._writer.image(paint, self._writer.image(mask))
+            middle = baseline - CAP_HEIGHT * size / 2
+            self._draw(number, x - part * width, middle - height / 2, width, height)
             return
         left = x - part * text_width(line, size)
         place = f"{_text(left)} {_text(self._size[1] - baseline)}"
@@ -236,16 +241,6 @@ class Page:
             baseline = top + (line_height(mark.size) + CAP_HEIGHT * mark.size) / 2 * scale
             self.text(left, baseline, mark.text, mark.size * scale, mark.color, mark.anchor, bold=mark.bold)
 
-    def _drawn_text(
-        self, x: float, baseline: float, text: str, size: float, color: str, part: float, weight: int
-    ) -> None:
-        mask = text_mask(text, FINE, weight)
-        height, width = (side * size / FINE for side in mask.shape)
-        paint = np.array([[list(bytes.fromhex(color[1:]))]], np.uint8)
-        number = self._writer.image(paint, self._writer.image(mask))
-        middle = baseline - CAP_HEIGHT * size / 2
-        self._draw(number, x - part * width, middle - height / 2, width, height)
-
     def _draw(self, number: int, x: float, y: float, width: float, height: float) -> None:
         self._images[f"I{number}"] = number
         matrix = f"{_text(width)} 0 0 {_text(height)} {_text(x)} {_text(self._size[1] - y - height)}"
@@ -270,7 +265,7 @@ def pdf(figure: Figure, provenance: Mapping[str, str]) -> bytes:
 def text_width(text: str, size: float) -> float:
     """Return the width of a line, in the unit of the size; of Helvetica it is exact for ASCII and the micro sign."""
     if _coded(text) is None:
-        return text_mask(text, FINE, REGULAR).shape[1] * size / FINE
+        return float(text_mask(text, FINE, REGULAR).shape[1] * size / FINE)
     codes = map(ord, text)
     return sum(WIDTHS[code - 32] if 32 <= code < 127 else OTHER_WIDTH for code in codes) * size / 1000
 

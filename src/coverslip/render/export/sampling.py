@@ -33,10 +33,12 @@ def sample(plane: Pixels, where: Grid, rows: tuple[int, int], resampling: Resamp
     part = taken(plane, slice(edges_y[0], edges_y[-1]), slice(edges_x[0], edges_x[-1]))
     values = part.astype(np.float64 if part.dtype.kind in "iu" else working_type(part.dtype), copy=False)
     if part.dtype.kind != "f" or not (gaps := np.isnan(values)).any():
-        return (_sums(values, edges_y, edges_x) / _areas(edges_y, edges_x)).astype(working_type(part.dtype))
+        means: NDArray[Any] = _sums(values, edges_y, edges_x) / _areas(edges_y, edges_x)
+        return means.astype(working_type(part.dtype), copy=False)
     known = _sums((~gaps).astype(values.dtype), edges_y, edges_x)
     sums = _sums(np.where(gaps, 0, values), edges_y, edges_x)
-    return np.divide(sums, known, out=np.full_like(sums, np.nan), where=known > 0)
+    averaged: NDArray[Any] = np.divide(sums, known, out=np.full_like(sums, np.nan), where=known > 0)
+    return averaged
 
 
 def sample_labels(plane: Pixels, where: Grid, resampling: Resampling) -> NDArray[Any]:
@@ -52,7 +54,8 @@ def sample_labels(plane: Pixels, where: Grid, resampling: Resampling) -> NDArray
     middle = where.step // 2
     at_y = where.start[0] + middle + where.step * np.arange(where.shape[0]) - inside.y0
     at_x = where.start[1] + middle + where.step * np.arange(where.shape[1]) - inside.x0
-    return part[np.clip(at_y, 0, len(part) - 1)[:, None], np.clip(at_x, 0, part.shape[1] - 1)]
+    labels: NDArray[Any] = part[np.clip(at_y, 0, len(part) - 1)[:, None], np.clip(at_x, 0, part.shape[1] - 1)]
+    return labels
 
 
 def _nearest(plane: Pixels, where: Grid, rows: tuple[int, int]) -> NDArray[Any]:
@@ -65,7 +68,8 @@ def _nearest(plane: Pixels, where: Grid, rows: tuple[int, int]) -> NDArray[Any]:
     if where.start == (where.inside.y0, where.inside.x0):
         return taken(plane, slice(at_y[0], at_y[-1] + 1, where.step), slice(at_x[0], at_x[-1] + 1, where.step))
     part = taken(plane, slice(at_y[0], at_y[-1] + 1), slice(at_x[0], at_x[-1] + 1))
-    return part[np.subtract(at_y, at_y[0])[:, None], np.subtract(at_x, at_x[0])]
+    picked: NDArray[Any] = part[np.subtract(at_y, at_y[0])[:, None], np.subtract(at_x, at_x[0])]
+    return picked
 
 
 def _places(start: int, first: int, step: int, span: tuple[int, int]) -> list[int]:
@@ -83,4 +87,5 @@ def _sums(values: NDArray[Any], edges_y: list[int], edges_x: list[int]) -> NDArr
 
 
 def _areas(edges_y: list[int], edges_x: list[int]) -> NDArray[np.int64]:
-    return np.diff(edges_y)[:, None] * np.diff(edges_x)
+    areas: NDArray[np.int64] = np.outer(np.diff(edges_y), np.diff(edges_x))
+    return areas

@@ -26,12 +26,10 @@ def svg(figure: Figure, provenance: Mapping[str, str]) -> bytes:
         Written as JSON into the metadata element.
     """
     width, height = (f"{side / figure.dpi:.6g}in" for side in (figure.width, figure.height))
-    parts = [
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'width="{width}" height="{height}" viewBox="0 0 {figure.width} {figure.height}">',
-        f"<metadata>{escape(_clean(json.dumps(dict(provenance), ensure_ascii=False)))}</metadata>",
-    ]
+    size = f'width="{width}" height="{height}" viewBox="0 0 {figure.width} {figure.height}"'
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    made = escape(_clean(json.dumps(dict(provenance), ensure_ascii=False)))
+    parts = ['<?xml version="1.0" encoding="UTF-8"?>', f"<svg {spaces} {size}>", f"<metadata>{made}</metadata>"]
     if figure.pixels.shape[:2] != (figure.height, figure.width):
         parts.append(f'<rect width="{figure.width}" height="{figure.height}" fill="{figure.paper}"/>')
     parts.append(_image(*figure.at, figure.pixels))

@@ -124,7 +124,9 @@ def raw_tiff(
     if pixels.dtype.kind in "iu" and pixels.dtype.itemsize == 8:
         raise ExportError(f"OME-TIFF has no pixels of the type {pixels.dtype}")
     stream = io.BytesIO()
-    sizes = {} if pixel_um is None else {"resolution": (1e4 / pixel_um[1], 1e4 / pixel_um[0]), "resolutionunit": 3}
+    sizes: dict[str, Any] = (
+        {} if pixel_um is None else {"resolution": (1e4 / pixel_um[1], 1e4 / pixel_um[0]), "resolutionunit": 3}
+    )
     with tifffile.TiffWriter(stream, ome=True, bigtiff=pixels.nbytes > BIG) as writer:
         writer.write(
             pixels,
