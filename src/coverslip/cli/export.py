@@ -3,6 +3,7 @@
 import json
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from coverslip.catalog import Catalog
 from coverslip.cli.output import amount, console, one_line, size_text
 from coverslip.confined import Opener
 from coverslip.errors import InvalidRequestError
 from coverslip.export import DryRun, Job
 from coverslip.export.manifest import manifest_paths
 from coverslip.export.options import request_from
+from coverslip.export.run import LEASE_SECONDS
 from coverslip.export.sources import marker_sets_of
 from coverslip.model.export import MarkerSet
 from coverslip.model.exporting import ExportJob, ExportMode, ExportResult
@@ -24,6 +27,7 @@ from coverslip.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
+WAIT_SECONDS = 0.5
 SHOWN = 20
 """Files and problems that are listed; JSON has all."""
 
@@ -185,6 +189,7 @@ def _export(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Non
         with open_catalog_of(settings) as catalog:
             if given["resume"]:
                 job_id = _job_id(catalog.exports(), given["resume"])
+                _wait_until_free(catalog, job_id)
                 job = Job.kept(job_id, catalog, open_file=opener.open_image)
             else:
                 job = Job.of(_request(mode, own, given), catalog=catalog, open_file=opener.open_image)
@@ -262,6 +267,15 @@ def _choices(texts: Any) -> dict[str, Any]:
 
 def _listed(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _wait_until_free(catalog: Catalog, job_id: str) -> None:
+    """Wait for a job whose process may have been killed: that is known when its right to the job has run out."""
+    until = time.monotonic() + LEASE_SECONDS + 1
+    if catalog.export(job_id).state in {"running", "cancelling"}:
+        console(stderr=True).print(f"Waiting up to {LEASE_SECONDS:.0f} s for the process that worked on it.")
+    while catalog.export(job_id).state in {"running", "cancelling"} and time.monotonic() < until:
+        time.sleep(WAIT_SECONDS)
 
 
 def _job_id(jobs: list[ExportJob], asked: str) -> str:

@@ -23,7 +23,8 @@ from coverslip.readers import open_image
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = 15.0
+"""How long a process may say nothing before its job is somebody else's."""
 NOTE_SECONDS = 0.5
 """How often what was done is written down; so much is made again after a kill."""
 NOTE_ITEMS = 500
