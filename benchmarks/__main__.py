@@ -20,6 +20,7 @@ TABLES = {
     "states": ("states",),
     "volumes": ("volumes",),
     "exporting": ("exportrender",),
+    "ingest": ("ingest",),
 }
 """The tables of the page, and the families in each."""
 FAMILIES = tuple(name for names in TABLES.values() for name in names)

@@ -25,7 +25,7 @@ from coverslip.render.export import (
 COLORS = {"DAPI": (0, 0, 1), "CD45": (0, 1, 0), "CD3": (1, 0, 0), "CD8": (0, 1, 1)}
 LOW, HIGH = 60.0, 3000.0
 CELL, PITCH, CROP = 22, 24, 128
-EPS = np.finfo(np.float32).eps
+EPS = float(np.finfo(np.float32).eps)
 
 type Planes = dict[str, NDArray[np.uint16]]
 

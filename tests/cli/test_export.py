@@ -60,7 +60,9 @@ def test_cells_are_chosen_and_a_dry_run_writes_nothing(run: Shell, images: Path,
 def test_regions_are_chosen_by_tags_and_put_on_pages(run: Shell, images: Path, tmp_path: Path) -> None:
     rows = [roi(f"r{n}", "A", (n, n + 20, 0, 20), tags="odd" if n % 2 else "even,x") for n in range(6)]
     write_rois(images, rows)
-    text = run("export", "rois", images, "-m", "Two", "-o", tmp_path, "--tags", "even & x", "--gallery", "2x2", "--json")
+    text = run(
+        "export", "rois", images, "-m", "Two", "-o", tmp_path, "--tags", "even & x", "--gallery", "2x2", "--json"
+    )
     outcome = json.loads(text)
     assert (outcome["state"], outcome["total"]) == ("completed", 3)
     pdf = (tmp_path / "gallery.pdf").read_bytes()

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.test_commands import Shell
 from tests.ingest.deposition.session import write_session
 
-SIDES = ("--input", "in", "--output", "layout")
+SIDES = ("--input", "in", "--output", "layout", "--no-views")
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ def test_json_says_the_same(run: Shell) -> None:
     found = json.loads(run("ingest", "apply", "in/deposition.yaml", *SIDES, "--json", "--only", "run"))
     assert found["counts"] == {"written": 1}
     assert (found["objects_written"], found["is_whole"], found["held"]) == (1, True, [])
+    assert "views" not in found
     assert [step["name"] for step in found["steps"]] == ["datasets/30001/runs/TS_1#document"]
     assert found["changes"]["added"] == ["datasets/30001/runs/TS_1"]
 

@@ -42,7 +42,10 @@ def test_3_an_ome_tiff_is_whole_at_every_downsampling(tmp_path: Path, step: int)
     planes = np.stack([channel(1), channel(2)])
     path = tmp_path / "field.ome.tif"
     tifffile.imwrite(path, planes, metadata={"axes": "CYX", "Channel": {"Name": ["DNA", "CD3"]}})
-    markers = {"selected_channels": ["DNA"], "channel_settings": {"DNA": dict(color="Blue", contrast_min=100, contrast_max=900)}}
+    markers = {
+        "selected_channels": ["DNA"],
+        "channel_settings": {"DNA": dict(color="Blue", contrast_min=100, contrast_max=900)},
+    }
     job = Job("fov", path, markers, tmp_path / "out", "png", {"downsample": step})
     assert job.start().state == "completed", job.results()
     right = expected({"DNA": planes[0]}, ("DNA",), step=step)
@@ -62,7 +65,9 @@ def test_4_a_channel_is_found_by_its_exact_name(images: Path, tmp_path: Path) ->
 def test_5_regions_of_one_name_have_a_file_each(images: Path, tmp_path: Path) -> None:
     boxes = [(0, 10, 0, 10), (10, 20, 0, 10), (20, 30, 0, 10)]
     names = ["tumour 1", "tumour 1", "tumour/1"]
-    write_rois(images, [roi(name, "A", box, roi_id=f"id{n}") for n, (name, box) in enumerate(zip(names, boxes, strict=True))])
+    write_rois(
+        images, [roi(name, "A", box, roi_id=f"id{n}") for n, (name, box) in enumerate(zip(names, boxes, strict=True))]
+    )
     job = Job("rois", images, "Two", tmp_path / "out")
     assert job.start().succeeded == 3
     paths = [result.path for result in job.results()]

@@ -27,13 +27,18 @@ from coverslip.neuroglancer import (
 from tests.neuroglancer.scenes import ALIGNMENT, EVERY_SHAPE, annotation, metadata, scene, tomogram
 
 VOXELS = {axis: [1.0012e-09, "m"] for axis in "xyz"}
+IMAGE_SPACE = {
+    "outputDimensions": {"t'": [1, ""], "c'": [1, ""], **{axis: VOXELS[axis] for axis in "zyx"}},
+    "inputDimensions": {"t": [1, ""], "c'": [1, ""], **{axis: VOXELS[axis] for axis in "zyx"}},
+}
+"""Of the image, which has all five axes."""
 SAME_SPACE = {"outputDimensions": VOXELS, "inputDimensions": VOXELS}
 HALF_A_VOXEL_BACK = [[1, 0, 0, -0.5], [0, 1, 0, -0.5], [0, 0, 1, -0.5]]
 
 EXPECTED: dict[str, dict[str, Any]] = {
     "TS_1": {
         "type": "image",
-        "source": {"url": "zarr2://coverslip:///api/images/img1/zarr04", "transform": SAME_SPACE},
+        "source": {"url": "zarr2://coverslip:///api/images/img1/zarr04", "transform": IMAGE_SPACE},
         "tab": "rendering",
         "visible": True,
         "opacity": 1.0,

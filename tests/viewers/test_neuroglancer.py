@@ -1,10 +1,8 @@
 """The Neuroglancer that comes with the server, in a real browser: every format, exact values, nothing from outside."""
 
 import io
-import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import unquote
 
 import httpx
 import numpy as np
@@ -22,7 +20,8 @@ from tests.web.browser import browser, visiting
 
 __all__ = ["browser"]
 
-READY = "() => window.viewer?.isReady()"
+READY = "() => window.viewer?.layerManager.managedLayers.length && viewer.isReady()"
+"""A viewer whose state is still on its way is ready too, and has no layers."""
 PROBLEMS = """() => viewer.layerManager.managedLayers.flatMap(({ layer }) =>
     layer.dataSources.map(({ loadState }) => loadState?.error?.message).filter((text) => text !== undefined))"""
 FULL_SIZE = "() => { viewer.navigationState.zoomFactor.value = Math.min(1, viewer.navigationState.zoomFactor.value); }"
@@ -79,10 +78,11 @@ def check_chunks(answers: Sequence[Response], pixels: Array) -> None:
 
 
 def state_of(shown: Library, name: str) -> tuple[str, dict[str, Any]]:
+    """Return where somebody is sent who wants to see an image, and the state that waits there."""
     answer = shown.service.client.get(f"/api/images/{shown.show(name).id}/neuroglancer")
     assert answer.status_code == 307
-    address, _, written = answer.headers["location"].partition("#!")
-    state: dict[str, Any] = json.loads(unquote(written))
+    address, _, of_state = answer.headers["location"].partition("#!")
+    state: dict[str, Any] = shown.service.client.get(of_state).json()
     return address, state
 
 

@@ -102,7 +102,7 @@ def test_a_mask_lies_on_the_voxels_that_it_was_drawn_on(browser: Browser, shown:
             for off in (-0.4, 0.4):
                 place = [position + off for position in voxel]
                 names = ["tomogram", "7 membrane instancesegmentation"]
-                image, label = visit.page.evaluate(VALUES, [names, [*place[::-1], 0]])
+                image, label = visit.page.evaluate(VALUES, [names, place[::-1]])
                 z, y, x = (round(one / binning) for one in place)
                 assert float(image) == float(pixels[voxel])
                 assert int(label) == numbered[z, y, x]

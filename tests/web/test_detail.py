@@ -1,13 +1,17 @@
 """The view of one image as people use it, in a real browser against the real server."""
 # ruff: noqa: RUF001  # sizes are written with a real multiplication sign
 
+import json
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.web.browser import Visit
+from tests.api.conftest import running
+from tests.api.layouts import ingested, write_layout
+from tests.web.browser import Visit, visiting
 from tests.web.conftest import Site
 from tests.web.steps import brightest_column, card, open_image, picture, settle
 
@@ -139,9 +143,49 @@ def test_the_image_opens_in_neuroglancer(visit: Visit) -> None:
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="Open in Neuroglancer").click()
     viewer = opened.value
-    viewer.wait_for_function("() => window.viewer?.isReady()")
+    viewer.wait_for_function("() => window.viewer?.layerManager.managedLayers.length && viewer.isReady()")
     names = viewer.evaluate("() => viewer.layerManager.managedLayers.map(({ name }) => name)")
     assert names == ["0 DAPI", "1 GFP", "2 Cy5"]
+
+
+def test_a_short_link_to_the_viewer_is_made_and_opens(visit: Visit) -> None:
+    page = open_image(visit, "embryo")
+    page.get_by_role("button", name="Share").click()
+    dialog = page.get_by_role("dialog")
+    pasted = dialog.get_by_role("textbox", name="To share what you changed")
+    pasted.fill("nothing of the kind")
+    expect(dialog.get_by_role("status")).to_contain_text("no address of Neuroglancer")
+    expect(dialog.get_by_role("button", name="Make a link")).to_be_disabled()
+    pasted.fill(f"http://127.0.0.1/neuroglancer/v/x/#!{quote(json.dumps({'layout': 'yz'}))}")
+    dialog.get_by_role("button", name="Make a link").click()
+    link = dialog.get_by_role("textbox", name="The link")
+    expect(link).to_have_value(re.compile(r"/v/[2-9a-z]{10}$"))
+    visit.screenshot("share")
+    following = link.input_value()
+    pasted.fill("")
+    dialog.get_by_role("radio", name="Frozen").check()
+    dialog.get_by_role("button", name="Make a link").click()
+    expect(link).not_to_have_value(following)
+    frozen = link.input_value()
+    dialog.get_by_role("button", name="Close").click()
+    for address, layout in ((following, "yz"), (frozen, "4panel")):
+        page.goto(address)
+        page.wait_for_function("() => window.viewer?.layerManager.managedLayers.length === 3")
+        page.wait_for_function("() => viewer.isReady()")
+        assert page.evaluate("() => viewer.state.toJSON().layout") == layout
+
+
+def test_a_tomogram_lists_its_annotations(browser: Browser, tmp_path: Path) -> None:
+    layout = write_layout(tmp_path / "layout")
+    with running(tmp_path / "home") as service:
+        image_id = ingested(service.settings, layout)
+        with visiting(browser, service.address) as visit:
+            visit.page.goto(f"/images/{image_id}")
+            section = visit.page.locator("section", has=visit.page.get_by_role("heading", name="Annotations of TS_1"))
+            expect(section.get_by_role("rowheader")).to_have_text(["ribosome", "proteasome", "membrane", "vesicle"])
+            expect(section.get_by_role("row").nth(3)).to_contain_text("SegmentationMask")
+            expect(section.get_by_role("row").nth(3)).to_contain_text("10.000 Å")
+            visit.screenshot("annotations")
 
 
 def test_delete_asks_and_can_be_undone(visit: Visit, site: Site) -> None:

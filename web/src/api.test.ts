@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { asProblem, pictureUrl, Problem, thumbnailUrl } from "./api.ts";
+import { asProblem, pictureUrl, Problem, stateIn, thumbnailUrl } from "./api.ts";
 import { sampleImage } from "./samples.ts";
 
 test("an error document becomes its words", () => {
@@ -30,4 +30,13 @@ test("the address of a picture says only what is chosen", () => {
 test("a new thumbnail has a new address", () => {
   const newer = sampleImage({ metadata: { thumbnail: { state: "fresh", etag: "def", error: null } } });
   assert.notEqual(thumbnailUrl(sampleImage()), thumbnailUrl(newer));
+});
+
+test("the state is read out of the address of the viewer, or as it is", () => {
+  const address = `http://127.0.0.1:8000/neuroglancer/v/one/#!${encodeURIComponent('{"position":[1,2]}')}`;
+  assert.deepEqual(stateIn(address), { position: [1, 2] });
+  assert.deepEqual(stateIn('{"layout":"xy"}'), { layout: "xy" });
+  for (const other of ["", "[1]", "null", "http://127.0.0.1:8000/view/one", "x#!http://127.0.0.1/state.json", "x#!%"]) {
+    assert.equal(stateIn(other), null);
+  }
 });

@@ -101,6 +101,36 @@ export interface FullMetadata {
   vendor: { [key: string]: JsonValue };
 }
 
+/** A view of an image that somebody kept; `url` opens it in Neuroglancer. */
+export interface View {
+  id: string;
+  name: string;
+  is_frozen: boolean;
+  url: string;
+}
+
+export interface NewView {
+  name?: string;
+  is_frozen?: boolean;
+  state?: { [key: string]: JsonValue };
+}
+
+export interface SurroundingAnnotation {
+  id: number;
+  object_name: string;
+  shapes: string[];
+  voxel_spacing: string;
+  deposition: string;
+}
+
+/** What is known around the image of a tomogram; `tomogram` is null for an image of something else. */
+export interface Surroundings {
+  tomogram: { id: number; name: string } | null;
+  run: { id: number; name: string } | null;
+  voxel_spacing: { id: number; name: string } | null;
+  annotations: SurroundingAnnotation[];
+}
+
 export interface Uploaded {
   message: string;
   id: string;
@@ -207,8 +237,19 @@ export const UPLOAD_URL = "/api/images/upload";
 
 export const downloadUrl = (id: string): string => `${imagePath(id)}/download`;
 
-/** Leads to Neuroglancer with all channels of the image. */
-export const neuroglancerUrl = (id: string): string => `${imagePath(id)}/neuroglancer`;
+/** Leads to Neuroglancer, with everything that is known around the image. */
+export const neuroglancerUrl = (id: string): string => `/view/${encodeURIComponent(id)}`;
+
+/** What somebody pasted as a view, read: the viewer's own address, or the state in it. Nothing where it holds no state. */
+export function stateIn(pasted: string): { [key: string]: JsonValue } | null {
+  const [, fragment] = pasted.split("#!");
+  try {
+    const state = JSON.parse(fragment === undefined ? pasted : decodeURIComponent(fragment)) as JsonValue;
+    return state !== null && typeof state === "object" && !Array.isArray(state) ? state : null;
+  } catch {
+    return null;
+  }
+}
 
 /** Address of the ready-made thumbnail; the etag in it makes a new thumbnail a new address. */
 export const thumbnailUrl = (image: ImageStack): string =>
@@ -235,6 +276,10 @@ export const api = {
     json<FullMetadata>(`${imagePath(id)}/metadata`, signal ? { signal } : {}),
   picture: async (url: string, signal: AbortSignal): Promise<Blob> => (await request(url, { signal })).blob(),
   remove: async (id: string): Promise<void> => void (await request(imagePath(id), { method: "DELETE" })),
+  keepView: (id: string, view: NewView): Promise<View> =>
+    json<View>(`${imagePath(id)}/views`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(view) }),
+  surroundings: (id: string, signal?: AbortSignal): Promise<Surroundings> =>
+    json<Surroundings>(`${imagePath(id)}/surroundings`, signal ? { signal } : {}),
   restore: (id: string): Promise<ImageStack> => json<ImageStack>(`${imagePath(id)}/restore`, { method: "POST" }),
 };
 

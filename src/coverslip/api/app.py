@@ -18,6 +18,7 @@ from coverslip.api import (
     annotations,
     artifacts,
     combined,
+    entities,
     errors,
     events,
     exports,
@@ -25,7 +26,10 @@ from coverslip.api import (
     images,
     metrics,
     neuroglancer,
+    precomputed,
+    saved_views,
     uploads,
+    viewing,
     views,
     zarr,
 )
@@ -34,13 +38,16 @@ from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
 from coverslip.api.guard import Guard
 from coverslip.api.hand_over import HandOver
+from coverslip.api.image_marks import ImageMarks
 from coverslip.api.noticing import Noticing
 from coverslip.api.open_files import OpenFiles
 from coverslip.api.page import PAGE_FOLDER, Page
 from coverslip.api.pictures import Pictures
+from coverslip.api.precomputes import Precomputes
 from coverslip.api.quick_slices import QuickSlices
 from coverslip.api.rooms import Rooms
 from coverslip.api.sharing import Sharing
+from coverslip.api.states import ViewerStates
 from coverslip.api.stores import Stores
 from coverslip.api.strategies import building
 from coverslip.catalog import Catalog
@@ -117,8 +124,9 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
         redoc_url=None,
     )
     errors.install(app)
-    parts = (uploads, images, views, zarr, annotations, combined, artifacts, neuroglancer, exports)
-    for part in (*parts, events, health, metrics):
+    pixels, marks = (uploads, images, views, zarr), (annotations, combined, entities)
+    viewers = (viewing, saved_views, precomputed, neuroglancer)
+    for part in (*pixels, *marks, artifacts, *viewers, exports, events, health, metrics):
         app.include_router(part.router)
     app.router.routes.insert(0, QuickSlices())
     app.router.default = Page(page_folder)
@@ -167,6 +175,9 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
         files,
         pictures,
         stores,
+        ViewerStates(builder, uses, build_seconds=settings.build_seconds),
+        Precomputes(builder, uses, build_seconds=settings.build_seconds),
+        ImageMarks(catalog, files),
         feed,
         wake,
         checks,

@@ -3,12 +3,12 @@
 import time
 from datetime import datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Self
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -38,6 +38,8 @@ class ArtifactDocument(BaseModel):
     image_id: str
     annotation_id: str | None
     """The annotation it is of; null where it is of the whole image."""
+    entity_id: int | None
+    """Public number of the entity it is of; ``image_id`` is then an image that shows it."""
     state: ArtifactState
     wanted: int
     """How many changes its sources have had."""
@@ -144,6 +146,32 @@ class Processed(BaseModel):
         )
 
 
+class Rebuild(BaseModel):
+    """Which artifacts are to be built anew; the choices narrow each other."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Annotated[str | None, Field(max_length=100)] = None
+    image_id: Annotated[str | None, Field(max_length=100)] = None
+    """Those of this image and its annotations."""
+    run: Annotated[str | None, Field(min_length=1, max_length=1000)] = None
+    """Those of the tomograms and tilt series of this run, by name, identity or public number."""
+    everything: bool = False
+    """Needed where nothing else is said."""
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if self.everything == any(one is not None for one in (self.kind, self.image_id, self.run)):
+            raise ValueError("say which artifacts: kind, image_id, run, or everything alone")
+        return self
+
+
+class Rebuilt(BaseModel):
+    """How many artifacts are to be built anew."""
+
+    count: int
+
+
 class ArtifactsQuery(BaseModel):
     """Which artifacts."""
 
@@ -172,6 +200,20 @@ def get_artifact(rooms: InRooms, artifact_id: str) -> ArtifactWhy:
     """Say how an artifact stands: which change made it stale, when, and what happens next."""
     noticed = {} if rooms.opportunistic is None else {"is_active": rooms.opportunistic.is_active}
     return _explained(rooms, why(rooms.builder, artifact_id, **noticed))
+
+
+@router.post("/artifacts/rebuild", response_model=Rebuilt, responses=responses(400, 404, 503))
+def rebuild_artifacts(rooms: InRooms, chosen: Rebuild) -> Rebuilt:
+    """Make all artifacts stale that the choices allow, such as the viewer states of a run."""
+    kinds = rooms.builder.kinds
+    if chosen.kind is not None and chosen.kind not in kinds:
+        raise InvalidRequestError(f"kind: there is no {chosen.kind!r}; there are {', '.join(kinds)}")
+    if chosen.image_id is not None:
+        rooms.catalog.get_image(chosen.image_id)
+    images = None if chosen.run is None else rooms.catalog.images_of_run(chosen.run)
+    count = rooms.catalog.rebuild(kind=chosen.kind, image_id=chosen.image_id, image_ids=images)
+    rooms.wake.set()
+    return Rebuilt(count=count)
 
 
 @router.post("/artifacts/{artifact_id}/rebuild", response_model=ArtifactWhy, responses=responses(404, 503))

@@ -28,7 +28,19 @@ MOST_ITEMS = 1000
 """Items that are listed at once."""
 POLL_SECONDS = 0.5
 SERVER_ONLY = frozenset(
-    {"folder", "table", "data", "images", "existing", "executor", "workers", "attempts", "pause_s", "changed", "file_format"}
+    {
+        "folder",
+        "table",
+        "data",
+        "images",
+        "existing",
+        "executor",
+        "workers",
+        "attempts",
+        "pause_s",
+        "changed",
+        "file_format",
+    }
 )
 """Choices that are the server's own: where files are, and how hard it works."""
 
@@ -244,8 +256,4 @@ def _request(rooms: Rooms, body: ExportBody) -> Request:
         raise InvalidRequestError(f"options: {', '.join(refused)} are the server's own choice")
     records = [rooms.catalog.get_image(image_id) for image_id in body.images]
     items = {"data": [record.path for record in records], "images": [record.index for record in records]}
-    return request_from(
-        body.mode, items, body.marker_set, rooms.exports.new_folder(), body.file_format, body.options
-    )
-
-
+    return request_from(body.mode, items, body.marker_set, rooms.exports.new_folder(), body.file_format, body.options)

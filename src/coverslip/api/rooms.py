@@ -9,8 +9,11 @@ from fastapi import Depends, Request
 from coverslip.api.checks import Checks
 from coverslip.api.feed import EventFeed
 from coverslip.api.hand_over import HandOver
+from coverslip.api.image_marks import ImageMarks
 from coverslip.api.open_files import OpenFiles
 from coverslip.api.pictures import Pictures
+from coverslip.api.precomputes import Precomputes
+from coverslip.api.states import ViewerStates
 from coverslip.api.stores import Stores
 from coverslip.catalog import Catalog
 from coverslip.catalog.places import Places
@@ -34,6 +37,9 @@ class Rooms:
     files: OpenFiles
     pictures: Pictures
     stores: Stores
+    states: ViewerStates
+    precomputes: Precomputes
+    marks: ImageMarks
     feed: EventFeed
     wake: threading.Event
     """Set when there is something new to build."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import anyio
 from anyio.to_thread import run_sync
@@ -19,7 +18,6 @@ from coverslip.api.stored_files import StoredFile, open_stored
 from coverslip.catalog import Catalog
 from coverslip.errors import NotFoundError, ReadError
 from coverslip.model.records import ImagePlace
-from coverslip.neuroglancer import neuroglancer_state
 from coverslip.ngff import Version, VirtualStore
 from coverslip.readers import Image
 from coverslip.render import channel_colors
@@ -87,25 +85,6 @@ class Stores:
             OME-Zarr has no such type of pixels.
         """
         return await run_sync(partial(self._get, image_id, version, key, known, size_only), limiter=self._at_work)
-
-    async def neuroglancer_state(self, image_id: str, source: str) -> dict[str, Any]:
-        """Return the state of Neuroglancer that shows an image, which it reads at the address ``source``.
-
-        Raises
-        ------
-        NotFoundError
-            There is no such image.
-        ReadError
-            The file cannot be read.
-        BuildError
-            Neuroglancer has no such type of pixels.
-        """
-        return await run_sync(partial(self._state, image_id, source), limiter=self._at_work)
-
-    def _state(self, image_id: str, source: str) -> dict[str, Any]:
-        place = self._catalog.place_of(image_id)
-        with self._borrow(place, self._files.identity(place.path, place.revision)) as image:
-            return neuroglancer_state(image, source, colors=channel_colors(image.metadata))
 
     @contextmanager
     def _borrow(self, place: ImagePlace, identity: Identity) -> Iterator[Image]:

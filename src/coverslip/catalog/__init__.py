@@ -15,6 +15,7 @@ from coverslip.catalog.assets import Assets
 from coverslip.catalog.claims import Claims
 from coverslip.catalog.database import Database, utc_now
 from coverslip.catalog.entities import Entities, Steps
+from coverslip.catalog.entity_lists import EntityLists
 from coverslip.catalog.events import Events
 from coverslip.catalog.exports import Exports
 from coverslip.catalog.health import Health
@@ -37,6 +38,7 @@ class Catalog(
     Images,
     Annotations,
     Entities,
+    EntityLists,
     Steps,
     Views,
     Artifacts,

@@ -16,6 +16,7 @@ from coverslip.derive.periodic import build_all, keep_building, run_builder, sta
 from coverslip.derive.serving import current, previous
 from coverslip.derive.sources import GivenUp, InterruptibleImage
 from coverslip.derive.uses import Uses
+from coverslip.derive.viewing import NEUROGLANCER_STATE, kind_of_shape
 from coverslip.derive.why import Why, pending_warnings, why
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "EXPOSITION_TYPE",
     "KEY_IMAGE",
     "KINDS",
+    "NEUROGLANCER_STATE",
     "VERSIONS",
     "Batch",
     "BuildMetrics",
@@ -45,6 +47,7 @@ __all__ = [
     "current",
     "exposition",
     "keep_building",
+    "kind_of_shape",
     "open_catalog",
     "open_catalog_of",
     "open_executor",

@@ -8,7 +8,7 @@ from coverslip.catalog import Catalog
 from coverslip.derive.combined import Combined, SmallCombined
 from coverslip.derive.drawn import KEY_IMAGE, MIP, MULTIVIEW, THUMBNAIL, Drawn
 from coverslip.derive.kind import Kind, by_name
-from coverslip.derive.viewing import NEUROGLANCER_STATE, SHAPES, Contrast, NeuroglancerState, shape_kinds
+from coverslip.derive.viewing import KEY_PHOTOS, NEUROGLANCER_STATE, SHAPES, Contrast, NeuroglancerState, shape_kinds
 from coverslip.model.entities import EntityKinds
 from coverslip.settings import Settings
 
@@ -28,6 +28,7 @@ ON_DEMAND: tuple[Kind, ...] = (
     SmallCombined(),
     Contrast(),
     NeuroglancerState(),
+    *KEY_PHOTOS,
     *SHAPES,
 )
 """What an image, annotation or entity has once somebody has asked for it, or because it is part of a deposition; kept
@@ -40,7 +41,7 @@ VERSIONS: Mapping[str, int] = MappingProxyType({kind.name: kind.version for kind
 """The present recipe version of every kind."""
 
 ENTITY_KINDS = EntityKinds(
-    of_tomograms=(NEUROGLANCER_STATE,),
+    of_tomograms=(NEUROGLANCER_STATE, *(kind.name for kind in KEY_PHOTOS)),
     of_shapes=shape_kinds(),
     follow_entities=tuple(kind.name for kind in KINDS.values() if "entities" in kind.follows),
     follow_annotations=tuple(kind.name for kind in KINDS.values() if "annotations" in kind.follows),
@@ -76,11 +77,15 @@ def open_catalog(url: str, *, entity_kinds: EntityKinds | None = None) -> Catalo
     )
 
 
-def open_catalog_of(settings: Settings) -> Catalog:
-    """Return the catalog that the settings name, with what they say of annotations; see ``open_catalog``."""
-    kinds = replace(
+def entity_kinds_of(settings: Settings) -> EntityKinds:
+    """Return which kinds entities have to do with, with what the settings say of annotations."""
+    return replace(
         ENTITY_KINDS,
         are_annotations_followed=settings.follow_annotations,
         unfollowed_datasets=settings.unfollowed_datasets,
     )
-    return open_catalog(settings.catalog_url, entity_kinds=kinds)
+
+
+def open_catalog_of(settings: Settings) -> Catalog:
+    """Return the catalog that the settings name, with what they say of annotations; see ``open_catalog``."""
+    return open_catalog(settings.catalog_url, entity_kinds=entity_kinds_of(settings))

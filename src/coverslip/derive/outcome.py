@@ -57,6 +57,8 @@ class Lasting:
 
 def is_lasting(error: Exception | None) -> bool:
     """Return whether the same sources bring a failure again."""
+    if isinstance(error, BuildError):
+        return not error.retryable
     return isinstance(error, LASTING) and not isinstance(error, BusyError)
 
 
@@ -122,7 +124,7 @@ def refuse_missing(image: ImageRecord) -> None:
 def name_of(what: Claim | ArtifactRecord) -> str:
     """Return what an artifact is, for a sentence."""
     of = f"image {what.image_id}" if what.annotation_id is None else f"annotation {what.annotation_id}"
-    return f"{what.kind} of {of}"
+    return f"{what.kind} of {of if what.entity_id is None else f'entity {what.entity_id}'}"
 
 
 def not_in_time(record: ArtifactRecord) -> BuildError:

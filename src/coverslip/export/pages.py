@@ -39,9 +39,7 @@ def run_gallery(
     results: list[ExportResult] = []
     rows, columns = gallery.rows, gallery.columns
     try:
-        with created(path) as stream, PdfGallery(
-            stream, title=gallery.title, rows=rows, columns=columns
-        ) as pages:
+        with created(path) as stream, PdfGallery(stream, title=gallery.title, rows=rows, columns=columns) as pages:
             for figure, values, drawn in _in_order(painter, tasks, request.effort.workers, stop):
                 result = drawn
                 if figure is not None:

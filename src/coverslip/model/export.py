@@ -83,7 +83,7 @@ class MarkerSet(Frozen):
     """Channels that are shown together."""
 
     name: Name
-    channels: tuple[ChannelLook, ...] = ()
+    channels: Annotated[tuple[ChannelLook, ...], Field(max_length=256)] = ()
 
     @model_validator(mode="after")
     def _check(self) -> "MarkerSet":
@@ -135,7 +135,7 @@ class CellLook(Frozen):
     mask: Name
     column: Name
     label_column: Name = "label"
-    classes: tuple[CellClass, ...] = ()
+    classes: Annotated[tuple[CellClass, ...], Field(max_length=4096)] = ()
     ramp: Ramp | None = None
     """For numbers; instead of ``classes``."""
     default: CellClass | None = None
@@ -167,7 +167,7 @@ class AnnotationLook(Frozen):
     """How the classes of a raster annotation are laid over the picture."""
 
     annotation: Name
-    classes: tuple[AnnotationClass, ...] = ()
+    classes: Annotated[tuple[AnnotationClass, ...], Field(max_length=4096)] = ()
     alpha: Share = 0.5
     default_color: HexColor = "#a0a0a0"
     """Of numbers that are not among the classes; 0, the background, is one of them."""
@@ -227,11 +227,22 @@ class ColorBar(Frozen):
 class Caption(Frozen):
     """A line of text below the picture."""
 
-    template: str = "{fov}"
+    template: Annotated[str, Field(max_length=4096)] = "{fov}"
     """Python's ``str.format`` over the values of the item: ``fov``, ``item``, ``marker_set``, ``width``, ``height``,
     ``downsample``, ``x``, ``y``, ``pixel_size_um`` and those the caller adds."""
     font_size: Annotated[float, Field(ge=4, le=1000)] | None = None
     color: HexColor = "#000000"
+
+
+class ShapeLook(Frozen):
+    """What becomes of the polygon or line of a region of interest; its rectangle is exported in any case."""
+
+    outline: bool = True
+    color: HexColor = "#ffffff"
+    thickness: Annotated[float, Field(gt=0, le=100)] | None = None
+    """In pixels of the picture."""
+    clip: bool = False
+    """Whether what lies outside a polygon is filled with the background."""
 
 
 class ExportSpec(Frozen):
@@ -241,7 +252,7 @@ class ExportSpec(Frozen):
     downsample: Annotated[int, Field(ge=1, le=1024)] = 1
     """Pixels of the image along one side of a pixel of the picture."""
     resampling: Resampling = "nearest"
-    masks: tuple[MaskLook, ...] = ()
+    masks: Annotated[tuple[MaskLook, ...], Field(max_length=64)] = ()
     """Later ones lie over earlier ones."""
     cells: CellLook | None = None
     annotation: AnnotationLook | None = None
@@ -252,6 +263,8 @@ class ExportSpec(Frozen):
     isolate: Name | None = None
     """Mask by which neighbours are hidden: of a crop around a cell, only the pixels of that cell are shown."""
     background: HexColor = "#000000"
+    shape: ShapeLook | None = None
+    """Of regions that have one; ``None`` shows nothing of it."""
     scale_bar: ScaleBar | None = None
     legend: Legend | None = None
     color_bar: ColorBar | None = None

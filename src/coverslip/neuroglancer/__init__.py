@@ -4,12 +4,13 @@
 Nothing here opens a file or knows a catalog.
 """
 
-from coverslip.neuroglancer.channels import neuroglancer_state
+from coverslip.neuroglancer.addresses import check_origin, displace, place
 from coverslip.neuroglancer.colors import ColorSeed
 from coverslip.neuroglancer.contrast import ContrastLimits, measure_contrast
+from coverslip.neuroglancer.merged import check_state, with_edits
 from coverslip.neuroglancer.scene import AnnotationLayer, CellLayer, LabelLayer, Place, Scene, Tomogram, matching
 from coverslip.neuroglancer.sources import Published, Served, Sources
-from coverslip.neuroglancer.state import build_state, to_bytes, with_origin
+from coverslip.neuroglancer.state import build_state, colored, to_bytes, with_origin
 
 __all__ = [
     "AnnotationLayer",
@@ -24,9 +25,14 @@ __all__ = [
     "Sources",
     "Tomogram",
     "build_state",
+    "check_origin",
+    "check_state",
+    "colored",
+    "displace",
     "matching",
     "measure_contrast",
-    "neuroglancer_state",
+    "place",
     "to_bytes",
+    "with_edits",
     "with_origin",
 ]

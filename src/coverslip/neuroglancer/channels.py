@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from coverslip.errors import BuildError
-from coverslip.model import CanRead, ImageMetadata
+from coverslip.model import ImageMetadata
 from coverslip.model.metadata import Unit
 from coverslip.ngff.documents import Color, Window, channels, type_range
-from coverslip.ngff.pyramid import Pyramid
-from coverslip.ngff.windows import measure_windows
 
 TYPES = frozenset({"float32", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32)), "uint64"})
 """The types of pixels that Neuroglancer shows."""
@@ -40,52 +38,6 @@ void main() {
   emitRGB(color * contrast());
 }
 """
-
-
-def neuroglancer_state(image: CanRead, source: str, *, colors: Sequence[Color] | None = None) -> dict[str, Any]:
-    """Return the state that shows all channels of an image; see ``viewer_state``. Looks at a few pixels of each.
-
-    Parameters
-    ----------
-    image
-        What to show.
-    source
-        Address of the image as OME-Zarr 0.5, with ``http`` or ``https``.
-    colors
-        Display colour of every channel; the file's own or white where left out.
-
-    Raises
-    ------
-    BuildError
-        Neuroglancer has no such type of pixels.
-    """
-    check_type(image.metadata)
-    return viewer_state(image.metadata, source, windows=measure_windows(Pyramid(image)), colors=colors)
-
-
-def viewer_state(
-    metadata: ImageMetadata, source: str, *, windows: Sequence[Window], colors: Sequence[Color] | None = None
-) -> dict[str, Any]:
-    """Return the state that shows all channels of an image, in physical proportions.
-
-    Parameters
-    ----------
-    metadata
-        Of the image.
-    source
-        Address of the image as OME-Zarr 0.5, with ``http`` or ``https``.
-    windows
-        Display range of every channel, colour samples counted as channels.
-    colors
-        Display colour of every channel of the metadata.
-
-    Raises
-    ------
-    BuildError
-        Neuroglancer has no such type of pixels.
-    """
-    layers = channel_layers(metadata, f"zarr3://{source}", windows=windows, colors=colors)
-    return {**frame(metadata), "layers": layers}
 
 
 def frame(metadata: ImageMetadata) -> dict[str, Any]:
@@ -121,8 +73,10 @@ def channel_layers(
         Of the image.
     url
         Of the image as OME-Zarr, as Neuroglancer wants it: ``zarr3://https://...``.
-    windows, colors
-        As for ``viewer_state``.
+    windows
+        Display range of every channel, colour samples counted as channels.
+    colors
+        Display colour of every channel of the metadata; the file's own or white where left out.
 
     Raises
     ------

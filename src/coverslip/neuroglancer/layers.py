@@ -65,11 +65,10 @@ def dimensions(angstroms: float) -> Document:
 def image_layer(scene: Scene, tomogram: Tomogram, name: str, sources: Sources) -> Document:
     """Return the layer of a tomogram's pixels."""
     check_type(scene.metadata)
-    space = dimensions(tomogram.voxel_spacing)
     return {
         "type": "image",
         "name": name,
-        "source": {"url": sources.image(scene), "transform": {"outputDimensions": space, "inputDimensions": space}},
+        "source": {"url": sources.image(scene), "transform": _in_space(tomogram.voxel_spacing, sources.axes)},
         "tab": "rendering",
         "visible": True,
         "opacity": 1.0,
@@ -81,6 +80,18 @@ def image_layer(scene: Scene, tomogram: Tomogram, name: str, sources: Sources) -
         "shader": shaders.TOMOGRAM,
         "shaderControls": _contrast(tomogram, np.dtype(scene.metadata.dtype)),
     }
+
+
+def _in_space(angstroms: float, axes: Sequence[str]) -> Document:
+    """Return the transform that gives voxels this size, whatever their file says.
+
+    It has every axis of the source: Neuroglancer passes over a transform of another number of axes. Those that are none
+    of space become the layer's own, so that the viewer shows no slider for them.
+    """
+    space = dimensions(angstroms)
+    given = {axis: space.get(axis, [1, ""]) for axis in axes}
+    own = {axis if axis in space or axis.endswith("'") else f"{axis}'": scale for axis, scale in given.items()}
+    return {"outputDimensions": own, "inputDimensions": given}
 
 
 def annotation_layers(one: AnnotationLayer, space: float, color: str, sources: Sources) -> list[Document]:

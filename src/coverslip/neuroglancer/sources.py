@@ -1,5 +1,6 @@
 """Where Neuroglancer reads what a state shows: on the server that made it, or in a bucket that it is published in."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
@@ -9,12 +10,23 @@ from coverslip.neuroglancer.scene import AnnotationLayer, Scene
 ORIGIN = "coverslip://"
 """Stands for scheme, host and port of the server, which a state does not know; see ``state.with_origin``."""
 
+PUBLISHED_SUFFIXES: Mapping[str, str] = {
+    "semanticsegmentationmask": "segmentationmask",
+    "triangularmeshgroup": "triangularmesh",
+}
+"""What a layout calls shapes that it does not tell from others."""
+
 
 class Sources(Protocol):
     """The addresses of what a state shows, as Neuroglancer takes them: ``zarr://...``, ``precomputed://...``.
 
     ``None`` says that there is nothing of the kind there.
     """
+
+    @property
+    def axes(self) -> Sequence[str]:
+        """The axes of the image of a tomogram in their order there, as Neuroglancer names them."""
+        ...
 
     def image(self, scene: Scene) -> str:
         """Return the address of the image itself as OME-Zarr."""
@@ -46,6 +58,11 @@ class Served:
     """Addresses on our own server, whose origin is filled in when the state goes out."""
 
     origin: str = ORIGIN
+
+    @property
+    def axes(self) -> Sequence[str]:
+        """All that an image has here; channels are an axis of the layer's own, which an apostrophe says."""
+        return ("t", "c'", "z", "y", "x")
 
     def image(self, scene: Scene) -> str:
         """Return the image as OME-Zarr: 0.4 of tomograms, which is what their layout has, and 0.5 of others."""
@@ -87,13 +104,18 @@ class Published:
 
     top: str
 
+    @property
+    def axes(self) -> Sequence[str]:
+        """Those of space."""
+        return ("x", "y", "z")
+
     def image(self, scene: Scene) -> str:
         """Return the tomogram's OME-Zarr."""
-        return f"zarr://{self._below(scene.tomogram.key if scene.tomogram else '')}"
+        return f"zarr://{self.below(scene.tomogram.key if scene.tomogram else '')}"
 
     def annotation(self, layer: AnnotationLayer, suffix: str) -> str:
-        """Return the precomputed folder ``{id}-{slug}-{version}_{suffix}``."""
-        return f"precomputed://{self._below(layer.key)}_{suffix}"
+        """Return the precomputed folder ``{id}-{slug}-{version}_{suffix}``, with the suffixes that layouts have."""
+        return f"precomputed://{self.below(layer.key)}_{PUBLISHED_SUFFIXES.get(suffix, suffix)}"
 
     def labels(self, scene: Scene, name: str) -> str | None:
         """Return ``None``: a layout of depositions has no label images."""
@@ -111,5 +133,6 @@ class Published:
         """Return ``None``, as ``labels``."""
         return None
 
-    def _below(self, key: str) -> str:
+    def below(self, key: str) -> str:
+        """Return the address of a key."""
         return f"{self.top.rstrip('/')}/{quote(key)}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from coverslip.errors import InvalidRequestError
+from coverslip.neuroglancer.addresses import check_origin
 from coverslip.neuroglancer.channels import AXES, channel_layers, frame
 from coverslip.neuroglancer.colors import hash_of, layer_colors
 from coverslip.neuroglancer.layers import (
@@ -32,7 +32,6 @@ PANEL = 400
 """Pixels of the screen that the longest side of a tomogram is fitted into."""
 
 _OURS = re.compile(rb'("url":"[a-z0-9]+://)' + re.escape(ORIGIN).encode() + rb"(?=/)")
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9._~:\[\]-]+(/[A-Za-z0-9._~%/-]*)?")
 
 
 def build_state(scene: Scene, *, sources: Sources | None = None) -> dict[str, Any]:
@@ -81,9 +80,7 @@ def with_origin(state: bytes, origin: str) -> bytes:
     InvalidRequestError
         That is no such address.
     """
-    if not _ORIGIN.fullmatch(origin):
-        raise InvalidRequestError(f"{origin!r} is no address of a server, such as https://images.example.org")
-    written = origin.rstrip("/").encode()
+    written = check_origin(origin).encode()
     # a quotation mark inside of a name is written with a backslash, so that only sources are found
     return _OURS.sub(lambda found: found.group(1) + written, state)
 
@@ -127,10 +124,14 @@ def _tomogram_state(scene: Scene, tomogram: Tomogram, sources: Sources) -> dict[
     return state
 
 
+def colored(layers: Iterable[AnnotationLayer]) -> list[tuple[AnnotationLayer, str]]:
+    """Return layers in the order in which they are shown, oldest first, each with its colour as ``#rrggbb``."""
+    ordered = sorted(layers, key=_age)
+    return list(zip(ordered, layer_colors([one.color_seed.number for one in ordered]), strict=True))
+
+
 def _annotations(scene: Scene, tomogram: Tomogram, sources: Sources) -> Iterable[dict[str, Any]]:
-    layers = sorted(scene.layers, key=_age)
-    colors = layer_colors([one.color_seed.number for one in layers])
-    for one, color in zip(layers, colors, strict=True):
+    for one, color in colored(scene.layers):
         yield from annotation_layers(one, tomogram.voxel_spacing, color, sources)
 
 

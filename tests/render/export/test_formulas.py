@@ -272,3 +272,24 @@ def test_pictures_of_many_blocks_are_whole(monkeypatch: pytest.MonkeyPatch) -> N
     for pixels in (1, 83 * 5, 83 * 11 + 1):
         monkeypatch.setattr("coverslip.render.export.composite.BLOCK_PIXELS", pixels)
         np.testing.assert_array_equal(render_fov_to_array(painted, spec), at_once)
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">i4", ">f4", "bool", "float16", "int8", "uint64"])
+def test_pixels_of_other_byte_orders_and_rare_types_are_drawn(dtype: str) -> None:
+    plane = (np.arange(6).reshape(2, 3) % 2).astype(dtype)
+    assert one(plane).tolist() == [[0, 255, 0], [255, 0, 255]]
+    assert one(plane.T).tolist() == [[0, 255], [255, 0], [0, 255]]
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">i4", "int8", "uint64"])
+def test_labels_of_other_byte_orders_and_rare_types_are_coloured(dtype: str) -> None:
+    labels = np.array([[0, 1, 1, 2], [0, 1, 1, 2]]).astype(dtype)
+    look = CellLook(
+        mask="m", column="c", classes=(CellClass(value="1", color="red", alpha=1),), borders=False, thickness=2
+    )
+    fov = Fov("F", {}, {"m": labels}, {"a": labels}, paint=cell_paint(look, [1], [1]))
+    annotation = AnnotationLook(annotation="a", alpha=0)
+    picture = render_fov_to_array(
+        fov, ExportSpec(cells=look, annotation=annotation, masks=(MaskLook(mask="m", alpha=0),))
+    )
+    assert picture[..., 0].tolist() == [[0, 255, 255, 0]] * 2

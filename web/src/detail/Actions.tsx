@@ -7,6 +7,8 @@ import { Icon } from "../parts/Icon.tsx";
 import { navigate } from "../router.tsx";
 import { copyText } from "./clipboard.ts";
 import { DeleteDialog } from "./DeleteDialog.tsx";
+import { noNeuroglancer } from "./neuroglancer.ts";
+import { ShareDialog } from "./ShareDialog.tsx";
 import { libraryRoute } from "./useShortcuts.ts";
 
 export function Actions({ image }: { image: ImageStack }) {
@@ -21,6 +23,7 @@ export function Actions({ image }: { image: ImageStack }) {
       <Download image={image} />
       <CopyLink />
       <OpenInNeuroglancer image={image} />
+      <ShareView image={image} />
       <button type="button" className="button danger" onClick={() => setAsking(true)}>
         <Icon name="trash" /> Delete
       </button>
@@ -55,8 +58,7 @@ function noDownload({ file_format, missing_since }: Summary): string | null {
 
 /** Neuroglancer shows the image from all sides, out of this server too. */
 function OpenInNeuroglancer({ image }: { image: ImageStack }) {
-  const { dtype, missing_since } = image.metadata;
-  const reason = missing_since !== null ? "The file is no longer where it was." : noNeuroglancer(dtype);
+  const reason = noNeuroglancer(image.metadata);
   if (reason !== null) {
     return (
       <button type="button" className="button" disabled title={reason}>
@@ -66,16 +68,24 @@ function OpenInNeuroglancer({ image }: { image: ImageStack }) {
     );
   }
   return (
-    <a className="button" href={neuroglancerUrl(image.id)} target="_blank" rel="noreferrer" title="All channels, from all sides, in a new tab">
+    <a className="button" href={neuroglancerUrl(image.id)} target="_blank" rel="noreferrer" title="With everything that is known around it, from all sides, in a new tab">
       <Icon name="cube" /> Open in Neuroglancer
     </a>
   );
 }
 
-const NEUROGLANCER_TYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "float32"];
-
-function noNeuroglancer(dtype: string): string | null {
-  return NEUROGLANCER_TYPES.includes(dtype) ? null : `Neuroglancer shows no pixels of type ${dtype}.`;
+/** A short link to the image in Neuroglancer. */
+function ShareView({ image }: { image: ImageStack }) {
+  const [open, setOpen] = useState(false);
+  if (noNeuroglancer(image.metadata) !== null) return null;
+  return (
+    <>
+      <button type="button" className="button" title="Make a short link to the image in Neuroglancer" onClick={() => setOpen(true)}>
+        <Icon name="cube" /> Share
+      </button>
+      {open && <ShareDialog id={image.id} onClose={() => setOpen(false)} />}
+    </>
+  );
 }
 
 /** The address bar spells the view, so the link opens what is being looked at. */

@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 
 import type { ImageStack, Summary } from "../api.ts";
 import { bytes, dimensions, fieldOfView, formatLabel, length, moment, seconds, voxelSize } from "../format.ts";
+import { AnnotationsSection } from "./AnnotationsSection.tsx";
 import { ChannelTable } from "./ChannelTable.tsx";
 import { VendorSection } from "./VendorSection.tsx";
 
@@ -18,6 +19,7 @@ export function MetadataPanel({ image }: { image: ImageStack }) {
       {metadata.note && <p className="notice notice-calm">{metadata.note}</p>}
       <Section title="Image" facts={imageFacts(image)} />
       <ChannelTable channels={metadata.samples === 1 ? metadata.channels : []} />
+      <AnnotationsSection key={image.id} id={image.id} />
       <Section title="Objective" facts={objectiveFacts(metadata)} />
       <Section title="Microscope" facts={microscopeFacts(metadata)} />
       <Section title="File" facts={fileFacts(image)} />

@@ -36,6 +36,8 @@ class Shelf {
     picture: () => Promise.reject(new Error("not asked for here")),
     remove: () => Promise.resolve(),
     restore: () => Promise.reject(new Error("not asked for here")),
+    keepView: () => Promise.reject(new Error("not asked for here")),
+    surroundings: () => Promise.reject(new Error("not asked for here")),
   };
 }
 

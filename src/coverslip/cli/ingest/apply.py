@@ -24,6 +24,7 @@ from coverslip.cli.ingest.plan import (
     skipped_lines,
     top_of,
 )
+from coverslip.cli.ingest.views import Refreshed, refresh
 from coverslip.cli.output import amount, console, one_line, size_text
 from coverslip.ingest.deposition.check import check
 from coverslip.ingest.deposition.outcomes import Report, StepOutcome
@@ -54,15 +55,31 @@ def apply_config(  # noqa: PLR0917  one for each option
     lease: Annotated[
         float, typer.Option(min=1, max=3600, help="Seconds that a run stays taken after its ingest was killed.")
     ] = LEASE_SECONDS,
+    views: Annotated[
+        bool, typer.Option("--views/--no-views", help="Build views at the end, or leave them to workers.")
+    ] = True,
+    publishes: Annotated[
+        bool,
+        typer.Option("--publish/--no-publish", help="Write precomputes, states and key photos into the layout too."),
+    ] = True,
+    https_prefix: Annotated[
+        str | None,
+        typer.Option(
+            help="Where browsers read the top of the layout. Without it no viewer states are published.", metavar="URL"
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Ingest a config: write what is new or changed, leave alone what is not, and remove nothing.
+
+    Then the views of its runs are built, each once, and published into the layout.
 
     Exit code 0 when all of it was done, 1 when a part was not, 2 when it cannot begin, 130 when it was stopped. It goes
     on where it was when it is called again.
     """
     from coverslip.confined import Opener  # noqa: PLC0415  this and what follows bring numpy and SQLAlchemy along
     from coverslip.derive import open_catalog_of, ringing  # noqa: PLC0415
+    from coverslip.derive.publishing import check_top  # noqa: PLC0415
     from coverslip.ingest.deposition.applying import apply  # noqa: PLC0415
     from coverslip.ingest.deposition.formats import Formats  # noqa: PLC0415
     from coverslip.ingest.deposition.preparing import prepare  # noqa: PLC0415
@@ -73,6 +90,8 @@ def apply_config(  # noqa: PLR0917  one for each option
     selection = select(only or (), filters or (), excludes or (), everything=everything, metadata_only=metadata_only)
     formats = Formats(mrc=not no_mrc, zarr=not no_zarr, zarr_version=zarr_version)
     settings = Settings.load()
+    if https_prefix is not None:
+        check_top(https_prefix)
     rules = RemoteRules.of(settings)
     root, top = locate(source, rules), top_of(destination)
     checked = check(file, folder=root)
@@ -100,12 +119,29 @@ def apply_config(  # noqa: PLR0917  one for each option
                 should_stop=stopping.is_set,
                 on_step=(lambda _: None) if as_json else _say,
             )
+            seen = None
+            if views and not report.is_stopped:
+                seen = refresh(
+                    settings,
+                    catalog,
+                    opener,
+                    log.layout,
+                    [one.identity for one in prepared.plan.targets if one.entity.type == "run"],
+                    changed=(*report.changes.added, *report.changes.changed),
+                    publish_to=storage if publishes else None,
+                    https_prefix=https_prefix,
+                    should_stop=stopping.is_set,
+                    say=(lambda _: None) if as_json else _say_line,
+                )
     if as_json:
         problems = [asdict(problem) for problem in prepared.problems]
-        typer.echo(json.dumps(report.document() | {"problems": problems}, indent=2, ensure_ascii=False))
+        more = {"problems": problems} | ({} if seen is None else seen.document())
+        typer.echo(json.dumps(report.document() | more, indent=2, ensure_ascii=False))
     else:
         _print(report)
-    raise typer.Exit(_exit_code(report, prepared))
+        for line in () if seen is None else seen.lines():
+            console().print(line)
+    raise typer.Exit(_exit_code(report, prepared, seen))
 
 
 @contextmanager
@@ -133,7 +169,11 @@ def _say(step: StepOutcome) -> None:
     if step.outcome == "unchanged":
         return
     said = step.reason or f"{amount(step.objects, 'object')}, {size_text(step.bytes)}, {step.seconds:.1f} s"
-    console().print(one_line(f"{step.outcome:<9} {step.name}: {said}"))
+    _say_line(f"{step.outcome:<9} {step.name}: {said}")
+
+
+def _say_line(text: str) -> None:
+    console().print(one_line(text))
 
 
 def _print(report: Report) -> None:
@@ -158,7 +198,7 @@ def _print(report: Report) -> None:
         out.print("stopped; the same command goes on from here")
 
 
-def _exit_code(report: Report, prepared: "Prepared") -> int:
-    if report.is_stopped:
+def _exit_code(report: Report, prepared: "Prepared", seen: Refreshed | None) -> int:
+    if report.is_stopped or (seen is not None and seen.is_stopped):
         return STOPPED
-    return 0 if report.is_whole and prepared.is_whole else 1
+    return 0 if report.is_whole and prepared.is_whole and (seen is None or seen.is_whole) else 1

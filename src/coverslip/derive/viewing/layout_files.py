@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from coverslip.cryoet.layout import below, parse, run, spacing
 from coverslip.derive.kind import Inputs
 from coverslip.errors import ReadError
 from coverslip.model import CanRead
@@ -67,3 +68,32 @@ def voxel_spacing_of(entity: EntityRecord) -> float:
         if 0 < found < float("inf"):
             return found
     raise ReadError(f"{entity.type} {entity.id} lies below no voxel spacing: {entity.identity}")
+
+
+def folder_of_spacing(entity: EntityRecord) -> str:
+    """Return the folder of the voxel spacing that an entity has its files in, below the top of the layout.
+
+    Raises
+    ------
+    ReadError
+        Its files do not lie where the layout has them.
+    """
+    place = parse(entity.key)
+    if place is None or not place.spacing:
+        raise ReadError(f"{entity.type} {entity.id} does not lie where a layout has it: {entity.key!r}")
+    return spacing(run(place.dataset, place.run), place.spacing)
+
+
+def precomputes_of(annotation: EntityRecord) -> str:
+    """Return what the names of the precomputed folders of an annotation begin with, up to the ``_`` before the shape.
+
+    Raises
+    ------
+    ReadError
+        Its document does not lie where the layout has it.
+    """
+    place = parse(annotation.key)
+    if place is None or (place.type, place.part) != ("annotation", "document"):
+        raise ReadError(f"{annotation.type} {annotation.id} does not lie where a layout has it: {annotation.key!r}")
+    stem = place.name.removesuffix(".json")
+    return below(folder_of_spacing(annotation), "NeuroglancerPrecompute", f"{place.number}-{stem}")

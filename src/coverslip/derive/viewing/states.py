@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from coverslip.derive.kind import Follows, Inputs, Of, Subject
-from coverslip.derive.viewing.layout_files import voxel_spacing_of
+from coverslip.derive.viewing.layout_files import precomputes_of, voxel_spacing_of
 from coverslip.derive.viewing.measured import CONTRAST_LIMITS, Measured, measured
 from coverslip.derive.viewing.shapes import LABELS, ORIENTED_MESH, labels_from, object_of, seed_of
 from coverslip.errors import CoverslipError
@@ -22,6 +22,7 @@ from coverslip.neuroglancer import (
     to_bytes,
 )
 from coverslip.neuroglancer.layers import MOST_LABELS
+from coverslip.neuroglancer.mark_files import LABEL, has_places
 from coverslip.neuroglancer.scene import Shape
 from coverslip.neuroglancer.state import RECIPE
 
@@ -77,15 +78,16 @@ def scene_of(
         The instances of masks around it, by public number of the annotation.
     """
     metadata = image.metadata
-    has_table = metadata.table is not None and metadata.table.row_count > 0
+    table = metadata.table
+    columns = table.columns if table is not None and table.row_count > 0 else ()
     common = {
         "image_id": image.id,
         "metadata": metadata,
-        "labels": tuple(LabelLayer(one.name, has_properties=has_table) for one in metadata.labels),
+        "labels": tuple(LabelLayer(one.name, has_properties=LABEL in columns) for one in metadata.labels),
         "annotations": annotations,
     }
     if surroundings is None:
-        cells = (CellLayer("cells", metadata.table.row_count),) if has_table and metadata.table else ()
+        cells = (CellLayer("cells", table.row_count),) if table is not None and has_places(columns) else ()
         return Scene(name=metadata.name, windows=found.windows, cells=cells, **common)  # type: ignore[arg-type]
     tomogram = surroundings.tomogram
     run = surroundings.parents.get("run")
@@ -126,7 +128,15 @@ def layers_of(entity: EntityRecord, labels: tuple[int, ...] | None) -> Iterator[
                 has_oriented_mesh=shape == "OrientedPoint" and ORIENTED_MESH in shapes,
                 seed=seed_of(entity, shape),
                 labels=labels if labels is None or len(labels) <= MOST_LABELS else None,
-                key=entity.key,
+                key=_key(entity),
             )
         except CoverslipError:
             continue  # it lies below no voxel spacing: nobody knows where it is
+
+
+def _key(entity: EntityRecord) -> str:
+    """Return where the precomputes of an annotation are published; empty where they cannot be."""
+    try:
+        return precomputes_of(entity)
+    except CoverslipError:
+        return ""

@@ -64,15 +64,17 @@ def annotation_files(
     *,
     is_sharded: bool,
     limit: int,
+    dimensions: Mapping[str, Sequence[Any]] | None = None,
 ) -> Files:
     """Return the files of annotations of one type.
 
     Parameters
     ----------
     annotation_type
-        ``"POINT"`` or ``"LINE"``.
+        ``"POINT"``, ``"LINE"`` or ``"AXIS_ALIGNED_BOUNDING_BOX"``.
     geometry
-        Shape (n, 1, 3) for points, (n, 2, 3) for lines: x, y, z in voxels.
+        Shape (n, 1, 3) for points, (n, 2, 3) for lines and corners of boxes: x, y, z in voxels. With ``dimensions``
+        there may be more axes behind these, which are not divided into cells.
     properties
         Values of each annotation.
     voxel_size
@@ -82,7 +84,9 @@ def annotation_files(
     is_sharded
         Whether each index is one file.
     limit
-        Annotations that one cell shows.
+        Annotations that one cell shows; boxes are only found in all the cells they reach into where there is one.
+    dimensions
+        Scale and unit of every axis by name; x, y, z of the voxel size where left out.
 
     Raises
     ------
@@ -106,14 +110,17 @@ def annotation_files(
     else:
         files |= {f"by_id/{number}": records[number].tobytes() for number in range(len(records))}
     described = []
-    for number, level in enumerate(spatial.levels(geometry, lower, upper, size, limit)):
+    more = geometry.shape[2] - 3
+    for number, level in enumerate(spatial.levels(geometry[..., :3], lower[:3], upper[:3], size, limit)):
         key = f"spatial{number}"
         # a client that wants fewer than the limit draws that part of every cell: a limit that no cell comes near to
         # hides annotations of small sets
         most = int(np.diff(level.bounds).max(initial=1))
-        described.append(
-            {"key": key, "grid_shape": list(level.grid_shape), "chunk_size": list(level.chunk_size), "limit": most}
-        )
+        grid = {
+            "grid_shape": [*level.grid_shape, *[1] * more],
+            "chunk_size": [*level.chunk_size, *(upper - lower)[3:].tolist()],
+        }
+        described.append({"key": key, **grid, "limit": most})
         if is_sharded:
             sharding = Sharding.of(len(level.cells), "gzip")
             described[-1]["sharding"] = sharding.to_json()
@@ -122,10 +129,11 @@ def annotation_files(
             files[f"{key}/{SHARD}"] = shard(chunks, sharding)
         else:
             named = zip(level.cells.tolist(), _cells(level, records), strict=True)
-            files |= {f"{key}/{'_'.join(map(str, cell))}": content for cell, content in named}
+            files |= {f"{key}/{'_'.join(map(str, [*cell, *[0] * more]))}": content for cell, content in named}
+    lengths = {axis: [float(f"{one * METERS:.12g}"), "m"] for axis, one in zip("xyz", size, strict=True)}
     info = {
         "@type": "neuroglancer_annotations_v1",
-        "dimensions": {axis: [float(f"{one * METERS:.12g}"), "m"] for axis, one in zip("xyz", size, strict=True)},
+        "dimensions": lengths if dimensions is None else {axis: list(one) for axis, one in dimensions.items()},
         "lower_bound": lower.tolist(),
         "upper_bound": upper.tolist(),
         "annotation_type": annotation_type,
@@ -139,14 +147,14 @@ def annotation_files(
 
 def _records(geometry: "Floats", properties: Sequence[Property]) -> "NDArray[Any]":
     """Return what is stored of each annotation: geometry, properties and what fills up to four bytes."""
-    count, ends = geometry.shape[:2]
-    fields: list[Any] = [("geometry", "<f4", (ends * 3,))]
+    count, length = len(geometry), geometry.shape[1] * geometry.shape[2]
+    fields: list[Any] = [("geometry", "<f4", (length,))]
     fields += [(f"property_{one.id}", *DTYPES[one.type]) for one in properties]
     spare = -np.dtype(fields).itemsize % 4
     if spare:
         fields.append(("spare", "|u1", (spare,)))
     records = np.zeros(count, np.dtype(fields))
-    records["geometry"] = geometry.reshape(count, ends * 3)
+    records["geometry"] = geometry.reshape(count, length)
     for one in properties:
         if len(one.values) != count:
             raise InvalidRequestError(f"{one.id} has {len(one.values)} values for {count} annotations")
@@ -164,7 +172,8 @@ def _cells(level: spatial.Level, records: "NDArray[Any]") -> Iterator[bytes]:
 
 def _bounds(geometry: "Floats", bounds: "ArrayLike | None") -> "tuple[Floats, Floats]":
     """Return whole numbers between which everything lies; the upper ones are above it."""
-    corners = geometry.reshape(-1, 3)
+    rank = geometry.shape[2]
+    corners = geometry.reshape(-1, rank)
     if bounds is not None:
         given = triples(bounds, "bounds")
         if len(given) != 2:
@@ -176,5 +185,5 @@ def _bounds(geometry: "Floats", bounds: "ArrayLike | None") -> "tuple[Floats, Fl
     elif len(corners):
         lower, upper = np.floor(corners.min(axis=0)), np.floor(corners.max(axis=0)) + 1
     else:
-        lower, upper = np.zeros(3), np.ones(3)
+        lower, upper = np.zeros(rank), np.ones(rank)
     return lower, np.maximum(upper, lower + 1)

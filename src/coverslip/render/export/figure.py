@@ -4,15 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from coverslip.render.export.composite import rgb
 from coverslip.render.export.regions import Window
-from coverslip.render.export.text import BOLD, REGULAR, text_mask
+from coverslip.render.export.text import BOLD, REGULAR, ascent, text_mask
 from coverslip.render.scale_bar import Bar
 
+MAX_PATH = 32_000
+"""OpenCV counts pixels of lines in 16 bits; a longer path is not drawn into rasters."""
 Anchor = Literal["start", "middle", "end"]
+CAP_HEIGHT = 0.7
+"""Of capitals and digits, as a part of the font size: OpenCV's typeface and Helvetica differ by a hundredth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,18 @@ class Raster:
     """Shape Y, X, 3."""
 
 
-type Mark = Rect | Text | Raster
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A line through some points; places on the canvas, 0, 0 is the corner of the first pixel."""
+
+    points: tuple[tuple[float, float], ...]
+    """x before y."""
+    width: float
+    color: str
+    closed: bool = False
+
+
+type Mark = Rect | Text | Raster | Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +132,11 @@ def line_height(size: float) -> int:
     return max(1, round(1.25 * size))
 
 
+def baseline(size: float) -> float:
+    """Return how far below the upper edge of a line its letters stand: capitals are in the middle of the line."""
+    return (line_height(size) + CAP_HEIGHT * size) / 2
+
+
 def flatten(figure: Figure) -> NDArray[np.uint8]:
     """Return a figure as one picture: uint8 of shape Y, X, 3, with everything drawn."""
     height, width = figure.pixels.shape[:2]
@@ -137,16 +158,33 @@ def stamps(marks: Sequence[Mark]) -> Iterator[Stamp]:
         if isinstance(mark, Rect):
             cover = np.full((mark.height, mark.width), mark.alpha, np.float32)
             yield Stamp(mark.x, mark.y, _color(mark.color), cover)
+        elif isinstance(mark, Path):
+            yield from _drawn(mark)
         elif isinstance(mark, Raster):
             cover = np.ones(mark.pixels.shape[:2], np.float32)
             yield Stamp(mark.x, mark.y, mark.pixels.astype(np.float32), cover)
         else:
             mask = text_mask(mark.text, mark.size, BOLD if mark.bold else REGULAR)
             cover = mask.astype(np.float32) / np.float32(255)
-            height, width = cover.shape
+            width = cover.shape[1]
             left = {"start": mark.x, "middle": mark.x - width / 2, "end": mark.x - width}[mark.anchor]
-            # ink is centred on the line: labels without descenders do not look as if they hung too high
-            yield Stamp(round(left), mark.y + (line_height(mark.size) - height) // 2, _color(mark.color), cover)
+            top = mark.y + round(baseline(mark.size)) - ascent(mark.size)
+            yield Stamp(round(left), top, _color(mark.color), cover)
+
+
+def _drawn(path: Path) -> Iterator[Stamp]:
+    """Yield a path as pixels, with soft edges."""
+    places = np.array(path.points, np.float64)
+    rim = path.width + 2
+    low, high = np.floor(places.min(axis=0) - rim), np.ceil(places.max(axis=0) + rim)
+    width, height = (high - low).astype(int)
+    if max(width, height) > MAX_PATH:
+        return
+    cover = np.zeros((height, width), np.uint8)
+    # OpenCV counts from the middle of a pixel, in 1/16 of it
+    fine = np.rint((places - low - 0.5) * 16).astype(np.int32)
+    cv2.polylines(cover, [fine], path.closed, 255, max(1, round(path.width)), cv2.LINE_AA, 4)
+    yield Stamp(int(low[0]), int(low[1]), _color(path.color), cover.astype(np.float32) / np.float32(255))
 
 
 def _color(color: str) -> NDArray[np.float32]:

@@ -203,7 +203,7 @@ def _color_bar(figure: Figure, spec: ExportSpec, look: ColorBar) -> Figure:
     bar = np.repeat(shades[:, None], max(4, round(0.8 * line)), axis=1)
     left, top = figure.width + margin, figure.at[1]
     beside = left + bar.shape[1] + margin
-    ends = [(f"{ramp.high:g}", top + head), (f"{ramp.low:g}", top + head + tall - line)]
+    ends = [(f"{ramp.high:.4g}", top + head), (f"{ramp.low:.4g}", top + head + tall - line)]
     marks: list[Mark] = [Raster(left, top + head, bar), *(Text(beside, y, text, size, ink) for text, y in ends)]
     widths = [beside + text_mask(text, size).shape[1] for text, _ in ends]
     if title:

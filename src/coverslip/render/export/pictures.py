@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from coverslip.errors import ExportError
 from coverslip.model.export import ExportSpec
-from coverslip.model.rois import Roi
+from coverslip.model.rois import Roi, RoiShape
 from coverslip.model.templates import Value
 from coverslip.render.export.composite import composite
 from coverslip.render.export.figure import Figure, flatten, stamps
@@ -15,6 +15,10 @@ from coverslip.render.export.fov import Fov, taken
 from coverslip.render.export.furniture import furnished
 from coverslip.render.export.outlines import scaled_thickness
 from coverslip.render.export.regions import Grid, Window, around, grid, of_roi, whole
+from coverslip.render.export.shapes import with_shape
+
+MAX_PIXELS = 1 << 30
+"""Of a picture that is made at once."""
 
 
 def render_fov_to_array(fov: Fov, spec: ExportSpec, *, region: Window | None = None) -> NDArray[np.uint8]:
@@ -73,11 +77,12 @@ def render_roi_to_array(fov: Fov, spec: ExportSpec, *, roi: Roi, grow: int = 0) 
     fov, spec
         As above.
     roi
-        In pixels at full resolution; of a polygon or line it is the rectangle around it.
+        In pixels at full resolution. Of a polygon or line it is the rectangle around it; ``spec.shape`` says whether
+        the shape itself is drawn.
     grow
         Pixels added to every side, or taken away.
     """
-    return flatten(figure_of(fov, spec, of_roi(roi, grow)))
+    return flatten(figure_of(fov, spec, of_roi(roi, grow), shape=roi.shape))
 
 
 def figure_of(
@@ -87,6 +92,7 @@ def figure_of(
     *,
     label: int | None = None,
     center_xy: tuple[float, float] | None = None,
+    shape: RoiShape | None = None,
     values: Mapping[str, Value] | None = None,
 ) -> Figure:
     """Return a window of a field of view as a picture with its marks as values, for writers that draw vectors.
@@ -97,6 +103,8 @@ def figure_of(
         What is shown: see ``regions`` for windows of fields of view, crops, cells and regions.
     label, center_xy
         Which cell is shown alone where ``spec.isolate`` names a mask; without a label the one at the centre.
+    shape
+        Polygon or line of a region, for ``spec.shape``.
     values
         Further names for the caption.
 
@@ -108,6 +116,8 @@ def figure_of(
         The caption names something that is not there.
     """
     where = grid(window, fov.size, spec.downsample, pad=spec.pad, name=fov.name)
+    if where.full[0] * where.full[1] > MAX_PIXELS:
+        raise ExportError(f"a picture of {where.full[1]:,} x {where.full[0]:,} pixels can only be written in tiles")
     if spec.isolate is not None and label is None:
         label = _label_at(fov, spec.isolate, window, center_xy)
     pixels = composite(fov, spec, where, label=label)
@@ -118,6 +128,8 @@ def figure_of(
         padded[y : y + height, x : x + width] = pixels
         pixels = padded
     bare = _bare(fov, spec, where, pixels)
+    if shape is not None and spec.shape is not None:
+        bare = with_shape(bare, spec.shape, shape, where, spec.background)
     return furnished(bare, spec, _values(fov, spec, where) | dict(values or {}))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coverslip.render.encode import encode
-from coverslip.render.export.figure import Figure, Mark, Raster, Rect, line_height
+from coverslip.render.export.figure import Figure, Mark, Path, Raster, Rect, baseline
 
 NOT_XML = re.compile("[\\x00-\\x08\\x0b-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
 
@@ -40,13 +40,16 @@ def svg(figure: Figure, provenance: Mapping[str, str]) -> bytes:
 def _element(mark: Mark) -> str:
     if isinstance(mark, Raster):
         return _image(mark.x, mark.y, mark.pixels)
+    if isinstance(mark, Path):
+        points = " ".join(f"{x:.6g},{y:.6g}" for x, y in mark.points)
+        kind = "polygon" if mark.closed else "polyline"
+        return f'<{kind} points="{points}" fill="none" stroke="{mark.color}" stroke-width="{mark.width:g}"/>'
     if isinstance(mark, Rect):
         place = f'x="{mark.x}" y="{mark.y}" width="{mark.width}" height="{mark.height}"'
         return f'<rect {place} fill="{mark.color}" fill-opacity="{mark.alpha:g}" shape-rendering="crispEdges"/>'
-    middle = mark.y + line_height(mark.size) / 2
     weight = "bold" if mark.bold else "normal"
     return (
-        f'<text x="{mark.x:g}" y="{middle:g}" dominant-baseline="central" text-anchor="{mark.anchor}" '
+        f'<text x="{mark.x:g}" y="{mark.y + baseline(mark.size):g}" text-anchor="{mark.anchor}" '
         f'font-family="Helvetica, Arial, sans-serif" font-size="{mark.size:g}" font-weight="{weight}" '
         f"fill={quoteattr(mark.color)}>{escape(_clean(mark.text))}</text>"
     )

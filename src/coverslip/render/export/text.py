@@ -9,32 +9,60 @@ from numpy.typing import NDArray
 REGULAR, BOLD = 400, 700
 MIN_SIZE = 4
 SHRINK = 0.97
+MAX_AREA = 1 << 25
+"""Characters of a line times the square of the font size."""
+SMALL_AREA = 1 << 17
+ASCENT, DESCENT = 1.0, 0.32
+"""Of the font size; the tallest letters of the typeface, with their accents, fit."""
 
 
-@lru_cache(256)
 def text_mask(text: str, size: float, weight: int = REGULAR) -> NDArray[np.uint8]:
-    """Return how much a line of text covers each pixel, 0 to 255: shape Y, X, cut to the text, not writable.
+    """Return how much a line of text covers each pixel, 0 to 255: shape Y, X, as wide as the text, not writable.
 
     Parameters
     ----------
     text
-        One line; line breaks become spaces. Characters without a glyph are question marks.
+        One line; line breaks become spaces. Characters without a glyph are question marks. Very long lines end in an
+        ellipsis.
     size
-        Height of the font in pixels.
+        Height of the font in pixels, rounded; there are ``ascent(size)`` rows above the baseline.
     weight
         ``REGULAR`` or ``BOLD``.
     """
-    line = " ".join(text.split())
-    size_px = max(MIN_SIZE, round(size))
+    px = _whole(size)
+    line = _cut(" ".join(text.split()), px)
+    # labels come again with every item; what is large is not worth its memory
+    return _kept(line, px, weight) if len(line) * px**2 <= SMALL_AREA else _drawn(line, px, weight)
+
+
+def _drawn(line: str, px: int, weight: int) -> NDArray[np.uint8]:
     face = cv2.FontFace("sans")
-    _, _, width, height = cv2.getTextSize((0, 0), line, (0, 0), face, size_px, weight)
-    canvas = np.zeros((height + 3 * size_px, width + 3 * size_px, 3), np.uint8)
-    cv2.putText(canvas, line, (size_px, 2 * size_px), (255, 255, 255), face, size_px, weight)
-    covered = canvas[..., 0]
-    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
-    cut = covered[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy() if len(rows) else covered[:1, :1].copy()
+    width = cv2.getTextSize((0, 0), line, (0, 0), face, px, weight)[2]
+    covered = np.zeros((ascent(px) + round(DESCENT * px), width + 3 * px), np.uint8)
+    cv2.putText(covered, line, (px, ascent(px)), (255, 255, 255), face, px, weight)
+    columns = np.flatnonzero(covered.any(axis=0))
+    # lines that stand below each other begin at the pen's place, not where the first letter has its ink
+    cut = covered[:, min(px, columns[0]) : columns[-1] + 1].copy() if len(columns) else covered[:, :1].copy()
     cut.flags.writeable = False
     return cut
+
+
+_kept = lru_cache(256)(_drawn)
+
+
+def ascent(size: float) -> int:
+    """Return how many rows of a line of text lie above its baseline."""
+    return round(ASCENT * _whole(size))
+
+
+def _cut(line: str, px: int) -> str:
+    """Return a line that is no longer than there is memory for."""
+    most = max(16, MAX_AREA // px**2)
+    return line if len(line) <= most else line[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _whole(size: float) -> int:
+    return max(MIN_SIZE, round(size))
 
 
 def fitting_size(text: str, size: float, width: float, weight: int = REGULAR) -> float | None:
