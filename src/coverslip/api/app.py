@@ -22,6 +22,7 @@ from coverslip.api import (
     entities,
     errors,
     events,
+    exports,
     health,
     images,
     metrics,
@@ -55,6 +56,7 @@ from coverslip.cleanup import announce, keep_tending, sweep_uploads
 from coverslip.confined import Opener
 from coverslip.derive import Builder, Uses, open_catalog_of, ringing
 from coverslip.errors import CatalogError, StorageError
+from coverslip.export.service import ExportService
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, locate
 from coverslip.storage import Storage, open_storage
@@ -125,7 +127,7 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
     errors.install(app)
     pixels, marks = (uploads, images, views, zarr), (annotations, combined, entities)
     viewers = (viewing, saved_views, precomputed, neuroglancer)
-    for part in (*pixels, *marks, artifacts, *viewers, cleanup, events, health, metrics):
+    for part in (*pixels, *marks, artifacts, *viewers, cleanup, exports, events, health, metrics):
         app.include_router(part.router)
     app.router.routes.insert(0, QuickSlices())
     app.router.default = Page(page_folder)
@@ -160,6 +162,9 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
         stack.enter_context(_tending(catalog, storage, settings))
     loops = (_close_idle(files, opener), _sweep(catalog, settings.uploads_folder), _write_often(uses))
     await stack.enter_async_context(_running(feed, *loops))
+    exports = ExportService(catalog, settings.home / "exports", opener.open_image)
+    exports.start()
+    stack.push_async_callback(run_in_threadpool, exports.close)
     checks = Checks(catalog, storage)
     stores, hand_over = Stores(catalog, files), HandOver(settings.accelerated_folders)
     return Rooms(
@@ -178,6 +183,7 @@ async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_backgr
         wake,
         checks,
         hand_over,
+        exports,
         places,
         queue,
         opportunistic,

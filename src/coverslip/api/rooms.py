@@ -19,6 +19,7 @@ from coverslip.catalog import Catalog
 from coverslip.catalog.places import Places
 from coverslip.confined import Opener
 from coverslip.derive import Builder, Opportunistic
+from coverslip.export.service import ExportService
 from coverslip.jobs.queue import RedisQueue
 from coverslip.settings import Settings
 from coverslip.storage import Storage
@@ -44,6 +45,7 @@ class Rooms:
     """Set when there is something new to build."""
     checks: Checks
     hand_over: HandOver
+    exports: ExportService
     places: Places | None
     """For the event loop alone; ``None`` where looking an image up takes time."""
     queue: RedisQueue | None

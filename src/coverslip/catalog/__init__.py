@@ -20,6 +20,7 @@ from coverslip.catalog.database import Database, utc_now
 from coverslip.catalog.entities import Entities, Steps
 from coverslip.catalog.entity_lists import EntityLists
 from coverslip.catalog.events import Events
+from coverslip.catalog.exports import Exports
 from coverslip.catalog.health import Health
 from coverslip.catalog.images import Images
 from coverslip.catalog.keeping import Keeping
@@ -53,6 +54,7 @@ class Catalog(
     Waiting,
     Keeping,
     Events,
+    Exports,
     Health,
     QuickPlaces,
 ):

@@ -23,6 +23,7 @@ COMMANDS = {
     "delete": "Hide images; restore undoes it.",
     "demo": "Make a demo library, or take your own folder, and show it in the browser.",
     "doctor": "Say what is installed, which readers work and what can be written.",
+    "export": "Make pictures of fields of view, cells and regions in bulk.",
     "gc": "Remove artifacts that are superseded or, over a limit, not used for longest.",
     "import": "Catalog what lies in the CryoET Data Portal's layout already.",
     "info": "Show what is known about an image file without reading its pixels.",

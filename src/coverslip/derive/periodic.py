@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from coverslip.derive.builder import Builder
-from coverslip.derive.executors import Step, has_died
+from coverslip.derive.executors import Step
 from coverslip.derive.outcome import Outcome
 from coverslip.derive.sweeping import sweep_daily
 from coverslip.derive.telling import Telling, tell
 from coverslip.errors import BuildError, CoverslipError
 from coverslip.jobs import run_workers
+from coverslip.jobs.processes import has_died
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,8 @@ from coverslip.errors import BuildError, MissingDependencyError, SettingsError
 
 log = logging.getLogger(__name__)
 
+DASK = "dask://"
+"""What the names of clusters begin with."""
 CONNECT_SECONDS = 10
 PROBE_SECONDS = 2.0
 RETRY_SECONDS = 2.0

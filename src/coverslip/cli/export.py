@@ -1,0 +1,376 @@
+"""``coverslip export fov|cells|rois``: pictures in bulk."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from coverslip.catalog import Catalog
+from coverslip.cli.output import amount, console, one_line, size_text
+from coverslip.confined import Opener
+from coverslip.errors import InvalidRequestError
+from coverslip.export import DryRun, Job
+from coverslip.export.manifest import manifest_paths
+from coverslip.export.options import request_from
+from coverslip.export.run import LEASE_SECONDS
+from coverslip.export.sources import marker_sets_of
+from coverslip.model.export import MarkerSet
+from coverslip.model.exporting import ExportJob, ExportMode, ExportResult
+from coverslip.settings import Settings
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+WAIT_SECONDS = 0.5
+SHOWN = 20
+"""Files and problems that are listed; JSON has all."""
+
+Data = Annotated[list[Path], typer.Argument(help="Folders of fields of view, or image files.")]
+MarkerSetOption = Annotated[
+    str | None,
+    typer.Option("--marker-set", "-m", help="Name of a saved marker set, or a JSON file with one."),
+]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the files; made if need be.")]
+Fovs = Annotated[str | None, typer.Option("--fovs", help="Names of fields of view, separated by commas.")]
+Format = Annotated[str, typer.Option("--format", "-f", help="png, jpeg, webp, tiff, ome-tiff, pdf or svg.")]
+Downsample = Annotated[int, typer.Option("--downsample", min=1, help="Pixels of the image along one of the picture.")]
+ScaleBar = Annotated[
+    str | None,
+    typer.Option("--scale-bar", help="'auto', a length in micrometres, or 'same': the same one on all pictures."),
+]
+Masks = Annotated[str | None, typer.Option("--masks", help="Masks whose outlines are drawn, separated by commas.")]
+Name = Annotated[str | None, typer.Option("--name", help="Template of file names, such as '{fov}_{label:05}'.")]
+Existing = Annotated[str, typer.Option("--existing", help="Files that are there: refuse, replace or skip.")]
+Workers = Annotated[int, typer.Option("--workers", "-w", min=1, max=64, help="Items made at the same time.")]
+ExecutorOption = Annotated[str, typer.Option("--executor", help="threads, processes or dask://host:8786.")]
+PerSecond = Annotated[float | None, typer.Option("--per-second", help="Most items that begin in a second.")]
+Dpi = Annotated[float, typer.Option("--dpi", min=1, help="Pixels of the picture on an inch of paper.")]
+Gallery = Annotated[str | None, typer.Option("--gallery", help="Rows and columns of pages, such as 4x6; a PDF.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="Any other choice as name=JSON, such as legend='{}'; may be repeated.")
+]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Check everything and list the files; write nothing.")]
+Resume = Annotated[str | None, typer.Option("--resume", help="Go on with a job: its id, or 'last'.")]
+Retry = Annotated[bool, typer.Option("--retry-failed", help="With --resume: try again what failed.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
+
+
+@app.command("fov")
+def export_fov(
+    data: Data,
+    marker_set: MarkerSetOption = None,
+    out: Out = None,
+    *,
+    fovs: Fovs = None,
+    file_format: Format = "png",
+    downsample: Downsample = 1,
+    scale_bar: ScaleBar = None,
+    masks: Masks = None,
+    name: Name = None,
+    existing: Existing = "refuse",
+    workers: Workers = 2,
+    executor: ExecutorOption = "threads",
+    per_second: PerSecond = None,
+    dpi: Dpi = 300,
+    gallery: Gallery = None,
+    choices: Set = None,
+    dry_run: Dry = False,
+    resume: Resume = None,
+    retry_failed: Retry = False,
+    as_json: AsJson = False,
+) -> None:
+    """Export whole fields of view."""
+    _export("fov", {}, {**locals()})
+
+
+@app.command("cells")
+def export_cells(
+    data: Data,
+    marker_set: MarkerSetOption = None,
+    out: Out = None,
+    *,
+    table: Annotated[Path | None, typer.Option(help="Cell table: CSV, Parquet or h5ad.")] = None,
+    where: Annotated[str | None, typer.Option(help="Filter, such as 'cluster == \"immune\" and area > 50'.")] = None,
+    cluster: Annotated[list[str] | None, typer.Option(help="A cluster; may be repeated.")] = None,
+    ids: Annotated[str | None, typer.Option(help="Labels, or FOV:label, separated by commas.")] = None,
+    size: Annotated[float, typer.Option(min=0, help="Side of the crop.")] = 128,
+    unit: Annotated[str, typer.Option(help="Of sizes: px or um.")] = "px",
+    box: Annotated[str, typer.Option(help="A square around the 'centroid', or the box of the 'mask'.")] = "centroid",
+    padding: Annotated[float, typer.Option(min=0, help="Added on every side.")] = 0,
+    mask: Annotated[str, typer.Option(help="The mask of the cells.")] = "whole_cell",
+    isolate: Annotated[bool, typer.Option("--isolate", help="Hide neighbours.")] = False,
+    pad: Annotated[bool, typer.Option("--pad", help="Crops at an edge keep their size.")] = False,
+    fovs: Fovs = None,
+    file_format: Format = "png",
+    downsample: Downsample = 1,
+    scale_bar: ScaleBar = None,
+    masks: Masks = None,
+    name: Name = None,
+    existing: Existing = "refuse",
+    workers: Workers = 2,
+    executor: ExecutorOption = "threads",
+    per_second: PerSecond = None,
+    dpi: Dpi = 300,
+    gallery: Gallery = None,
+    choices: Set = None,
+    dry_run: Dry = False,
+    resume: Resume = None,
+    retry_failed: Retry = False,
+    as_json: AsJson = False,
+) -> None:
+    """Export single cells, all that a filter leaves."""
+    own = {
+        "table": table,
+        "where": where,
+        "clusters": tuple(cluster or ()),
+        "ids": _listed(ids) or (),
+        "size": size,
+        "unit": unit,
+        "box": box,
+        "padding": padding,
+        "mask": mask,
+        "isolate": isolate,
+        "pad": pad,
+    }
+    _export("cells", own, {**locals()})
+
+
+@app.command("rois")
+def export_rois(
+    data: Data,
+    marker_set: MarkerSetOption = None,
+    out: Out = None,
+    *,
+    table: Annotated[Path | None, typer.Option(help="Table of regions; by default that beside the data.")] = None,
+    ids: Annotated[str | None, typer.Option(help="Identifiers or names, separated by commas.")] = None,
+    tags: Annotated[str | None, typer.Option(help="Expression over tags: 'immune & !dense'.")] = None,
+    shared: Annotated[bool, typer.Option("--shared", help="All regions in one look, not each in its own.")] = False,
+    grow: Annotated[int, typer.Option(min=-100, max=100, help="Pixels that every side is moved outwards.")] = 0,
+    size: Annotated[int | None, typer.Option(min=1, help="Width and height for all regions.")] = None,
+    fovs: Fovs = None,
+    file_format: Format = "png",
+    downsample: Downsample = 1,
+    scale_bar: ScaleBar = None,
+    masks: Masks = None,
+    name: Name = None,
+    existing: Existing = "refuse",
+    workers: Workers = 2,
+    executor: ExecutorOption = "threads",
+    per_second: PerSecond = None,
+    dpi: Dpi = 300,
+    gallery: Gallery = None,
+    choices: Set = None,
+    dry_run: Dry = False,
+    resume: Resume = None,
+    retry_failed: Retry = False,
+    as_json: AsJson = False,
+) -> None:
+    """Export regions of interest."""
+    own = {"table": table, "ids": _listed(ids) or (), "tags": tags, "own": not shared, "grow": grow, "size": size}
+    _export("rois", own, {**locals()})
+
+
+def _export(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> None:
+    """Plan, check and run an export. Exit code 0 when every file is there, 1 when some failed, 130 when stopped."""
+    settings = Settings.load()
+    with Opener(settings) as opener:
+        if given["dry_run"]:
+            job = Job.of(_request(mode, own, given), open_file=opener.open_image)
+            _say_dry_run(job.dry_run(), as_json=given["as_json"])
+            return
+        from coverslip.derive import open_catalog_of  # noqa: PLC0415  # a dry run needs no catalog
+
+        with open_catalog_of(settings) as catalog:
+            if given["resume"]:
+                job_id = _job_id(catalog.exports(), given["resume"])
+                _wait_until_free(catalog, job_id)
+                job = Job.kept(job_id, catalog, open_file=opener.open_image)
+            else:
+                job = Job.of(_request(mode, own, given), catalog=catalog, open_file=opener.open_image)
+            record = _run(job, is_resumed=bool(given["resume"]), retry_failed=given["retry_failed"])
+            _say(job, record, as_json=given["as_json"])
+
+
+def _request(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Any:
+    if given["marker_set"] is None or given["out"] is None:
+        raise InvalidRequestError("an export needs a marker set (--marker-set) and a folder (--out)")
+    names = ("downsample", "existing", "workers", "executor", "per_second", "dpi", "gallery", "name")
+    overrides = {name: given[name] for name in names if given[name] is not None}
+    if given["scale_bar"] is not None:
+        overrides["scale_bar"] = _scale_bar(given["scale_bar"])
+    if given["masks"] is not None:
+        overrides["masks"] = _listed(given["masks"])
+    overrides |= _choices(given["choices"] or ())
+    items = {"data": given["data"], "fovs": _listed(given["fovs"]), **own}
+    file_format = "pdf" if given["gallery"] and given["file_format"] == "png" else given["file_format"]
+    marker_set = _marker_set(given["marker_set"], given["data"][0])
+    return request_from(mode, items, marker_set, given["out"], file_format, overrides)
+
+
+def _marker_set(text: str, data: Path) -> str | dict[str, Any] | MarkerSet:
+    """Return what is meant by a marker set: a JSON file with one, or the name of one that is saved."""
+    path = Path(text)
+    if not text.endswith(".json") or not path.is_file():
+        return text if text in marker_sets_of(Path(data).absolute()) or "=" not in text else _channels(text)
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidRequestError(f"{path}: it is no marker set in JSON: {error}") from error
+    return found
+
+
+def _channels(text: str) -> dict[str, Any]:
+    """Return the marker set of ``DAPI=blue:100:2000,CD45=green``."""
+    looks = []
+    for part in text.split(","):
+        channel, _, how = part.partition("=")
+        color, *limits = how.split(":")
+        try:
+            low, high = (*map(float, limits), *(None,) * (2 - len(limits)))[:2]
+        except ValueError as error:
+            raise InvalidRequestError(f"--marker-set: {part!r}: expected channel=color:low:high") from error
+        looks.append({"channel": channel.strip(), "color": color or "white", "low": low or 0.0, "high": high})
+    return {"name": "given", "channels": looks}
+
+
+def _scale_bar(text: str) -> object:
+    if text == "auto":
+        return True
+    if text == "same":
+        return {"same_for_all": True}
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InvalidRequestError(
+            f"--scale-bar: expected auto, same or a length in micrometres, found {text!r}"
+        ) from error
+
+
+def _choices(texts: Any) -> dict[str, Any]:
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidRequestError(f"--set: expected name=value, found {text!r}")
+        try:
+            found[name.strip()] = json.loads(value)
+        except ValueError:
+            found[name.strip()] = value
+    return found
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _wait_until_free(catalog: Catalog, job_id: str) -> None:
+    """Wait for a job whose process may have been killed: that is known when its right to the job has run out."""
+    until = time.monotonic() + LEASE_SECONDS + 1
+    if catalog.export(job_id).state in {"running", "cancelling"}:
+        console(stderr=True).print(f"Waiting up to {LEASE_SECONDS:.0f} s for the process that worked on it.")
+    while catalog.export(job_id).state in {"running", "cancelling"} and time.monotonic() < until:
+        time.sleep(WAIT_SECONDS)
+
+
+def _job_id(jobs: list[ExportJob], asked: str) -> str:
+    if asked == "last":
+        if not jobs:
+            raise InvalidRequestError("there is no export to go on with")
+        return jobs[0].id
+    found = [job.id for job in jobs if job.id.startswith(asked)]
+    return found[0] if len(found) == 1 else asked
+
+
+def _run(job: Job, *, is_resumed: bool, retry_failed: bool) -> ExportJob:
+    """Run a job with a progress bar on stderr. Ctrl-C cancels it after the items under way."""
+    screen = console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task("planning", total=None)
+        progress.update(task, total=len(job.plan.items), completed=job.status().completed if is_resumed else 0)
+
+        def tell(result: ExportResult) -> None:
+            progress.update(task, advance=1, description=one_line(Path(result.path).name)[-40:])
+            if not result.ok:
+                progress.console.print(f"{one_line(result.item_id)}: {one_line(result.message or '')}")
+
+        job.on_item = tell
+        with _cancelling(job):
+            return job.resume(retry_failed=retry_failed) if is_resumed else job.start()
+
+
+@contextmanager
+def _cancelling(job: Job) -> Iterator[None]:
+    """Cancel the job when Ctrl-C is pressed."""
+
+    def cancel(_number: int, _frame: object) -> None:
+        # not in the handler itself: the thread that it interrupts may hold the lock of the catalog's connection
+        threading.Thread(target=job.cancel, name="cancel", daemon=True).start()
+
+    usual = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def _say_dry_run(found: DryRun, *, as_json: bool) -> None:
+    if as_json:
+        files = [{name: getattr(one, name) for name in one.__slots__} for one in found.files]
+        document = {"folder": found.folder, "bytes": found.size, "free": found.free, "problems": found.problems}
+        print(json.dumps({**document, "files": files}, indent=1))
+    else:
+        for one in [*found.failing, *(one for one in found.files if one.problem is None)][:SHOWN]:
+            said = one.problem or f"{one.width} x {one.height}, about {size_text(one.size)}"
+            console().print(f"{one_line(one.path)}: {one_line(said)}{', is there already' if one.exists else ''}")
+        if len(found.files) > SHOWN:
+            console().print(f"... and {len(found.files) - SHOWN:,} more")
+        for problem in found.problems:
+            console().print(f"Problem: {one_line(problem)}")
+        total = f"{amount(len(found.files), 'file')}, about {size_text(found.size)}; {size_text(found.free)} are free"
+        console().print(f"{found.folder}: {total}. {amount(len(found.failing), 'item')} cannot be made.")
+    raise typer.Exit(0 if found.is_sound else 1)
+
+
+def _say(job: Job, record: ExportJob, *, as_json: bool) -> None:
+    folder = Path(record.output_dir)
+    if as_json:
+        document = {
+            "id": record.id,
+            "state": record.state,
+            "message": record.message,
+            "total": record.total,
+            "succeeded": record.succeeded,
+            "failed": record.failed,
+            "folder": record.output_dir,
+            "manifest": str(manifest_paths(folder, record.id)[0]),
+            "errors": {one.item_id: one.message for one in job.results() if not one.ok},
+        }
+        print(json.dumps(document, indent=1))
+    else:
+        console().print(f"{folder}: {record.succeeded:,} of {amount(record.total, 'file')}, {record.state}.")
+        if record.failed:
+            failed = [one for one in job.results() if not one.ok]
+            for one in failed[:SHOWN]:
+                console().print(f"  {one_line(one.item_id)}: {one.error_type}: {one_line(one.message or '')}")
+            if len(failed) > SHOWN:
+                console().print(f"  ... and {len(failed) - SHOWN:,} more; the manifest has all")
+        if record.message:
+            console().print(f"Stopped: {one_line(record.message)}")
+        if record.completed < record.total or record.failed:
+            retry = " --retry-failed" if record.failed and record.completed == record.total else ""
+            console().print(f"Go on with: coverslip export {record.mode} . --resume {record.id[:8]}{retry}")
+    codes = {"completed": 0, "partial": 1, "failed": 1, "cancelled": 130, "paused": 5}
+    raise typer.Exit(codes.get(record.state, 1))

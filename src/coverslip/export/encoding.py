@@ -1,0 +1,144 @@
+"""One item as a figure, and a figure as a file."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from coverslip.errors import ExportError
+from coverslip.export.request import Output
+from coverslip.export.writing import created, write
+from coverslip.model import Cell
+from coverslip.model.export import ExportSpec
+from coverslip.render.export import (
+    Figure,
+    Fov,
+    Window,
+    encode_figure,
+    figure_of,
+    raw_crop,
+    raw_tiff,
+    tiles_of,
+    whole,
+    write_tiles,
+)
+
+LARGEST_AT_ONCE = 1 << 28
+"""Pixels of a picture that is drawn as a whole; larger ones are written tile by tile, where the format has tiles."""
+TILE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one item shows."""
+
+    fov: Fov
+    spec: ExportSpec
+    window: Window
+    label: int | None
+    """Of the cell that is shown alone."""
+    values: Mapping[str, Cell]
+    """For the caption."""
+
+    @property
+    def figure(self) -> Figure:
+        """All of it, drawn."""
+        return figure_of(self.fov, self.spec, self.window, label=self.label, values=self.values)
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What the file says about itself. The manifest says the rest."""
+        x0, y0, x1, y1 = self.window
+        return {
+            "Software": f"coverslip {version('coverslip')}",
+            "Source": self.fov.name,
+            "Item": str(self.values.get("item", self.fov.name)),
+            "Region": f"{x0}:{x1}, {y0}:{y1}",
+            "Marker set": self.spec.markers.name,
+            "Look": self.spec.digest,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that is there."""
+
+    checksum: str
+    """SHA-256 in hexadecimal digits."""
+    size: int
+    details: dict[str, Any]
+
+
+def shown(
+    fov: Fov, spec: ExportSpec, window: Sequence[int] | None, label: int | None, values: Mapping[str, Cell]
+) -> Shown:
+    """Return what an item shows; all of the field of view where there is no window."""
+    return Shown(fov, spec, whole(fov.size) if window is None else Window(*window), label, values)
+
+
+def make_file(item: Shown, output: Output, path: Path) -> Written:
+    """Write the file of an item.
+
+    Raises
+    ------
+    ExportError
+        It cannot be drawn.
+    StorageError
+        It cannot be written.
+    """
+    if output.raw:
+        return _raw(item, path)
+    if _is_large(item, output):
+        return _in_tiles(item, output, path)
+    figure = item.figure
+    return published(encode_figure(figure, output.file_format, item.provenance), details_of(figure), path)
+
+
+def published(data: bytes, details: dict[str, Any], path: Path) -> Written:
+    """Write bytes as a file."""
+    write(path, data)
+    return Written(hashlib.sha256(data).hexdigest(), len(data), details)
+
+
+def details_of(figure: Figure) -> dict[str, Any]:
+    """Return what is noted about a figure."""
+    details: dict[str, Any] = {"width": figure.width, "height": figure.height}
+    if figure.bar is not None:
+        details |= {"scale_bar_um": figure.bar.length_um, "scale_bar_px": figure.bar.drawn}
+    if figure.notes:
+        details["notes"] = list(figure.notes)
+    return details
+
+
+def digest(path: Path) -> tuple[str, int]:
+    """Return SHA-256 and size of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size
+
+
+def _is_large(item: Shown, output: Output) -> bool:
+    if output.file_format not in {"tiff", "ome-tiff"}:
+        return False
+    step = item.spec.downsample
+    return (item.window.width // step) * (item.window.height // step) > LARGEST_AT_ONCE
+
+
+def _in_tiles(item: Shown, output: Output, path: Path) -> Written:
+    tiles = tiles_of(item.fov, item.spec, item.window, side=TILE)
+    with created(path) as stream:
+        write_tiles(stream, tiles, item.provenance, ome=output.file_format == "ome-tiff")
+    return Written(*digest(path), details_of(tiles.figure))
+
+
+def _raw(item: Shown, path: Path) -> Written:
+    """Write the pixels of the channels as they are."""
+    fov, spec = item.fov, item.spec
+    if spec.downsample != 1:
+        raise ExportError(f"{fov.name}: pixels as they are have no downsampling", recoverable=False)
+    channels = [fov.channel_name(look) for look in spec.markers.channels] or list(fov.channels)
+    masks = list(dict.fromkeys(look.mask for look in spec.masks))
+    pixels = raw_crop(fov, channels, item.window, masks=masks, pad=spec.pad)
+    data = raw_tiff(pixels, [*channels, *masks], fov.pixel_um, item.provenance)
+    return published(data, {"width": pixels.shape[-1], "height": pixels.shape[-2], "channels": len(pixels)}, path)

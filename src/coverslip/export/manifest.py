@@ -1,0 +1,141 @@
+"""How each file was made, beside the files: JSON for programs and for making them again, CSV for people.
+
+The JSON holds the job's document (request, looks, sources with fingerprints, versions of the software) and its items;
+the CSV has a line for each item.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from coverslip.errors import InvalidRequestError, UnreadableFileError
+from coverslip.export.plan import Plan, restored
+from coverslip.export.writing import write
+from coverslip.model.exporting import ExportItem, ExportJob, PlannedExport
+
+MAX_BYTES = 2 << 30
+SHORT_ID = 8
+COLUMNS = (
+    *("number", "item", "file", "state", "fov", "source", "x0", "y0", "x1", "y1", "label", "marker_set"),
+    *("width", "height", "scale_bar_um", "sha256", "bytes", "seconds", "attempts", "error_type", "message"),
+)
+
+
+def manifest_paths(folder: Path, job_id: str) -> tuple[Path, Path]:
+    """Return where the two files of a job are: several jobs may share a folder."""
+    stem = f"manifest-{job_id[:SHORT_ID]}"
+    return folder / f"{stem}.json", folder / f"{stem}.csv"
+
+
+def write_manifest(plan: Plan, job: ExportJob, items: Sequence[ExportItem]) -> tuple[Path, Path]:
+    """Write both files and return where they are.
+
+    Raises
+    ------
+    StorageError
+        They cannot be written.
+    """
+    as_json, as_csv = manifest_paths(plan.request.output.folder, job.id)
+    head = {
+        "job": job.id,
+        "state": job.state,
+        "message": job.message,
+        "created_at": job.created_at.isoformat(),
+        "ended_at": None if job.ended_at is None else job.ended_at.isoformat(),
+        **plan.document,
+    }
+    lines = ",\n".join(json.dumps(_entry(item), ensure_ascii=False) for item in items)
+    text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "items": [\n{lines}\n]}}\n'
+    write(as_json, text.encode("utf-8", "surrogateescape"))
+    stream = io.StringIO(newline="")
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows(_row(plan, item) for item in items)
+    write(as_csv, stream.getvalue().encode("utf-8", "surrogateescape"))
+    return as_json, as_csv
+
+
+def read_manifest(path: Path, folder: Path) -> Plan:
+    """Return the plan that a manifest tells of, with another folder for its files.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is no manifest.
+    UnreadableFileError
+        It cannot be read.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InvalidRequestError(f"{path}: it is larger than a manifest may be")
+        document = json.loads(path.read_bytes())
+        items = [
+            PlannedExport(one["number"], one["item"], one["file"], one["group"], one["document"])
+            for one in document["items"]
+        ]
+        document["request"]["output"]["folder"] = str(folder)
+    except OSError as error:
+        raise UnreadableFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, InvalidRequestError):
+            raise
+        raise InvalidRequestError(f"{path}: it is no manifest of an export: {error!r}") from error
+    _check_items(path, items, document)
+    return restored(document, items)
+
+
+def _check_items(path: Path, items: Sequence[PlannedExport], document: dict[str, Any]) -> None:
+    """Refuse items that would be written elsewhere or point to what is not there: somebody may have edited the file."""
+    for number, item in enumerate(items):
+        places = Path(item.path)
+        if item.number != number or places.is_absolute() or ".." in places.parts or not places.parts:
+            raise InvalidRequestError(f"{path}: item {number} has the number {item.number} and the file {item.path!r}")
+        try:
+            document["sources"][item.document["source"]], document["specs"][item.document["spec"]]
+            if item.document["source"] < 0 or item.document["spec"] < 0:
+                raise IndexError(item.number)
+        except (LookupError, TypeError) as error:
+            raise InvalidRequestError(f"{path}: item {number} has a source or look that is not there") from error
+
+
+def _entry(item: ExportItem) -> dict[str, Any]:
+    planned, result = item.planned, item.result
+    found: dict[str, Any] = {
+        "number": planned.number,
+        "item": planned.name,
+        "file": planned.path,
+        "group": planned.group,
+        "document": planned.document,
+        "state": item.state,
+    }
+    if result is not None:
+        found |= {"sha256": result.checksum, "bytes": result.size, "seconds": round(result.seconds, 4)}
+        found |= {"attempts": result.attempts, "details": result.details}
+        if not result.ok:
+            found |= {"error_type": result.error_type, "message": result.message}
+    return found
+
+
+def _row(plan: Plan, item: ExportItem) -> list[Any]:
+    planned, result = item.planned, item.result
+    document = planned.document
+    source = plan.sources[document["source"]].source
+    details = {} if result is None else result.details
+    window = document["window"] or ("", "", "", "")
+    return [
+        *(planned.number, planned.name, planned.path, item.state),
+        *(document["values"].get("fov", source.fov), str(source.path), *window),
+        *(document["values"].get("label", ""), plan.specs[document["spec"]].markers.name),
+        *(details.get(name, "") for name in ("width", "height", "scale_bar_um")),
+        *(("", "", "", 0, "", "") if result is None else _outcome(result)),
+    ]
+
+
+def _outcome(result: Any) -> tuple[Any, ...]:
+    return (
+        *(result.checksum or "", "" if result.size is None else result.size, f"{result.seconds:.4f}", result.attempts),
+        *(result.error_type or "", result.message or ""),
+    )

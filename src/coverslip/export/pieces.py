@@ -1,0 +1,248 @@
+"""One item becomes one file."""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from coverslip.errors import (
+    BudgetError,
+    ConflictError,
+    CoverslipError,
+    ExportError,
+    MissingMaskError,
+    StorageError,
+    UnreadableFileError,
+)
+from coverslip.export.cells import CellTable, plain, read_table
+from coverslip.export.encoding import Shown, Written, digest, make_file, shown
+from coverslip.export.opened import OpenSource, Sources
+from coverslip.export.pacing import Pace
+from coverslip.export.request import Request
+from coverslip.export.sources import OpenFile, Source, fingerprint
+from coverslip.export.writing import CannotWriteError
+from coverslip.model.export import ExportSpec
+from coverslip.model.exporting import ExportResult, PlannedExport
+from coverslip.render.export import CellPaint, Fov, cell_paint
+
+log = logging.getLogger(__name__)
+
+LONGEST_TRACEBACK = 4000
+TABLES_KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An item with all that is needed to make it, wherever that is done."""
+
+    item: PlannedExport
+    source: Source
+    fingerprint: Mapping[str, Sequence[int]]
+    spec: ExportSpec
+    table: Path | None
+    """The cell table, where cells have colours of their own."""
+
+
+class SourceChangedError(ConflictError):
+    """A file is not any more what it was when the job was planned."""
+
+
+class Painter:
+    """Makes items. Safe from several threads.
+
+    Parameters
+    ----------
+    request
+        What is wanted.
+    open_file
+        Opens image files.
+    pace
+        How fast items may begin.
+    """
+
+    def __init__(self, request: Request, open_file: OpenFile, pace: Pace) -> None:
+        self._request, self._open_file, self._pace = request, open_file, pace
+        self._sources = Sources(lambda source: OpenSource(source, open_file, t=request.t, z=request.z))
+        self._seen: dict[str, Mapping[str, Sequence[int]]] = {}
+        self._paints: dict[tuple[str, str], CellPaint] = {}
+
+    def make(
+        self, tasks: Iterable[Task], *, should_stop: Callable[[], bool], tell: Callable[[ExportResult], None]
+    ) -> None:
+        """Make items one after the other and tell what became of each; stops between two of them.
+
+        Raises
+        ------
+        CannotWriteError
+            No file can be written until somebody does something.
+        """
+        for task in tasks:
+            self._pace.wait(should_stop)
+            if should_stop():
+                return
+            result = self._attempts(task, should_stop)
+            if result is None:
+                return
+            tell(result)
+
+    def close(self) -> None:
+        """Let go of all files."""
+        self._sources.close()
+
+    def _attempts(self, task: Task, should_stop: Callable[[], bool]) -> ExportResult | None:
+        """Return what became of an item after all attempts; ``None`` where there was no time for the next one."""
+        effort = self._request.effort
+        pause = effort.pause_s
+        for attempt in range(1, effort.attempts + 1):
+            result = replace(self._attempt(task), attempts=attempt)
+            if result.ok or not result.is_retryable or attempt == effort.attempts:
+                return result
+            until = time.monotonic() + pause
+            while (left := until - time.monotonic()) > 0:
+                if should_stop():
+                    return None
+                time.sleep(min(0.1, left))
+            pause *= 2
+        return None
+
+    def _attempt(self, task: Task) -> ExportResult:
+        began = time.perf_counter()
+        try:
+            written = self._written(task)
+        except CannotWriteError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the outer edge of a worker: the others go on
+            return failed(task, error, time.perf_counter() - began)
+        return ExportResult(
+            task.item.number,
+            task.item.name,
+            ok=True,
+            path=task.item.path,
+            checksum=written.checksum,
+            size=written.size,
+            seconds=time.perf_counter() - began,
+            details=written.details,
+        )
+
+    def _written(self, task: Task) -> Written:
+        output = self._request.output
+        path = output.folder / task.item.path
+        if "error" in task.item.document:
+            raise PlannedError(*task.item.document["error"])
+        if output.existing == "skip" and path.is_file():
+            return Written(*digest(path), {"kept": True})
+        with self.shown(task) as item:
+            return make_file(item, output, path)
+
+    @contextmanager
+    def shown(self, task: Task) -> Iterator[Shown]:
+        """Give what an item shows for the time of a ``with`` statement, its field of view open.
+
+        Raises
+        ------
+        CoverslipError
+            It cannot be shown.
+        """
+        document = task.item.document
+        if "error" in document:
+            raise PlannedError(*document["error"])
+        with self._sources.hold(task.source) as opened:
+            self._check(task)
+            values = {**document["values"], "item": task.item.name}
+            yield shown(self._fov(task, opened), task.spec, document["window"], document.get("label"), values)
+
+    def _check(self, task: Task) -> None:
+        """Compare the files of a source with what they were, once for all of its items."""
+        if self._request.effort.changed == "use":
+            return
+        key = task.source.key
+        if key not in self._seen:
+            self._seen[key] = fingerprint(Path(path) for path in task.fingerprint)
+        for path, was in task.fingerprint.items():
+            if list(self._seen[key][path]) != list(was):
+                raise SourceChangedError(f"{path} has changed since the export was planned")
+
+    def _fov(self, task: Task, opened: OpenSource) -> Fov:
+        spec = task.spec
+        return Fov(
+            task.source.fov,
+            opened.channels,
+            masks=opened.masks,
+            annotations={} if spec.annotation is None else opened.annotation(spec.annotation.annotation),
+            pixel_um=opened.pixel_um,
+            paint=self._paint(task),
+        )
+
+    def _paint(self, task: Task) -> CellPaint | None:
+        look = task.spec.cells
+        if look is None:
+            return None
+        key = (task.source.key, task.spec.digest)
+        if key not in self._paints:
+            if task.table is None:
+                raise MissingMaskError(f"{task.source.fov}: there is no cell table with colours of cells", (look.mask,))
+            table = table_at(task.table)
+            rows = rows_of(table, self._request.cells.fov, task.source.fov)
+            labels = [plain(one) for one in table.numbers(look.label_column)[rows]]
+            values = [plain(one) for one in table.column(look.column)[rows]]
+            numbers = [int(label) if isinstance(label, int | float) else 0 for label in labels]
+            self._paints = {key: cell_paint(look, numbers, values), **dict(list(self._paints.items())[-8:])}
+        return self._paints[key]
+
+
+class PlannedError(ExportError):
+    """What was wrong with an item when the job was planned, under the name it had then."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def rows_of(table: CellTable, column: str, fov: str) -> list[int]:
+    """Return the rows of a field of view; all of them where the table names none."""
+    if column not in table.columns:
+        return list(range(table.row_count))
+    return [n for n, value in enumerate(table.columns[column]) if str(plain(value)) == fov]
+
+
+def table_at(path: Path) -> CellTable:
+    """Return a cell table, read once while it stays as it is."""
+    seen = path.stat()
+    return _table(path, seen.st_size, seen.st_mtime_ns)
+
+
+@lru_cache(TABLES_KEPT)
+def _table(path: Path, *_stamp: int) -> CellTable:
+    return read_table(path)
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Return whether the same may well succeed in a moment: a disk or network that did not answer.
+
+    What a file contains, and what was asked for, stays as it is.
+    """
+    if isinstance(error, BudgetError):
+        return False
+    if isinstance(error, UnreadableFileError | StorageError):
+        return True
+    return isinstance(error, OSError) and not isinstance(error, CoverslipError | FileNotFoundError | PermissionError)
+
+
+def failed(task: Task, error: Exception, seconds: float) -> ExportResult:
+    """Return what became of an item that could not be made."""
+    lines = "".join(traceback.format_exception(error))
+    return ExportResult(
+        task.item.number,
+        task.item.name,
+        ok=False,
+        path=task.item.path,
+        error_type=error.kind if isinstance(error, PlannedError) else type(error).__name__,
+        message=str(error) or type(error).__name__,
+        traceback=lines[-LONGEST_TRACEBACK:],
+        is_retryable=is_retryable(error),
+        seconds=seconds,
+    )

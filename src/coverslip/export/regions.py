@@ -1,0 +1,179 @@
+"""Which regions of interest a request means, each in its own look or all in one."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from coverslip.errors import CoverslipError, InvalidRequestError, MissingFieldError, NotFoundError, UnreadableFileError
+from coverslip.export.choices import Chosen
+from coverslip.export.facts import SourceFacts
+from coverslip.export.request import Request, make, scale_bar_from
+from coverslip.export.sources import (
+    ROI_TABLE,
+    current_channels,
+    marker_set_from,
+    marker_sets_of,
+    state_file,
+)
+from coverslip.model import Cell
+from coverslip.model.export import ChannelLook, ExportSpec, MarkerSet, MaskLook
+from coverslip.model.rois import Roi
+from coverslip.render.export import Window, around, of_roi
+from coverslip.rois import parse_tags, read_table
+
+SHORT_ID = 12
+"""Digits of an identifier that stand for a region without a name."""
+
+
+def choose_rois(request: Request, facts: Sequence[SourceFacts]) -> tuple[list[Chosen], Path]:
+    """Return an item for each region that is meant, field of view by field of view, and the table they are from.
+
+    A region of a field of view that is not there is an item that fails, as is one of a stitched map.
+
+    Raises
+    ------
+    InvalidRequestError
+        The expression over tags or an override makes no sense.
+    NotFoundError
+        There is no table, or no region of an identifier or name.
+    ReadError
+        The table is damaged.
+    """
+    path = _table(request)
+    try:
+        rois = read_table(path.read_bytes())
+    except UnreadableFileError:
+        raise
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no table of regions {path}") from error
+    numbers = {one.source.fov: n for n, one in enumerate(facts)}
+    chosen = [roi for roi in _meant(request, rois) if request.fovs is None or roi.fov in numbers]
+    chosen.sort(key=lambda roi: numbers.get(roi.fov, len(numbers)))
+    looks = _Looks(request)
+    return [_chosen(request, roi, numbers, looks) for roi in chosen], path
+
+
+def _table(request: Request) -> Path:
+    if request.rois.table is not None:
+        return request.rois.table
+    for place in request.data:
+        path = state_file(place, ROI_TABLE)
+        if path is not None:
+            return path
+    raise NotFoundError(f"{request.data[0]} has no table of regions beside it; name one")
+
+
+def _meant(request: Request, rois: Sequence[Roi]) -> list[Roi]:
+    choice = request.rois
+    if choice.ids:
+        known = {name for roi in rois for name in (roi.roi_id, roi.name)}
+        missing = [one for one in choice.ids if one not in known]
+        if missing:
+            raise NotFoundError(f"there is no region {missing[0]!r} in the table")
+    matches = None if choice.tags is None else parse_tags(choice.tags)
+    return [
+        roi
+        for roi in rois
+        if (not choice.ids or {roi.roi_id, roi.name} & set(choice.ids))
+        and (matches is None or matches.matches(roi.tags))
+        and (choice.shapes or (roi.shape is None and roi.roi_kind != "line"))
+    ]
+
+
+def _chosen(request: Request, roi: Roi, numbers: Mapping[str, int], looks: "_Looks") -> Chosen:
+    name = roi.name or roi.roi_id[:SHORT_ID]
+    fov = roi.fov or roi.map_id
+    values: dict[str, Cell] = {"fov": fov, "roi": name, "roi_id": roi.roi_id, "tags": ",".join(roi.tags)}
+    values |= {"comment": roi.comment, "x": None, "y": None, "marker_set": request.look.markers.name}
+    item = partial(Chosen, f"{fov} {name}", numbers.get(roi.fov, 0))
+    try:
+        if roi.fov not in numbers:
+            what = (
+                f"map {roi.map_id!r}: stitched maps are not exported" if not roi.fov else f"field of view {roi.fov!r}"
+            )
+            raise MissingFieldError(f"region {name!r} is of {what}, which is not there", (fov,))
+        own = _overrides(request, roi)
+        window = _window(request, roi, own.pop("size", request.rois.size))
+        spec = looks.of(roi, own)
+    except CoverslipError as error:
+        return item(request.look, values=values, error=(type(error).__name__, str(error)))
+    values |= {"x": (window.x0 + window.x1) // 2, "y": (window.y0 + window.y1) // 2, "marker_set": spec.markers.name}
+    return item(spec, window, values=values)
+
+
+def _overrides(request: Request, roi: Roi) -> dict[str, Any]:
+    overrides = request.rois.overrides
+    return dict(overrides.get(roi.roi_id) or overrides.get(roi.name) or {})
+
+
+def _window(request: Request, roi: Roi, size: object) -> Window:
+    if size is None:
+        return of_roi(roi, request.rois.grow)
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise InvalidRequestError(f"region {roi.name or roi.roi_id!r}: {size!r} is no size in pixels")
+    own = of_roi(roi)
+    return around(((own.x0 + own.x1) / 2, (own.y0 + own.y1) / 2), size + 2 * request.rois.grow)
+
+
+class _Looks:
+    """The look of each region; regions of equal looks share one."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._place = request.data[0]
+        self._saved = marker_sets_of(self._place) if request.rois.own else {}
+        self._known: dict[tuple[str, tuple[tuple[str, bool], ...]], ExportSpec] = {}
+
+    def of(self, roi: Roi, own: dict[str, Any]) -> ExportSpec:
+        """Return how a region is shown.
+
+        Raises
+        ------
+        NotFoundError
+            Its marker set is not there.
+        InvalidRequestError
+            A channel that was on screen has no limits of contrast in any marker set, or an override makes no sense.
+        """
+        look = self._own_look(roi) if self._request.rois.own else self._request.look
+        if not own:
+            return look
+        values = look.model_dump()
+        if "marker_set" in own:
+            values["markers"] = marker_set_from(own.pop("marker_set"), self._place)
+        if "scale_bar" in own:
+            values["scale_bar"] = scale_bar_from(own.pop("scale_bar"))
+        return make(ExportSpec, values | own, f"region {roi.name or roi.roi_id!r}")
+
+    def _own_look(self, roi: Roi) -> ExportSpec:
+        key = roi.marker_set, tuple(roi.mask_visibility.items())
+        if key not in self._known:
+            look = self._request.look
+            masks = {one.mask: one for one in look.masks}
+            for mask, is_visible in roi.mask_visibility.items():
+                if is_visible:
+                    masks.setdefault(mask, MaskLook(mask=mask))
+                else:
+                    masks.pop(mask, None)
+            markers = self._markers(roi)
+            self._known[key] = look.model_copy(update={"markers": markers, "masks": tuple(masks.values())})
+        return self._known[key]
+
+    def _markers(self, roi: Roi) -> MarkerSet:
+        if not roi.marker_set:
+            return self._request.look.markers
+        names = current_channels(roi.marker_set)
+        if names is not None:
+            return MarkerSet(name="current", channels=tuple(self._look(name) for name in names))
+        if roi.marker_set == self._request.look.markers.name:
+            return self._request.look.markers
+        if roi.marker_set not in self._saved:
+            raise NotFoundError(f"region {roi.name or roi.roi_id!r}: there is no marker set {roi.marker_set!r}")
+        return self._saved[roi.marker_set]
+
+    def _look(self, channel: str) -> ChannelLook:
+        for markers in (self._request.look.markers, *self._saved.values()):
+            for look in markers.channels:
+                if look.channel == channel:
+                    return look
+        raise InvalidRequestError(f"channel {channel!r} has no limits of contrast in any marker set")

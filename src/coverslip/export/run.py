@@ -1,0 +1,299 @@
+"""A planned job is worked on: items of one field of view together, several at a time, each noted when it is done."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import batched, groupby
+from pathlib import Path
+
+from coverslip.errors import StorageError
+from coverslip.export.encoding import digest
+from coverslip.export.ledger import Ledger
+from coverslip.export.pacing import Pace
+from coverslip.export.pieces import Painter, Task
+from coverslip.export.plan import Plan
+from coverslip.export.sources import OpenFile
+from coverslip.export.writing import SPARE_BYTES, CannotWriteError, check_folder, free_bytes
+from coverslip.model.exporting import ExportItem, ExportJob, ExportResult
+from coverslip.readers import open_image
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 15.0
+"""How long a process may say nothing before its job is somebody else's."""
+NOTE_SECONDS = 0.5
+"""How often what was done is written down; so much is made again after a kill."""
+NOTE_ITEMS = 500
+CHUNK = 32
+"""Items that one thread takes at a time."""
+WATCH_SECONDS = 1.0
+"""How often the room on the disk is looked at."""
+
+type Tell = Callable[[ExportResult], None]
+
+
+@dataclass
+class Stop:
+    """Says that a job is to stop, and why."""
+
+    flag: threading.Event = field(default_factory=threading.Event)
+    message: str | None = None
+
+    def now(self, message: str | None = None) -> None:
+        """Have it stop after the items under way."""
+        if not self.flag.is_set():
+            self.message = message
+        self.flag.set()
+
+
+def run(
+    plan: Plan,
+    job_id: str,
+    ledger: Ledger,
+    *,
+    open_file: OpenFile = open_image,
+    executor: Executor | None = None,
+    on_item: Tell | None = None,
+    stop: Stop | None = None,
+) -> ExportJob:
+    """Work on a job until it has ended or is to stop, and return it as it stands then.
+
+    Parameters
+    ----------
+    plan
+        Its items.
+    job_id, ledger
+        The job, and where it is kept.
+    open_file
+        Opens image files; of threads of this process.
+    executor
+        Runs the work, in other processes or on other machines; ``None`` is threads of this one. They all have the
+        folder of the job.
+    on_item
+        Told what became of each item, in this thread.
+    stop
+        Ends it.
+
+    Raises
+    ------
+    ConflictError
+        Somebody works on it, or it has ended.
+    CatalogError
+        What was done cannot be written down.
+    """
+    stop = stop or Stop()
+    token = ledger.claim_export(job_id, lease_seconds=LEASE_SECONDS)
+    notes = Notes(ledger, job_id, token, on_item, stop)
+    try:
+        check_folder(plan.request.output.folder)
+        _check_room(plan)
+        tasks = _pending(plan, job_id, ledger)
+        if plan.request.gallery is not None:
+            from coverslip.export.pages import run_gallery  # noqa: PLC0415  # few need it
+
+            whole = tasks_of(plan, ledger.export_items(job_id)) if tasks else []  # a PDF is made as a whole
+            run_gallery(plan, plan.request.gallery, whole, notes, stop, open_file)
+        elif executor is None:
+            _in_threads(plan, tasks, notes, stop, open_file)
+        else:
+            from coverslip.export.elsewhere import run_elsewhere  # noqa: PLC0415  # few need it
+
+            run_elsewhere(plan, job_id, tasks, notes, stop, executor)
+    except StorageError as error:
+        stop.now(str(error))
+    except BaseException:
+        stop.now("it was interrupted")
+        raise
+    finally:
+        notes.flush()
+        job = ledger.end_export(job_id, token, is_stopped=stop.flag.is_set(), message=stop.message)
+    return job
+
+
+class Notes:
+    """What was done and is not written down yet. Filled by any thread, written by the one that runs the job."""
+
+    def __init__(self, ledger: Ledger, job_id: str, token: str, on_item: Tell | None, stop: Stop) -> None:
+        self._ledger, self._job_id, self._token = ledger, job_id, token
+        self._on_item, self._stop = on_item, stop
+        self._queue: queue.SimpleQueue[tuple[ExportResult, bool]] = queue.SimpleQueue()
+        self._waiting: list[ExportResult] = []
+        self._at = time.monotonic()
+
+    def tell(self, result: ExportResult, *, is_shown: bool = False) -> None:
+        """Take what became of an item, from any thread; the listener is told unless it has been."""
+        self._queue.put((result, is_shown))
+
+    def show(self, result: ExportResult) -> None:
+        """Tell the listener only, in the thread that runs the job, and keep the right to it."""
+        if self._on_item is not None:
+            self._on_item(result)
+        self.pass_on()
+
+    def pass_on(self) -> None:
+        """Tell the listener what is new, and write it down when it is time."""
+        while not self._queue.empty():
+            result, is_shown = self._queue.get()
+            self._waiting.append(result)
+            if self._on_item is not None and not is_shown:
+                self._on_item(result)
+        if len(self._waiting) >= NOTE_ITEMS or time.monotonic() - self._at >= NOTE_SECONDS:
+            self._write()
+
+    def flush(self) -> None:
+        """Write down everything."""
+        self.pass_on()
+        self._write()
+
+    def _write(self) -> None:
+        some, self._waiting, self._at = self._waiting, [], time.monotonic()
+        if not self._ledger.note_export(self._job_id, self._token, some, lease_seconds=LEASE_SECONDS):
+            self._stop.now()
+
+
+def _in_threads(plan: Plan, tasks: Sequence[Task], notes: Notes, stop: Stop, open_file: OpenFile) -> None:
+    effort = plan.request.effort
+    painter = Painter(plan.request, open_file, Pace(effort.per_second))
+
+    def work(some: Sequence[Task]) -> None:
+        painter.make(some, should_stop=stop.flag.is_set, tell=notes.tell)
+
+    try:
+        with ThreadPoolExecutor(effort.workers, thread_name_prefix="export") as pool:
+            keep_busy(
+                pool.submit, work, chunks(tasks, CHUNK), most=effort.workers + 1, plan=plan, notes=notes, stop=stop
+            )
+    finally:
+        painter.close()
+
+
+def keep_busy[T](
+    submit: Callable[..., "Future[T]"],
+    work: Callable[[Sequence[Task]], T],
+    parts: Iterable[Sequence[Task]],
+    *,
+    most: int,
+    plan: Plan,
+    notes: Notes,
+    stop: Stop,
+    done: Callable[[Sequence[Task], "Future[T]"], None] | None = None,
+) -> None:
+    """Have parts of a job worked on, so many at a time, and write down what comes of it.
+
+    Parameters
+    ----------
+    submit
+        Of an executor.
+    work
+        Does a part.
+    parts
+        Of the job, in order.
+    most
+        Parts that are handed over at a time.
+    plan, notes, stop
+        The job.
+    done
+        Takes what a part gave; ``None`` only sees to what it raised.
+    """
+    under_way: dict[Future[T], Sequence[Task]] = {}
+    waiting = iter(parts)
+    looked = time.monotonic()
+    try:
+        while True:
+            while len(under_way) < most and not stop.flag.is_set():
+                some = next(waiting, None)
+                if some is None:
+                    break
+                under_way[submit(work, some)] = some
+            if not under_way:
+                return
+            finished, _ = wait(under_way, timeout=0.05, return_when=FIRST_COMPLETED)
+            for future in finished:
+                part = under_way.pop(future)
+                if done is not None:
+                    done(part, future)
+                else:
+                    _settle(future, stop)
+            notes.pass_on()
+            if time.monotonic() - looked > WATCH_SECONDS:
+                looked = time.monotonic()
+                _watch_room(plan.request.output.folder, stop)
+    except BaseException:
+        stop.now("it was interrupted")
+        wait(under_way)
+        raise
+
+
+def _settle[T](future: "Future[T]", stop: Stop) -> None:
+    try:
+        future.result()
+    except CannotWriteError as error:
+        stop.now(str(error))
+
+
+def chunks(tasks: Iterable[Task], size: int) -> Iterator[Sequence[Task]]:
+    """Yield tasks in portions, each of one field of view."""
+    for _, of_one in groupby(tasks, key=lambda task: task.item.group):
+        yield from batched(of_one, size)
+
+
+def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
+    """Return items with what is needed to make them."""
+    found = []
+    for one in items:
+        facts = plan.sources[one.planned.document["source"]]
+        spec = plan.specs[one.planned.document["spec"]]
+        table = plan.cell_table if spec.cells is not None else None
+        found.append(Task(one.planned, facts.source, facts.fingerprint, spec, table))
+    return found
+
+
+def _pending(plan: Plan, job_id: str, ledger: Ledger) -> list[Task]:
+    """Return what is to be made: what nobody has made yet, and what is not on disk as it was written."""
+    items = ledger.export_items(job_id)
+    lost = set(lost_items(plan.request.output.folder, items))
+    if lost:
+        ledger.reset_items(job_id, lost)
+    return tasks_of(plan, (one for one in items if one.state == "pending" or one.planned.number in lost))
+
+
+def lost_items(folder: Path, items: Iterable[ExportItem]) -> list[int]:
+    """Return the numbers of items whose files were written and are not on disk any more, or are something else."""
+    seen: dict[str, tuple[int, str] | None] = {}  # a gallery is the file of all items
+    lost = []
+    for one in items:
+        if one.state != "ok":
+            continue
+        path = one.planned.path
+        if path not in seen:
+            seen[path] = _content(folder / path)
+        if one.result is None or seen[path] != (one.result.size, one.result.checksum):
+            lost.append(one.planned.number)
+    return lost
+
+
+def _content(path: Path) -> tuple[int, str] | None:
+    """Return size and digest of a file; ``None`` where it cannot be read."""
+    try:
+        checksum, size = digest(path)
+    except OSError:
+        return None
+    return size, checksum
+
+
+def _check_room(plan: Plan) -> None:
+    folder = plan.request.output.folder
+    if free_bytes(folder) < SPARE_BYTES:
+        raise CannotWriteError(f"{folder}: the disk is full: less than {SPARE_BYTES >> 20} MiB are free")
+
+
+def _watch_room(folder: Path, stop: Stop) -> None:
+    try:
+        if free_bytes(folder) < SPARE_BYTES:
+            stop.now(f"{folder}: the disk is nearly full: less than {SPARE_BYTES >> 20} MiB are free")
+    except OSError as error:
+        log.warning("the room on the disk of %s cannot be looked at: %s", folder, error)

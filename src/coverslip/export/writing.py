@@ -1,0 +1,102 @@
+"""Files that appear whole or not at all, and whether they can be written at all."""
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from coverslip.errors import CoverslipError, StorageError
+from coverslip.storage.folder import make_folders, reason_of
+from coverslip.storage.interface import TEMPORARY
+
+NO_MORE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP})
+"""What stays as it is until a person does something: a full or read-only disk, a folder that may not be written."""
+SPARE_BYTES = 1 << 20
+"""Room that is left on a disk: a job stops before the last byte is taken from others."""
+
+
+class CannotWriteError(StorageError):
+    """Nothing can be written there until somebody does something: the job waits, its items have not failed."""
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file that appears under its name whole or not at all; raises what ``created`` raises."""
+    with created(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def created(path: Path) -> Iterator[BinaryIO]:
+    """Give a new file that gets its name when the ``with`` statement ends, and is gone after an exception.
+
+    It is not forced to disk one by one, which would cost more than drawing it. What a power cut takes away is found by
+    its checksum when the job goes on.
+
+    Raises
+    ------
+    CannotWriteError
+        The disk is full or read-only, or the folder may not be written.
+    StorageError
+        It could not be written now.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+    try:
+        try:
+            stream = temporary.open("x+b")
+        except FileNotFoundError:
+            make_folders(path.parent)
+            stream = temporary.open("x+b")
+        try:
+            with stream:
+                yield stream
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except CoverslipError:
+        raise
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def refused(path: Path, error: OSError) -> StorageError:
+    """Return what an error of the operating system means for a job."""
+    kind = CannotWriteError if error.errno in NO_MORE else StorageError
+    return kind(f"cannot write {path}: {reason_of(error)}")
+
+
+def check_folder(folder: Path) -> None:
+    """Make a folder and prove that files can be made in it.
+
+    Raises
+    ------
+    CannotWriteError, StorageError
+        They cannot; the message says why.
+    """
+    try:
+        make_folders(folder)
+        probe = folder / f"{TEMPORARY}{uuid.uuid4().hex}"
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise refused(folder, error) from error
+
+
+def may_write(folder: Path) -> str | None:
+    """Return why files cannot be written to a folder, which need not be there; ``None`` where they can."""
+    for place in (folder, *folder.parents):
+        if place.is_dir():
+            return None if os.access(place, os.W_OK | os.X_OK) else f"{place} may not be written"
+        if place.exists():
+            return f"{place} is no folder"
+    return f"{folder}: no part of this path is there"
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how much room there is for files of a folder, which need not be there."""
+    place = next(place for place in (folder, *folder.parents) if place.is_dir())
+    return shutil.disk_usage(place).free

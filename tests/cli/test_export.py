@@ -1,0 +1,129 @@
+"""``coverslip export`` as a person runs it; killed, interrupted, gone on with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.test_commands import Shell
+from tests.export.making import expected, pixels_of, planes_of, roi, write_fields, write_rois
+from tests.export.test_jobs import digests
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Shell:
+    return Shell(tmp_path / "home")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return write_fields(tmp_path / "data")
+
+
+def begun(home: Path, *words: object) -> "subprocess.Popen[str]":
+    """Start a command in a process of its own."""
+    environment = {**os.environ, "COVERSLIP_HOME": str(home)}
+    command = [sys.executable, "-m", "coverslip", "export", *map(str, words)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def wait_for(folder: Path, count: int) -> None:
+    until = time.monotonic() + 60
+    while len(list(folder.glob("*.png"))) < count:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_whole_fields_are_exported(run: Shell, images: Path, tmp_path: Path) -> None:
+    text = run("export", "fov", images, "--marker-set", "Two", "--out", tmp_path / "out", "--downsample", "2")
+    assert text.strip() == f"{tmp_path / 'out'}: 2 of 2 files, completed."
+    right = expected(planes_of(0), ("DNA", "CD3"), step=2)
+    np.testing.assert_array_equal(pixels_of(tmp_path / "out" / "A.png"), right)
+
+
+def test_cells_are_chosen_and_a_dry_run_writes_nothing(run: Shell, images: Path, tmp_path: Path) -> None:
+    words = ("export", "cells", images, "-m", "Two", "-o", tmp_path / "out", "--where", "area > 100", "--size", "8")
+    text = run(*words, "--unit", "um", "--dry-run")
+    assert "B_cell_2.png: 16 x 16, about" in text
+    assert not (tmp_path / "out").exists()
+    run(*words, "--unit", "um", "--scale-bar", "1", "--masks", "whole_cell", "--name", "{fov}/{label:03}")
+    assert sorted(digests(tmp_path / "out")) == ["A/002.png", "B/002.png"]
+
+
+def test_regions_are_chosen_by_tags_and_put_on_pages(run: Shell, images: Path, tmp_path: Path) -> None:
+    rows = [roi(f"r{n}", "A", (n, n + 20, 0, 20), tags="odd" if n % 2 else "even,x") for n in range(6)]
+    write_rois(images, rows)
+    text = run(
+        "export", "rois", images, "-m", "Two", "-o", tmp_path, "--tags", "even & x", "--gallery", "2x2", "--json"
+    )
+    outcome = json.loads(text)
+    assert (outcome["state"], outcome["total"]) == ("completed", 3)
+    pdf = (tmp_path / "gallery.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF-")
+    assert pdf.count(b"/Subtype /Image") + pdf.count(b"/Subtype/Image") == 3
+
+
+def test_a_marker_set_may_be_written_out(run: Shell, images: Path, tmp_path: Path) -> None:
+    run("export", "fov", images / "A", "-m", "DNA=blue:100:900,CD3=green:50:450", "-o", tmp_path / "out")
+    right = expected(planes_of(0), ("DNA", "CD3"))
+    np.testing.assert_array_equal(pixels_of(tmp_path / "out" / "A.png"), right)
+
+
+def test_what_cannot_be_made_is_said_and_the_exit_code_is_one(run: Shell, images: Path, tmp_path: Path) -> None:
+    (images / "B" / "CD3.tiff").unlink()
+    text = run("export", "fov", images, "-m", "Two", "-o", tmp_path / "out", code=1)
+    assert "1 of 2 files, partial." in text
+    assert "B: MissingChannelError" in text
+    assert "--retry-failed" in text
+
+
+def test_words_that_make_no_sense_are_refused(run: Shell, images: Path, tmp_path: Path) -> None:
+    assert "needs a marker set" in run("export", "fov", images, code=2)
+    out = ("-o", tmp_path / "out")
+    assert "there is no marker set 'Three'" in run("export", "fov", images, "-m", "Three", *out, code=3)
+    assert "at character 7" in run("export", "cells", images, "-m", "Two", *out, "--where", "area >", code=2)
+    assert "expected auto, same" in run("export", "fov", images, "-m", "Two", *out, "--scale-bar", "long", code=2)
+
+
+@pytest.mark.kill
+def test_a_killed_export_goes_on_where_it_was(run: Shell, images: Path, tmp_path: Path) -> None:
+    words = ("cells", images, "-m", "Two", "--size", "16")
+    run("export", *words, "-o", tmp_path / "right")
+    out = tmp_path / "out"
+    process = begun(tmp_path / "home", *words, "-o", out, "--per-second", "3", "-w", "1")
+    wait_for(out, 3)
+    process.kill()
+    process.communicate()
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*.png")}
+    assert 3 <= len(before) < 6
+    noted = sorted(before, key=lambda path: before[path])[:1]  # what was done in the last half second may not be noted
+    text = run("export", "cells", images, "--resume", "last")
+    assert "Waiting up to 15 s" in text
+    assert "6 of 6 files, completed." in text
+    assert all(path.stat().st_mtime_ns == before[path] for path in noted)
+    assert digests(out) == digests(tmp_path / "right")
+
+
+@pytest.mark.kill
+def test_ctrl_c_cancels_and_the_job_can_go_on(run: Shell, images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("cells", images, "-m", "Two", "--size", "16", "-o", out, "--per-second", "3", "-w", "1")
+    process = begun(tmp_path / "home", *words)
+    wait_for(out, 2)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "cancelled." in said
+    assert "Traceback" not in said
+    there = len(list(out.glob("*.png")))
+    assert there < 6
+    assert f"{there} of 6 files" in said
+    assert not list(out.glob(".tmp-*"))
+    assert "6 of 6 files, completed." in run("export", "cells", images, "--resume", "last")
