@@ -27,7 +27,7 @@ COMMANDS = {
     "gc": "Remove artifacts that are superseded or, over a limit, not used for longest.",
     "import": "Catalog what lies in the CryoET Data Portal's layout already.",
     "info": "Show what is known about an image file without reading its pixels.",
-    "ingest": "Check the YAML of depositions of electron tomography, and plan what is written.",
+    "ingest": "Check, plan and write depositions of electron tomography that YAML describes.",
     "purge": "Remove for good what was deleted some time ago.",
     "queue-worker": "Build what messages in the queue tell of.",
     "rebuild": "Make artifacts stale, so that they are built anew.",
