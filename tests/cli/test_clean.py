@@ -135,7 +135,7 @@ def test_the_brake_holds_until_a_number_was_reviewed(run: Shell, top: Path) -> N
     for number in range(101, 107):
         shutil.rmtree(top / SPACING / "Annotations" / str(number))
     text = run("clean", "annotations", "--all", "--no-dry-run", "--yes", code=1)
-    assert "20001/TS_1/13.480: 6 of 21 rows would be removed, more than 20% would go" in text
+    assert "20001/TS_1/13.480: 6 of 21 annotation rows would be removed, more than 20% would go" in text
     assert "Nothing was removed." in text
     assert "Nothing was removed." in run(
         "clean", "annotations", "--all", "--no-dry-run", "--yes", "--allow-removal", "5", code=1
