@@ -19,6 +19,7 @@ TABLES = {
     "freshness": ("freshness",),
     "states": ("states",),
     "volumes": ("volumes",),
+    "existence": ("existence",),
 }
 """The tables of the page, and the families in each."""
 FAMILIES = tuple(name for names in TABLES.values() for name in names)

@@ -52,7 +52,7 @@ def _one(world: World, chance: random.Random, counts: Counter[str], monkeypatch:
     are_listed_twice = chance.random() < 0.5
     # A single key that two listings forget alike is noticed where it is asked for, which is not done for all of many.
     bucket.kinds = FAULTS - {"forgets"} if are_listed_twice else FAULTS
-    monkeypatch.setattr("coverslip.cleanup.existence_remote.CHECKS", 4 if are_listed_twice else 64)
+    monkeypatch.setattr("coverslip.cleanup.existence_remote.CHECKS", 4 if are_listed_twice else 1024)
     there = world.there()
     keys = keys_of(world)
     asked = chance.sample(keys, chance.randint(1, len(keys)))

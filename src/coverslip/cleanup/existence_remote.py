@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from coverslip.cleanup.looked import Looked, Patience, unit
-from coverslip.cleanup.prefixes import FEW, Group, choose, divide
+from coverslip.cleanup.prefixes import FEW, Group, checks, choose, divide
 from coverslip.errors import CoverslipError
 from coverslip.sources import RemotePath
 
@@ -22,8 +22,13 @@ FREE_PAGES = 4
 """So many pages of a listing in any case, and one more for every ``KEYS_OF_A_PAGE`` keys that are wanted from it: what
 is larger is full of other things, and its folders are asked for one by one."""
 KEYS_OF_A_PAGE = 4
-CHECKS = 64
-"""So many single keys are asked for to check a pair of listings: in the longest gaps, and so many anywhere."""
+WHOLE_PAGES = 2_000
+"""Pages of a listing for orphans: two million objects. Where there are more, orphans are not known, and keys are looked
+for as if nobody had wanted to know."""
+CHECKS = 256
+"""About so many single keys are asked for to check what listings do not show, ``LEAST_CHECKS`` of each at least."""
+LEAST_CHECKS = 2
+DOCUMENT = ".json"
 MOST_FAILURES = 10
 """So many single keys in a row that could not be asked for, and no more are."""
 
@@ -94,7 +99,13 @@ class _Asking:
                     listed.append((group, seen))
                     continue
                 self.looked.present |= seen.present
-                parts, direct = divide(Group(group.folder, tuple(key for key in group.keys if key not in seen.present)))
+                left = tuple(key for key in group.keys if key not in seen.present)
+                if group.is_whole:
+                    seen.reason = f"more than {seen.objects:,} objects lie there"
+                    self._note_others(group, seen)
+                    groups += choose(left)
+                    continue
+                parts, direct = divide(Group(group.folder, left))
                 single += direct
                 groups += parts
         for group, seen in listed:
@@ -113,12 +124,16 @@ class _Asking:
             self.looked.present.discard(key)
             self.looked.unknown.setdefault(key, reason)
 
-    def ask(self, keys: Sequence[str]) -> list[str]:
-        """Ask for keys one by one, and return those that are not there; the others are noted."""
-        answers = self.pool.map(self._ask, keys)
-        self.looked.requests += 2 * len(keys)
+    def ask(self, keys: Sequence[str], *, is_listed: bool = False) -> list[str]:
+        """Ask for keys one by one, and return those that are not there; the others are noted.
+
+        A missing object takes a second request: it may be a folder, and the bucket itself may be missing. After a
+        listing (``is_listed``) the bucket is known to be there, and a document is no folder.
+        """
+        answers = self.pool.map(lambda key: self._ask(key, is_listed and key.endswith(DOCUMENT)), keys)
         missing = []
         for key, answer in zip(keys, answers, strict=True):
+            self.looked.requests += 1 if answer == "present" or (is_listed and key.endswith(DOCUMENT)) else 2
             if answer == "present":
                 self.looked.present.add(key)
                 self.looked.unknown.pop(key, None)
@@ -128,14 +143,15 @@ class _Asking:
                 self.doubt([key], answer)
         return missing
 
-    def _ask(self, key: str) -> str:
-        """Return ``present``, ``absent`` or why nobody knows. What is absent takes two requests: object and folder."""
+    def _ask(self, key: str, is_object: bool) -> str:
+        """Return ``present``, ``absent`` or why nobody knows."""
         if ended := self.patience.ended():
             return ended
         if self._failures >= MOST_FAILURES:
             return f"it was not asked for: {self._failures} others in a row could not be"
         try:
-            is_there = (self.top / key).exists()
+            path = self.top / key
+            is_there = path.is_file() if is_object else path.exists()
         except (CoverslipError, OSError) as error:
             self._failures += 1  # threads may lose a count; it is no exact number
             return str(error)
@@ -167,7 +183,7 @@ class _Asking:
         folder = self.top / group.folder if group.folder else self.top
         wanted = set(group.keys)
         seen = _Seen()
-        most = FREE_PAGES + len(wanted) // KEYS_OF_A_PAGE
+        most = WHOLE_PAGES if group.is_whole else FREE_PAGES + len(wanted) // KEYS_OF_A_PAGE
         last = ""
         try:
             for page in folder.pages(after=folder.as_posix_key() if again else ""):
@@ -178,7 +194,7 @@ class _Asking:
                 self._take(page, wanted, group, seen)
                 seen.present |= seen.shown
                 last = page[-1][0]
-                if seen.pages >= most and not (group.is_whole or again) and len(seen.present) < len(wanted):
+                if seen.pages >= most and not again and (group.is_whole or len(seen.present) < len(wanted)):
                     seen.is_too_large = True
                     return seen
             seen.pages += 1 if last else 0
@@ -224,11 +240,12 @@ class _Asking:
         """Look again at what listings do not show, and return what is not there the second time either."""
         all_asked: list[tuple[list[str], list[str]]] = []
         relisted: list[tuple[Group, _Seen]] = []
+        few = max(LEAST_CHECKS, CHECKS // max(1, sum(len(one.present) < len(group.keys) for group, one in listed)))
         for group, seen in listed:
             missing = [key for key in group.keys if key not in seen.present]
             if seen.reason:
                 self.doubt(missing, seen.reason)
-            elif 0 < len(missing) <= max(CHECKS, seen.pages):
+            elif 0 < len(missing) <= max(few, seen.pages):
                 all_asked.append((missing, missing))
             elif missing:
                 relisted.append((group, seen))
@@ -240,12 +257,12 @@ class _Asking:
                 self.doubt(missing, other.reason)
             elif differing:
                 self.looked.present -= set(differing)
-                gone = self.ask(differing)
+                gone = self.ask(differing, is_listed=True)
                 doubtful = (key for key in (*missing, *gone) if key not in self.looked.present)
                 self.doubt(doubtful, f"{self.top / group.folder}: two listings differ")
             else:
-                all_asked.append((missing, checks(group.keys, missing)))
-        still = set(self.ask([key for _, asked in all_asked for key in asked]))
+                all_asked.append((missing, checks(group.keys, missing, few)))
+        still = set(self.ask([key for _, asked in all_asked for key in asked], is_listed=True))
         return [key for missing, asked in all_asked for key in self._agreed(missing, asked, still)]
 
     def _agreed(self, missing: Sequence[str], asked: Sequence[str], still: Collection[str]) -> list[str]:
@@ -266,30 +283,6 @@ class _Asking:
             return next(self.top.pages(), None) is not None
         except (CoverslipError, OSError):
             return False
-
-
-def checks(keys: Sequence[str], missing: Collection[str]) -> list[str]:
-    """Return which of the missing keys are asked for one by one: in the longest gaps, where a page may be lost.
-
-    Parameters
-    ----------
-    keys
-        All keys of a group, in their order.
-    missing
-        Those that two listings do not show.
-    """
-    absent = set(missing)
-    gaps: list[list[str]] = [[]]
-    for key in keys:
-        if key in absent:
-            gaps[-1].append(key)
-        elif gaps[-1]:
-            gaps.append([])
-    longest = sorted((gap for gap in gaps if gap), key=len, reverse=True)[:CHECKS]
-    chosen = {gap[place] for gap in longest for place in (0, len(gap) // 2, len(gap) - 1)}
-    order = sorted(absent)
-    chosen.update(order[:: max(1, len(order) // CHECKS)])
-    return sorted(chosen)
 
 
 def _upwards(folder: str, until: str) -> Iterable[str]:
