@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     """What an import does with records whose documents are gone: remove them, keep a plan to review, or nothing."""
     cleanup_exceptions: Annotated[str, AfterValidator(_exceptions)] = ""
     """Datasets of which it does something else: ``30001=off,30002=report``."""
+    cleanup_check_hours: Annotated[float, Field(ge=0)] = 168.0
+    """How often a worker looks for stale records and leaves a plan to review; 0 is never."""
     queue_url: str = ""
     """Redis server that carries messages about what is stale: ``redis://host:6379/0`` or ``unix:///path``."""
     executor: Annotated[str, Field(pattern=r"^(threads|processes|dask://[^/\s]+)$")] = "threads"

@@ -1,7 +1,7 @@
 """Plans of cleanups: which records are asked about, what is known of them, what would go; and applying them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -42,6 +42,14 @@ class Asked(Answers, Protocol):
     @property
     def seconds(self) -> float:
         """How long it took."""
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Bytes of each orphan."""
+
+    @property
+    def unlisted(self) -> Mapping[str, str]:
+        """Folders that could not be listed to the end, and why: orphans may be missing."""
 
 
 Look = Callable[[str, Collection[str], Collection[str]], Asked]

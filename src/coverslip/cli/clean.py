@@ -4,13 +4,15 @@ import getpass
 import json
 import os
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from coverslip.cleanup import apply_plan, asking, make_plan
+from coverslip.cleanup import apply_plan, asking, loose_files, make_plan
+from coverslip.cli import gc
 from coverslip.cli.clean_report import NOUNS, counted, document, report
-from coverslip.cli.output import console, one_line
+from coverslip.cli.output import amount, console, one_line, size_text
 from coverslip.derive import open_catalog
 from coverslip.errors import InvalidRequestError
 from coverslip.model.removal import Applied, CleanupPlan, Scope
@@ -189,3 +191,40 @@ def _said() -> str:
 
 for _type in COMMANDS.values():
     _command(_type)
+
+
+@app.command("files")
+def files(
+    layout: Layout = "",
+    everything: All = False,
+    db_uri: DbUri = "",
+    anonymous: Anonymous = False,
+    as_json: AsJson = False,
+) -> None:
+    """List files of layouts that no record refers to. They are never removed here: the catalog does not own them.
+
+    Exit code 1 when something could not be listed.
+    """
+    if anonymous:
+        os.environ["AWS_SKIP_SIGNATURE"] = "true"
+    settings = Settings.load(**({"database_url": db_uri} if db_uri else {}))
+    look = asking(RemoteRules.of(settings))
+    with open_catalog(settings.catalog_url) as catalog:
+        found = loose_files(catalog, Scope("file", layout=layout, everything=everything), look)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+    else:
+        for one in found.files:
+            what = f" ({one.type.replace('_', ' ')})" if one.type else ""
+            console().print(f"  {one_line(f'{one.layout}/{one.key}')}  {size_text(one.size)}{what}")
+        for place in found.unlisted:
+            console().print(f"Could not be listed: {one_line(place)}")
+        size = size_text(sum(one.size for one in found.files))
+        console().print(f"{amount(len(found.files), 'file')} ({size}) that no record refers to; nothing was removed.")
+    raise typer.Exit(1 if found.unlisted else 0)
+
+
+@app.command("artifacts")
+def artifacts(dry_run: DryRun = True) -> None:
+    """Remove artifacts that are superseded or over the limit, as `coverslip gc` does."""
+    gc.run(dry_run=dry_run)
