@@ -181,7 +181,7 @@ def test_what_is_seen_again_comes_back_by_itself_and_an_undo_leaves_it(catalog: 
     assert back.document == {"says": "new"}
     assert [(line.action, line.reason) for line in catalog.audit()][2:] == [
         ("restore", "seen again"),
-        ("restore", "absent"),
+        ("restore", "undone"),
     ]
 
 

@@ -250,7 +250,7 @@ def _restore(
         connection.execute(update(Entity).where(Entity.id.in_(some)).values(deleted_at=None, removed_by=None))
     for one in back:
         marks.note(None, _seen(rows[one.id]))
-    _log(connection, plan, _lines(plan, "restore", gone, rows), marks.now)
+    _log(connection, plan, _lines(plan, "restore", gone, rows, "undone"), marks.now)
 
 
 def _purge(
@@ -356,9 +356,9 @@ def _settle(connection: Connection, plan_id: str, state: str, content: Mapping[s
     connection.execute(update(PlanRow).where(PlanRow.id == plan_id).values(values))
 
 
-def _lines(plan: CleanupPlan, action: Any, which: Sequence[Removal], rows: Rows) -> list[Line]:
+def _lines(plan: CleanupPlan, action: Any, which: Sequence[Removal], rows: Rows, reason: str = "") -> list[Line]:
     return [
-        Line(plan.actor, action, plan.id, plan.command, str(plan.scope), one.reason, _record(rows[one.id]))
+        Line(plan.actor, action, plan.id, plan.command, str(plan.scope), reason or one.reason, _record(rows[one.id]))
         for one in which
     ]
 

@@ -11,6 +11,9 @@ from coverslip.model.removal import RECORD, Scope
 MADE = frozenset({"neuroglancer_precompute", "neuroglancer_config", "key_image"})
 """Types of what is made of other things of a layout, so that no record is expected to name it."""
 
+DERIVED = "NeuroglancerPrecompute"
+"""The folder of files for the viewer; a listing may count it as one thing."""
+
 
 @dataclass(frozen=True, slots=True)
 class LooseFile:
@@ -67,5 +70,5 @@ def _loose(orphans: Iterable[str]) -> Iterator[tuple[str, str]]:
     for key in sorted(orphans):
         place = parse(key)
         kind = "" if place is None else place.type
-        if kind not in MADE and "/NeuroglancerPrecompute/" not in key:
+        if kind not in MADE and DERIVED not in key.split("/"):
             yield key, kind
