@@ -44,7 +44,7 @@ def test_3_an_ome_tiff_is_whole_at_every_downsampling(tmp_path: Path, step: int)
     tifffile.imwrite(path, planes, metadata={"axes": "CYX", "Channel": {"Name": ["DNA", "CD3"]}})
     markers = {
         "selected_channels": ["DNA"],
-        "channel_settings": {"DNA": dict(color="Blue", contrast_min=100, contrast_max=900)},
+        "channel_settings": {"DNA": {"color": "Blue", "contrast_min": 100, "contrast_max": 900}},
     }
     job = Job("fov", path, markers, tmp_path / "out", "png", {"downsample": step})
     assert job.start().state == "completed", job.results()
@@ -145,7 +145,7 @@ def test_13_files_say_how_they_were_made_and_how_large_they_are(images: Path, tm
         assert picture.info["Marker set"] == "Two"
     Job("fov", images / "A", "Two", tmp_path / "tif", "tiff", {"dpi": 150}).start()
     with tifffile.TiffFile(tmp_path / "tif" / "A.tif") as file:
-        numerator, denominator = file.pages[0].tags["XResolution"].value
+        numerator, denominator = file.pages.first.tags["XResolution"].value
         assert numerator / denominator == pytest.approx(150)
 
 
