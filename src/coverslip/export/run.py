@@ -244,11 +244,14 @@ def chunks(tasks: Iterable[Task], size: int) -> Iterator[Sequence[Task]]:
 def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
     """Return items with what is needed to make them."""
     found = []
+    looks = [spec.digest for spec in plan.specs]
     for one in items:
         facts = plan.sources[one.planned.document["source"]]
         spec = plan.specs[one.planned.document["spec"]]
         table = plan.cell_table if spec.cells is not None else None
-        found.append(Task(one.planned, facts.source, facts.fingerprint, spec, table))
+        found.append(
+            Task(one.planned, facts.source, facts.fingerprint, spec, looks[one.planned.document["spec"]], table)
+        )
     return found
 
 
