@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from coverslip.catalog import Catalog
@@ -472,3 +473,19 @@ def test_threads_of_one_process_do_not_mix_up_items(tmp_path: Path) -> None:
     Job("cells", {"data": images, "size": 12}, "Two", tmp_path / "one", overrides={"workers": 1}).start()
     assert digests(tmp_path / "many") == digests(tmp_path / "one")
     assert threading.active_count() < 20
+
+
+@pytest.mark.kill
+def test_a_process_that_is_killed_loses_no_item(images: Path, tmp_path: Path) -> None:
+    job = cells_job(images, tmp_path / "out", {"executor": "processes", "per_second": 4})
+    job.start(background=True)
+    until = time.monotonic() + 60
+    while not digests(tmp_path / "out") and time.monotonic() < until:
+        time.sleep(0.02)
+    mine = [one for one in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(one.cmdline())]
+    assert mine
+    for one in mine:
+        one.kill()
+    status = job.wait(90)
+    assert (status.state, status.succeeded) == ("completed", 6)
+    assert not list((tmp_path / "out").glob(".tmp-stop*"))
