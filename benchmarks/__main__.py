@@ -21,6 +21,7 @@ TABLES = {
     "volumes": ("volumes",),
     "exporting": ("exportrender",),
     "ingest": ("ingest",),
+    "existence": ("existence",),
 }
 """The tables of the page, and the families in each."""
 FAMILIES = tuple(name for names in TABLES.values() for name in names)

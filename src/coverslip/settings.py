@@ -34,6 +34,15 @@ def _accelerated(text: str) -> str:
     return text
 
 
+def _exceptions(text: str) -> str:
+    """Return the text once every part of it is ``DATASET=on``, ``=report`` or ``=off``."""
+    for part in filter(None, map(str.strip, text.split(","))):
+        dataset, equals, mode = part.rpartition("=")
+        if not equals or not dataset.strip() or mode.strip() not in ("on", "report", "off"):
+            raise ValueError(f"{part!r}: expected DATASET=on, DATASET=report or DATASET=off")
+    return text
+
+
 class Settings(BaseSettings):
     """All settings. The environment wins over ``coverslip.toml`` in the working folder, which wins over defaults."""
 
@@ -84,6 +93,12 @@ class Settings(BaseSettings):
     """Whether new and changed annotations make the views that show them stale, such as viewer states and key photos."""
     follow_annotations_except: str = ""
     """Names of datasets whose annotations do not, separated by commas."""
+    cleanup_during_import: Literal["on", "report", "off"] = "on"
+    """What an import does with records whose documents are gone: remove them, keep a plan to review, or nothing."""
+    cleanup_exceptions: Annotated[str, AfterValidator(_exceptions)] = ""
+    """Datasets of which it does something else: ``30001=off,30002=report``."""
+    cleanup_check_hours: Annotated[float, Field(ge=0)] = 168.0
+    """How often a worker looks for stale records and leaves a plan to review; 0 is never."""
     queue_url: str = ""
     """Redis server that carries messages about what is stale: ``redis://host:6379/0`` or ``unix:///path``."""
     executor: Annotated[str, Field(pattern=r"^(threads|processes|dask://[^/\s]+)$")] = "threads"
@@ -150,6 +165,12 @@ class Settings(BaseSettings):
     def unfollowed_datasets(self) -> frozenset[str]:
         """Names of the datasets whose annotations make no views stale."""
         return frozenset(filter(None, map(str.strip, self.follow_annotations_except.split(","))))
+
+    @property
+    def cleanup_modes(self) -> dict[str, str]:
+        """What an import does with stale records in datasets that are exceptions, by name."""
+        parts = [part.rpartition("=") for part in self.cleanup_exceptions.split(",") if part.strip()]
+        return {dataset.strip(): mode.strip() for dataset, _, mode in parts}
 
     @property
     def copies_folder(self) -> Path:

@@ -106,7 +106,7 @@ def _statements(engine: Engine) -> set[str]:
         rows = connection.execute(text("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
     # a column that was added later has no line of its own, a table that was renamed has quotes
     made = [(table, sql.replace(f'TABLE "{table}"', f"TABLE {table}")) for table, sql in rows]
-    apart = [(table, re.sub(r", (?=\w+ [A-Z]+[ ,]*$)", ",\n", sql, flags=re.MULTILINE)) for table, sql in made]
+    apart = [(table, re.sub(r", (?=\w+ [A-Z]+(?:, |[ ,]*$))", ",\n", sql, flags=re.MULTILINE)) for table, sql in made]
     return {
         line.strip(" \t,(") if line.startswith("CREATE") else f"{table}: {line.strip(' \t,)')}"
         for table, sql in apart

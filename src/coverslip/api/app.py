@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from coverslip.api import (
     annotations,
     artifacts,
+    cleanup,
     combined,
     entities,
     errors,
@@ -126,7 +127,7 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
     errors.install(app)
     pixels, marks = (uploads, images, views, zarr), (annotations, combined, entities)
     viewers = (viewing, saved_views, precomputed, neuroglancer)
-    for part in (*pixels, *marks, artifacts, *viewers, exports, events, health, metrics):
+    for part in (*pixels, *marks, artifacts, *viewers, cleanup, exports, events, health, metrics):
         app.include_router(part.router)
     app.router.routes.insert(0, QuickSlices())
     app.router.default = Page(page_folder)

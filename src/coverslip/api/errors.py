@@ -95,6 +95,7 @@ UNDRAWABLE = Answer(422, "undrawable", "No picture can be made of this image")
 INVALID = Answer(422, "invalid-parameter", "A parameter is wrong")
 UNEXPECTED = Answer(500, "unexpected", "Something went wrong in the server")
 FRAMEWORK = {
+    403: Answer(403, "only-from-here", "This is done on the machine of the server alone"),
     404: ANSWERS[NotFoundError],
     405: Answer(405, "method-not-allowed", "This address does not take that method"),
 }

@@ -12,6 +12,9 @@ from coverslip.catalog.address import parse_address
 from coverslip.catalog.annotations import Annotations
 from coverslip.catalog.artifacts import Artifacts
 from coverslip.catalog.assets import Assets
+from coverslip.catalog.audit import Audit
+from coverslip.catalog.backing_up import Backups
+from coverslip.catalog.candidates import Candidates
 from coverslip.catalog.claims import Claims
 from coverslip.catalog.database import Database, utc_now
 from coverslip.catalog.entities import Entities, Steps
@@ -24,6 +27,7 @@ from coverslip.catalog.keeping import Keeping
 from coverslip.catalog.marks import Kinds, add_missing_artifacts, missing_artifacts
 from coverslip.catalog.opening import prepare
 from coverslip.catalog.places import QuickPlaces
+from coverslip.catalog.removals import Removals
 from coverslip.catalog.sync import Sync
 from coverslip.catalog.views import Views
 from coverslip.catalog.waiting import Waiting
@@ -40,6 +44,10 @@ class Catalog(
     Entities,
     EntityLists,
     Steps,
+    Candidates,
+    Removals,
+    Audit,
+    Backups,
     Views,
     Artifacts,
     Claims,

@@ -46,6 +46,6 @@ def _showing() -> Select[*tuple[Any, ...]]:
         .join(_Tomogram, is_shown_with)
         .join(Asset, Asset.path == _Tomogram.image_path)
         .join(Image, and_(Image.asset_id == Asset.id, Image.index == 0))
-        .where(Image.deleted_at.is_(None))
+        .where(Image.deleted_at.is_(None), Entity.deleted_at.is_(None), _Tomogram.deleted_at.is_(None))
         .order_by(Entity.id, _Tomogram.id, Image.id)
     )

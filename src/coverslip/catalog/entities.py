@@ -1,22 +1,24 @@
 """Entities of depositions: written as they are seen, found again, and what is derived from them marked."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from coverslip.catalog.around import ANNOTATION, TOMOGRAM, images_around, numbers
-from coverslip.catalog.entity_marks import EntityMarks, Seen
-from coverslip.catalog.entity_rows import select_entities, to_entity, to_files, values_of
+from coverslip.catalog.entity_marks import EntityMarks
+from coverslip.catalog.entity_rows import select_entities, to_entity
 from coverslip.catalog.entity_tables import Entity, IngestStep
+from coverslip.catalog.entity_writing import Writing, identities_of, lock_known, remove_planned
+from coverslip.catalog.events import write_events
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
+from coverslip.catalog.removals import removal_news
 from coverslip.catalog.sync import write_files
 from coverslip.catalog.tables import Chore, Image
 from coverslip.errors import NotFoundError
 from coverslip.model.entities import EntityChanges, EntityRecord, EntitySeen, StepRecord, Surroundings
 from coverslip.model.records import SyncItem
+from coverslip.model.removal import CleanupPlan
 
 
 class Entities(Part):
@@ -30,10 +32,13 @@ class Entities(Part):
         files: Sequence[SyncItem] = (),
         read_by: str = "",
         cause: str = "ingested",
+        removing: CleanupPlan | None = None,
+        allow: int = 0,
     ) -> EntityChanges:
         """Write entities and the image files they came with, and mark what is derived from them, in one transaction.
 
-        An entity keeps its number for ever. What is seen as it was before is not written, and nothing is removed.
+        An entity keeps its number for ever. What is seen as it was before is not written; what was removed and is seen
+        again comes back. Nothing is removed but what ``removing`` says.
         Views of a run are marked once for all of it, so they are built after everything is in.
 
         Parameters
@@ -48,22 +53,34 @@ class Entities(Part):
             Versions of what read the files.
         cause
             What happened to them, in words, for those who ask why something was built.
+        removing
+            Rows of the layout that are gone: they become tombstones of this plan, which is kept as applied. Those that
+            are seen now, or changed since it was made, stay.
+        allow
+            As for ``apply_plan``.
 
         Raises
         ------
         NotFoundError
-            A parent is neither given nor known.
+            A parent is neither given nor known, or it was removed.
         """
         now = self._clock()
+        going = removing.to_go(allow) if removing is not None else ()
         with self._database.writing() as connection:
-            known = _lock_known(connection, layout, [one.identity for one in seen] + _parents(seen))
-            work = _Writing(connection, layout, known, now, EntityMarks(self._entity_kinds, now, cause))
+            named = [one.identity for one in seen] + _parents(seen) + [one.identity for one in going]
+            named += identities_of(connection, [one.merged_into for one in going])
+            known = lock_known(connection, layout, named)
+            work = Writing(connection, layout, known, now, EntityMarks(self._entity_kinds, now, cause))
             for one in seen:
                 work.write(one)
+            removed = [] if removing is None else remove_planned(connection, removing, going, seen, work)
+            work.write_log()
             if files:
                 write_files(connection, files, read_by, now, self._kinds)
             work.marks.write(connection)
-        return EntityChanges(tuple(work.added), tuple(work.changed), tuple(work.unchanged))
+            if removing is not None:
+                write_events(connection, removal_news(removing.id, len(removed)))
+        return EntityChanges(tuple(work.added), tuple(work.changed), tuple(work.unchanged), tuple(removed))
 
     def entities(
         self,
@@ -76,8 +93,9 @@ class Entities(Part):
         parent_id: int | None = None,
         after: int = 0,
         limit: int | None = None,
+        deleted: bool = False,
     ) -> list[EntityRecord]:
-        """Return entities in the order of their numbers.
+        """Return entities in the order of their numbers; deleted ones only when they are asked for.
 
         Parameters
         ----------
@@ -93,6 +111,8 @@ class Entities(Part):
             Only those of this run, or directly below this entity, by public number.
         after, limit
             For pages: only numbers above this one, and so many at most.
+        deleted
+            Those that were removed, instead of those that are there.
         """
         conditions = [Entity.id > after]
         given = ((Entity.layout, layout), (Entity.type, type), (Entity.run_id, run_id), (Entity.parent_id, parent_id))
@@ -102,7 +122,7 @@ class Entities(Part):
             conditions.append(or_(Entity.identity == under, below))
         if identities is not None:
             conditions.append(Entity.identity.in_(sorted(identities)))
-        wanted = select_entities().where(*conditions).order_by(Entity.id).limit(limit)
+        wanted = select_entities(deleted=deleted).where(*conditions).order_by(Entity.id).limit(limit)
         with self._database.reading() as connection:
             return [to_entity(row) for row in connection.execute(wanted)]
 
@@ -112,7 +132,7 @@ class Entities(Part):
         Raises
         ------
         NotFoundError
-            There is no such entity.
+            There is no such entity, or it is deleted.
         """
         with self._database.reading() as connection:
             row = connection.execute(select_entities().where(Entity.id == entity_id)).one_or_none()
@@ -163,7 +183,8 @@ class Entities(Part):
         if run.isdecimal() and len(run) < 19:
             is_it = or_(is_it, Entity.id == int(run))
         with self._database.reading() as connection:
-            ids = list(connection.scalars(select(Entity.id).where(Entity.type == "run", is_it)))
+            is_shown = Entity.deleted_at.is_(None)
+            ids = list(connection.scalars(select(Entity.id).where(Entity.type == "run", is_it, is_shown)))
             if not ids:
                 raise NotFoundError(f"there is no run {run[:200]!r}")
             wanted = select_entities().where(Entity.run_id.in_(ids), Image.id.is_not(None)).order_by(Entity.id)
@@ -177,7 +198,8 @@ class Entities(Part):
     def count_entities(self) -> dict[str, int]:
         """Return how many entities there are, by type."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(Entity.type, func.count().label("number")).group_by(Entity.type))
+            counting = select(Entity.type, func.count().label("number")).where(Entity.deleted_at.is_(None))
+            rows = connection.execute(counting.group_by(Entity.type))
             return {row.type: row.number for row in rows}
 
 
@@ -246,57 +268,3 @@ class Steps(Part):
 
 def _parents(seen: Sequence[EntitySeen]) -> list[str]:
     return [one.parent for one in seen if one.parent is not None]
-
-
-def _lock_known(connection: Connection, layout: str, identities: Iterable[str]) -> dict[str, Any]:
-    """Return what is known of entities, by identity, locked in the order in which everybody locks."""
-    known: dict[str, Any] = {}
-    for some in chunks(identities):
-        wanted = select(*Entity.__table__.columns).where(Entity.layout == layout, Entity.identity.in_(some))
-        rows = connection.execute(wanted.order_by(Entity.identity).with_for_update())
-        known |= {row.identity: row for row in rows}
-    return known
-
-
-@dataclass(slots=True)
-class _Writing:
-    """One batch of entities, written one by one."""
-
-    connection: Connection
-    layout: str
-    known: dict[str, Any]
-    now: datetime
-    marks: EntityMarks
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-
-    def write(self, one: EntitySeen) -> None:
-        """Write one entity, and note what follows from it."""
-        parent = self.known.get(one.parent) if one.parent is not None else None
-        if one.parent is not None and parent is None:
-            raise NotFoundError(f"{one.identity}: its parent {one.parent} is not in the catalog")
-        before, values = self.known.get(one.identity), values_of(one, self.layout)
-        values["parent_id"] = parent.id if parent else None
-        values["run_id"] = (parent.id if parent.type == "run" else parent.run_id) if parent else None
-        if before is not None and all(getattr(before, name) == value for name, value in values.items()):
-            self.marks.look_at(before.run_id)
-            self.unchanged.append(one.identity)
-            return
-        after = self.known[one.identity] = self._put(one.identity, before, values)
-        self.marks.note(_seen(before) if before is not None else None, _seen(after))
-
-    def _put(self, identity: str, before: Any, values: dict[str, Any]) -> Any:
-        if before is None:
-            self.added.append(identity)
-            row = {"layout": self.layout, "identity": identity, "revision": 1, "created_at": self.now}
-            statement: Any = insert(Entity).values(**row, **values, updated_at=self.now)
-        else:
-            self.changed.append(identity)
-            new = {**values, "revision": before.revision + 1, "updated_at": self.now}
-            statement = update(Entity).where(Entity.id == before.id).values(new)
-        return self.connection.execute(statement.returning(*Entity.__table__.columns)).one()
-
-
-def _seen(row: Any) -> Seen:
-    return Seen(row.id, row.type, row.identity, row.run_id, row.alignment, row.document, to_files(row.files))

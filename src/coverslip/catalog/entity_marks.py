@@ -71,7 +71,7 @@ class EntityMarks:
         if after.run_id is None or after.type not in {TOMOGRAM, ANNOTATION, "alignment"}:
             return
         if after.type == ANNOTATION:
-            self._note_shapes(before, after)
+            self.note_shapes(before, after)
             if not self.kinds.follows(after.identity):
                 return
         if before is None:
@@ -82,6 +82,13 @@ class EntityMarks:
                 self._note_scope((before.run_id, before.alignment), f"{after.type} {after.id} left")
         self._note_scope((after.run_id, after.alignment), f"{after.type} {after.id} {what}")
 
+    def note_gone(self, gone: Seen) -> None:
+        """Note that an entity was removed: what shows it, or is shown with it, follows."""
+        if gone.run_id is None or gone.type not in {TOMOGRAM, ANNOTATION, "alignment"}:
+            return
+        if gone.type != ANNOTATION or self.kinds.follows(gone.identity):
+            self._note_scope((gone.run_id, gone.alignment), f"{gone.type} {gone.id} removed")
+
     def write(self, connection: Connection) -> None:
         """Give annotations and tomograms the artifacts they lack, and mark what the changes made stale."""
         self._mark_shapes(connection)
@@ -89,7 +96,8 @@ class EntityMarks:
             self._complete(connection)
         self._mark_images(connection)
 
-    def _note_shapes(self, before: Seen | None, after: Seen) -> None:
+    def note_shapes(self, before: Seen | None, after: Seen) -> None:
+        """Note the shapes of an annotation that are other ones now."""
         if before is None:
             return  # it has no artifacts yet
         old, new = before.shapes(), after.shapes()
@@ -116,7 +124,8 @@ class EntityMarks:
         rows: list[dict[str, Any]] = []
         never = "never built before"
         for some in numbers(self.runs):
-            annotations = select(Entity.id, Entity.files).where(Entity.run_id.in_(some), Entity.type == ANNOTATION)
+            there = (Entity.run_id.in_(some), Entity.deleted_at.is_(None))
+            annotations = select(Entity.id, Entity.files).where(*there, Entity.type == ANNOTATION)
             wanted = {
                 row.id: sorted(
                     {kind for file in to_files(row.files) for kind in self.kinds.of_shapes.get(file.shape, ())}
@@ -133,7 +142,7 @@ class EntityMarks:
                 select(Image.id)
                 .join(Asset, Asset.id == Image.asset_id)
                 .join(Entity, Entity.image_path == Asset.path)
-                .where(Entity.run_id.in_(some), Entity.type == TOMOGRAM, Image.index == 0, Image.purged_at.is_(None))
+                .where(*there, Entity.type == TOMOGRAM, Image.index == 0, Image.purged_at.is_(None))
             )
             for image_id in connection.scalars(tomograms):
                 rows += [new_artifact(kind, image_id, self.now, never) for kind in self.kinds.of_tomograms]

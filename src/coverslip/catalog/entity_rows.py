@@ -13,25 +13,30 @@ from coverslip.model.entities import EntityFile, EntityRecord, EntitySeen
 COLUMNS = (
     *(Entity.id, Entity.layout, Entity.identity, Entity.type, Entity.parent_id, Entity.name, Entity.deposition),
     *(Entity.number, Entity.key, Entity.document, Entity.files, Entity.alignment, Entity.image_key, Entity.revision),
-    *(Entity.created_at, Entity.updated_at, Entity.run_id),
+    *(Entity.created_at, Entity.updated_at, Entity.run_id, Entity.deleted_at, Entity.incomplete_since),
 )
 
 
-def select_entities() -> Select[*tuple[Any, ...]]:
-    """Return the query for entities, each with its parent's identity and the image that people see of it."""
+def select_entities(*, deleted: bool = False) -> Select[*tuple[Any, ...]]:
+    """Return the query for entities, each with its parent's identity and the image that people see of it.
+
+    Those that are deleted are left out, or with ``deleted`` all others.
+    """
     parent = select(Entity.id.label("id"), Entity.identity.label("identity")).subquery("parent")
+    is_deleted = Entity.deleted_at.is_not(None) if deleted else Entity.deleted_at.is_(None)
     return (
         select(*COLUMNS, parent.c.identity.label("parent"), Image.id.label("image_id"))
         .outerjoin(parent, parent.c.id == Entity.parent_id)
         .outerjoin(Asset, Asset.path == Entity.image_path)
         .outerjoin(Image, and_(Image.asset_id == Asset.id, Image.index == 0, Image.deleted_at.is_(None)))
+        .where(is_deleted)
     )
 
 
 def to_entity(row: Any) -> EntityRecord:
     """Return the record of a row."""
     values = {name: value for name, value in row._mapping.items() if name not in {"files", "run_id"}}
-    return EntityRecord(files=to_files(row.files), **values)
+    return EntityRecord(files=to_files(row.files), missing=tuple(row.files.get("missing", ())), **values)
 
 
 def to_files(kept: Mapping[str, Any]) -> tuple[EntityFile, ...]:
@@ -48,8 +53,12 @@ def values_of(seen: EntitySeen, layout: str) -> dict[str, Any]:
         "number": seen.number,
         "key": seen.key,
         "document": dict(seen.document),
-        "files": {"files": [asdict(file) for file in seen.files]},
+        "files": {"files": [asdict(file) for file in seen.files], **_missing(seen)},
         "alignment": seen.alignment,
         "image_key": seen.image_key,
         "image_path": f"{layout}/{seen.image_key}" if seen.image_key else None,
     }
+
+
+def _missing(seen: EntitySeen) -> dict[str, list[str]]:
+    return {"missing": list(seen.missing)} if seen.missing else {}

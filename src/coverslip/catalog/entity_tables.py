@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from coverslip.catalog.tables import Base
 from coverslip.catalog.types import CodePointText, PathText
 
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
+_IS_DELETED = text("deleted_at IS NOT NULL")
 
 
 class Entity(Base):
@@ -22,6 +23,7 @@ class Entity(Base):
         Index("ix_entity_run", "run_id", "type"),
         Index("ix_entity_parent", "parent_id"),
         Index("ix_entity_image", "image_path"),
+        Index("ix_entity_deleted", "deleted_at", sqlite_where=_IS_DELETED, postgresql_where=_IS_DELETED),
         {"sqlite_autoincrement": True},
     )
 
@@ -43,6 +45,9 @@ class Entity(Base):
     revision: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+    removed_by: Mapped[str | None]
+    incomplete_since: Mapped[datetime | None]
 
 
 class IngestStep(Base):

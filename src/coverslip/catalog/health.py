@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, and_, func, or_, select, update
 
 from coverslip.catalog.annotation_tables import Annotation
+from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.marks import is_stale
 from coverslip.catalog.part import Part
 from coverslip.catalog.tables import Artifact, Asset, Image
@@ -46,7 +47,8 @@ class Health(Part):
             .join(Image, Image.id == Artifact.image_id)
             .join(Asset, Asset.id == Image.asset_id)
             .outerjoin(Annotation, Annotation.id == Artifact.annotation_id)
-            .where(_IS_SHOWN, ~_IS_MISSING, Annotation.deleted_at.is_(None))
+            .outerjoin(Entity, Entity.id == Artifact.entity_id)
+            .where(_IS_SHOWN, ~_IS_MISSING, Annotation.deleted_at.is_(None), Entity.deleted_at.is_(None))
             .where(Artifact.kind.in_(list(versions)), is_stale(versions), Artifact.ignored_at.is_(None))
             .group_by(Artifact.kind)
         )
@@ -81,7 +83,8 @@ class Health(Part):
             .join(Image, Image.id == Artifact.image_id)
             .join(Asset, Asset.id == Image.asset_id)
             .outerjoin(Annotation, Annotation.id == Artifact.annotation_id)
-            .where(_IS_SHOWN, ~_IS_MISSING, Annotation.deleted_at.is_(None))
+            .outerjoin(Entity, Entity.id == Artifact.entity_id)
+            .where(_IS_SHOWN, ~_IS_MISSING, Annotation.deleted_at.is_(None), Entity.deleted_at.is_(None))
         )
         return dict(connection.execute(wanted).one()._mapping)
 

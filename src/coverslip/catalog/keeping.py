@@ -36,7 +36,8 @@ class Keeping(Part):
             if annotation_id is not None and one_annotation(connection, annotation_id).deleted_at is not None:
                 raise NotFoundError(f"annotation {annotation_id} is deleted")
             if entity_id is not None:
-                if connection.execute(select(Entity.id).where(Entity.id == entity_id)).first() is None:
+                is_there = (Entity.id == entity_id, Entity.deleted_at.is_(None))
+                if connection.execute(select(Entity.id).where(*is_there)).first() is None:
                     raise NotFoundError(f"there is no entity {entity_id}")
                 is_it = and_(Artifact.entity_id == entity_id, Artifact.kind == kind)
                 connection.execute(update(Artifact).where(is_it).values(image_id=image_id))

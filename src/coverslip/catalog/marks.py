@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from coverslip.catalog.annotation_tables import Annotation
 from coverslip.catalog.database import MARKED
+from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.part import chunks, execute_many, new_id, upsert
 from coverslip.catalog.tables import Artifact, Image
 from coverslip.catalog.types import UtcTime
@@ -197,11 +198,12 @@ def are_of_older_recipes(versions: Mapping[str, int]) -> list[ColumnElement[bool
 
 
 def select_shown(*columns: Any) -> Select[*tuple[Any, ...]]:
-    """Return the query for artifacts of images and annotations that are not deleted."""
+    """Return the query for artifacts of images, annotations and entities that are not deleted."""
     return (
         select(*columns)
         .select_from(Artifact)
         .join(Image, Image.id == Artifact.image_id)
         .outerjoin(Annotation, Annotation.id == Artifact.annotation_id)
-        .where(Image.deleted_at.is_(None), Annotation.deleted_at.is_(None))
+        .outerjoin(Entity, Entity.id == Artifact.entity_id)
+        .where(Image.deleted_at.is_(None), Annotation.deleted_at.is_(None), Entity.deleted_at.is_(None))
     )

@@ -16,6 +16,9 @@ from coverslip.errors import CoverslipError
 
 COMMANDS = {
     "add": "Catalog image files where they lie.",
+    "audit": "Show and check the log of what was removed.",
+    "backup": "Write a copy of the catalog.",
+    "clean": "Remove records whose documents are gone from their layout.",
     "convert": "Write an image of any format as an OME-Zarr folder.",
     "delete": "Hide images; restore undoes it.",
     "demo": "Make a demo library, or take your own folder, and show it in the browser.",
@@ -24,13 +27,14 @@ COMMANDS = {
     "gc": "Remove artifacts that are superseded or, over a limit, not used for longest.",
     "import": "Catalog what lies in the CryoET Data Portal's layout already.",
     "info": "Show what is known about an image file without reading its pixels.",
-    "ingest": "Check the YAML of depositions of electron tomography, and plan what is written.",
+    "ingest": "Check, plan and write depositions of electron tomography that YAML describes.",
     "purge": "Remove for good what was deleted some time ago.",
     "queue-worker": "Build what messages in the queue tell of.",
     "rebuild": "Make artifacts stale, so that they are built anew.",
     "restore": "Bring deleted images back.",
     "serve": "Serve the web page and the HTTP API.",
     "status": "Show what the catalog holds and what waits to be built.",
+    "undo": "Bring back what a cleanup or an import removed.",
     "thumbnail": "Draw a picture of an image file.",
     "worker": "Build artifacts that are out of date.",
 }

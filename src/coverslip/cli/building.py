@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from coverslip.catalog import Catalog
-from coverslip.cleanup import announce, keep_tending
+from coverslip.cleanup import announce, keep_checking, keep_tending
 from coverslip.confined import Opener
 from coverslip.derive import EXPOSITION_TYPE, Builder, exposition, open_catalog_of
 from coverslip.errors import CatalogError, SettingsError
@@ -101,6 +101,8 @@ def until_told_to_stop() -> threading.Event:
 
 
 def tend(builder: Builder, settings: Settings, stop: threading.Event) -> None:
-    """Clear up the storage now and then, in a thread that nobody waits for."""
+    """Clear up the storage and look for stale records now and then, in threads that nobody waits for."""
     words = (builder.catalog, builder.storage, settings, stop)
     threading.Thread(target=keep_tending, args=words, name="gc", daemon=True).start()
+    checking = (builder.catalog, settings, stop)
+    threading.Thread(target=keep_checking, args=checking, name="cleanup", daemon=True).start()

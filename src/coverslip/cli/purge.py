@@ -1,12 +1,14 @@
 """``coverslip purge``."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from coverslip.catalog import Catalog
 from coverslip.cleanup import GcPlan, Removed, collect, plan_gc, plan_purge, purge, sweep_uploads
+from coverslip.cli.clean import actor
 from coverslip.cli.output import EXIT_CODES, amount, console, one_line, size_text
 from coverslip.derive import open_catalog_of
 from coverslip.errors import StorageError
@@ -14,14 +16,18 @@ from coverslip.model.records import ImageRecord
 from coverslip.settings import Settings
 from coverslip.storage import Storage, open_storage
 
+SHOWN = 50
+"""Removed records that are printed."""
+
 
 def run(
     older_than_days: Annotated[float, typer.Option(min=0, help="Only what was deleted longer ago than this.")] = 30.0,
     yes: Annotated[bool, typer.Option("--yes", help="Really remove; without it only says what would go.")] = False,
 ) -> None:
-    """Remove for good what was deleted some time ago: uploaded originals and artifacts, never files added in place.
+    """Remove for good what was deleted some time ago: uploaded originals, records and artifacts.
 
-    Artifacts that nothing refers to any more go too. Exit code 5 when something could not be removed.
+    Files added in place and files of layouts are never removed. Artifacts that nothing refers to any more go too.
+    Cleanups whose records are purged can no longer be undone. Exit code 5 when something could not be removed.
     """
     settings = Settings.load()
     out = console()
@@ -31,15 +37,22 @@ def run(
         for image in plan:
             kept = "" if image.origin == "uploaded" else "; its file was added in place and stays"
             out.print(f"  {image.id}  {one_line(image.filename)} ({size_text(image.size_bytes)}){kept}")
+        before = catalog.now() - timedelta(days=older_than_days)
+        records = catalog.tombstones(before)
+        for record in records[:SHOWN]:
+            out.print(f"  {record.type} {record.id}  {one_line(record.path)}")
+        if len(records) > SHOWN:
+            out.print(f"  ... and {len(records) - SHOWN:,} more records")
         if not yes:
             unused = plan_gc(catalog, storage, grace_seconds=settings.gc_grace_seconds)
-            out.print(f"{_amounts(plan, unused)} would be purged. Nothing was removed; --yes removes.")
+            out.print(f"{_amounts(plan, unused, len(records))} would be purged. Nothing was removed; --yes removes.")
             return
+        purged = catalog.purge_tombstones(before, actor=actor())
         removed = purge(catalog, storage, settings.uploads_folder, plan)
         removed += Removed(sweep_uploads(catalog, settings.uploads_folder))
         swept, problems = _sweep(catalog, storage, settings.gc_grace_seconds)
     removed += problems
-    out.print(f"{_amounts(plan, swept)} purged, {amount(removed.files, 'file')} removed.")
+    out.print(f"{_amounts(plan, swept, len(purged.ids))} purged, {amount(removed.files, 'file')} removed.")
     if removed.problems:
         for problem in removed.problems:
             console(stderr=True).print(f"coverslip: {one_line(problem)}")
@@ -54,8 +67,10 @@ def _sweep(catalog: Catalog, storage: Storage, grace_seconds: float) -> tuple[Gc
     return unused, collect(catalog, storage, unused)
 
 
-def _amounts(images: Sequence[ImageRecord], unused: GcPlan | None) -> str:
-    if unused is None or not unused.superseded:
-        return amount(len(images), "image")
-    artifacts = f"{amount(len(unused.superseded), 'unused artifact')} ({size_text(unused.removed_bytes)})"
-    return f"{amount(len(images), 'image')} and {artifacts}"
+def _amounts(images: Sequence[ImageRecord], unused: GcPlan | None, records: int) -> str:
+    parts = [amount(len(images), "image")]
+    if records:
+        parts.append(amount(records, "removed record"))
+    if unused is not None and unused.superseded:
+        parts.append(f"{amount(len(unused.superseded), 'unused artifact')} ({size_text(unused.removed_bytes)})")
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -53,6 +53,17 @@ def _lines(
         yield from _one("coverslip_queue_depth", "Messages that wait in the queue", queue_depth)
     yield from _counter("coverslip_builds_total", "Artifacts this process has built", counts.built, versions)
     yield from _counter("coverslip_build_failures_total", "Builds that failed here", counts.failed, versions)
+    totals = catalog.cleanup_totals()
+    yield from _head("coverslip_cleanup_rows_total", "Records that cleanups found, removed, restored ...", "counter")
+    for what, number in totals.rows.items():
+        yield f'coverslip_cleanup_rows_total{{what="{what}"}} {number}'
+    for name, words, value in (
+        ("brake_stops", "Scopes in which the brake held", totals.stops),
+        ("requests", "Requests that cleanups made to ask what is there", totals.requests),
+        ("seconds", "How long they asked", totals.seconds),
+    ):
+        yield from _head(f"coverslip_cleanup_{name}_total", words, "counter")
+        yield f"coverslip_cleanup_{name}_total {value}"
     yield from _histogram("coverslip_build_seconds", "How long a build took", counts.seconds)
     yield from _histogram("coverslip_dirty_to_fresh_seconds", "From the first change to the fresh artifact", counts.lag)
 

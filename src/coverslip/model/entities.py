@@ -41,6 +41,8 @@ class EntitySeen:
     document: dict[str, Any] = field(default_factory=dict)
     """Its metadata document."""
     files: tuple[EntityFile, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Places of files that its document names and that are certainly not there."""
     alignment: str = ""
     """Place of the alignment's document below the top of the layout; of tomograms, annotations and alignments."""
     image_key: str = ""
@@ -62,6 +64,10 @@ class EntityRecord(EntitySeen):
     """Counts its changes."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    deleted_at: datetime | None = None
+    """When it was removed; it can be brought back until it is purged."""
+    incomplete_since: datetime | None = None
+    """Since when files that its document names are known not to be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class EntityChanges:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

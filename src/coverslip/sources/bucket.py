@@ -94,6 +94,12 @@ class Bucket:
             found = (_found(item) for item in chunk)
             yield from (one for one in found if one.key != key)
 
+    def pages(self, key: str, after: str = "") -> Iterator[list[tuple[str, int]]]:
+        """Yield what lies below a folder, page by page; see ``Transport.pages``."""
+        stream = self._obstore.list(self._store, key or None, offset=after or None, chunk_size=LISTING_CHUNK)
+        while chunk := self._said(f"{self.url}/{key}", lambda: next(stream, None), attempts=False):
+            yield [(item["path"], item["size"]) for item in chunk]
+
     def is_folder(self, key: str) -> bool:
         """Return whether anything lies below a key; see ``Transport.is_folder``."""
         return next(self.below(key), None) is not None

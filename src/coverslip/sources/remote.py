@@ -148,6 +148,13 @@ class RemotePath(PosixPath):
         """Yield every object below it; complete or an error."""
         yield from self._transport.below(self.as_posix_key())
 
+    def pages(self, after: str = "") -> Iterator[list[tuple[str, int]]]:
+        """Yield keys (of the bucket, not below this folder) and sizes of every object below it, page by page.
+
+        Complete or an error. With ``after``, only what comes after that key, as the bucket orders them.
+        """
+        yield from self._transport.pages(self.as_posix_key(), after)
+
     def documents(self) -> Iterator[Found]:
         """Yield the documents that make a folder an image, for places that list nothing."""
         for mark in FOLDER_MARKS:

@@ -52,6 +52,13 @@ class Transport(Protocol):
         """Yield every object below a folder; complete or an error."""
         ...
 
+    def pages(self, key: str, after: str = "") -> Iterator[list[tuple[str, int]]]:
+        """Yield the keys and sizes of all objects below a folder, page by page; complete or an error.
+
+        With ``after``, only what comes after that key in the order of the place.
+        """
+        ...
+
     def is_folder(self, key: str) -> bool:
         """Return whether anything lies below a key."""
         ...

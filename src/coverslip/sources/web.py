@@ -115,6 +115,10 @@ class WebServer:
         """Refuse: a web server lists nothing."""
         raise UnreadableFileError(f"{self.url}/{key}: a web server does not list its files. Name each of them")
 
+    def pages(self, key: str, after: str = "") -> Iterator[list[tuple[str, int]]]:
+        """Refuse: a web server lists nothing."""
+        raise UnreadableFileError(f"{self.url}/{key}: a web server does not list its files. Name each of them")
+
     def is_folder(self, key: str) -> bool:
         """Return whether one of the documents that make a folder an image lies below a key."""
         return any(self._is_there(f"{key}/{mark}") for mark in FOLDER_MARKS)

@@ -50,6 +50,10 @@ class Maker:
     problems: list[Problem] = field(default_factory=list)
     mentioned: set[str] = field(default_factory=set)
     """Keys that belong to an entity."""
+    not_there: list[str] = field(default_factory=list)
+    """Files that the last document names and that are certainly not there."""
+    are_unknown: bool = False
+    """Whether nobody knows of some of the files that the last document names."""
     _undecided: set[str] = field(default_factory=set)
     """Types of which a document could not be read: it may speak of any file of them."""
     _unnumbered: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
@@ -111,6 +115,7 @@ class Maker:
         others
             Whether the files beside the document count where nothing that it names is there.
         """
+        self.not_there, self.are_unknown = [], False
         found: dict[str, EntityFile] = {}
         for number, (named, shape) in enumerate(stated):
             if number >= MOST_NAMED:
@@ -122,8 +127,10 @@ class Maker:
             if key in self.listing.files:
                 found[key] = self.file(key, shape)
             elif self.listing.is_unlisted(key):
+                self.are_unknown = True
                 self.note(key, "unknown", f"nobody knows whether this file of {what} is there")
             else:
+                self.not_there.append(key)
                 self.note(key, "incomplete", f"{what} names this file, and it is not there")
         if not found and others:
             found = {key: self.file(key, place.shape) for key, place in group.files.items()}

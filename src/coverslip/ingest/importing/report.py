@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from coverslip.ingest.importing.found import TROUBLE, Problem
+from coverslip.ingest.importing.stale import Cleaned
 from coverslip.model.entities import EntityChanges, EntitySeen
 
 
@@ -23,18 +24,20 @@ class ImportReport:
     images_written: int = 0
     """Files of images whose rows were written."""
     problems: list[Problem] = field(default_factory=list)
+    cleaned: Cleaned = field(default_factory=Cleaned)
+    """What became of records whose documents are gone."""
     stopped: bool = False
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything was read, and nothing of it broken."""
-        return not any(problem.kind in TROUBLE for problem in self.problems)
+        """Whether everything was read, nothing of it broken, and nothing held back by the brake."""
+        return not self.cleaned.stops and not any(problem.kind in TROUBLE for problem in self.problems)
 
     @property
     def written(self) -> int:
         """Entities and files of images that were written."""
         entities = sum(count for counts in self.entities.values() for what, count in counts.items() if what != SAME)
-        return entities + self.images_written
+        return entities + self.images_written + self.cleaned.removed
 
     def note(self, seen: Iterable[EntitySeen], changes: EntityChanges) -> None:
         """Count what was done with entities."""

@@ -105,6 +105,9 @@ class _Run:
         name = name or key.rpartition("/")[2].removesuffix(".json")
         what = f"the {WORDS.get(place.type, place.type)} {'' if is_annotation else 'of '}{name}"
         files = self.maker.files(group, stated(document), what, others=not is_annotation)
+        if self.maker.are_unknown:
+            self.maker.note(key, "held", f"nobody knows which files of {what} are there")
+            return None
         return self.maker.add(
             EntitySeen(
                 type=place.type,
@@ -116,6 +119,7 @@ class _Run:
                 key=key,
                 document=document,
                 files=files,
+                missing=tuple(self.maker.not_there),
                 alignment=alignment,
                 image_key=_image(files) if place.type in SEEN else "",
             )

@@ -1,4 +1,4 @@
-"""A layout -> the catalog: each run with its images in one transaction. Nothing is ever removed."""
+"""A layout -> the catalog: each run with its images, and without its stale records, in one transaction."""
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -12,9 +12,11 @@ from coverslip.ingest.importing.found import Batch, Problem
 from coverslip.ingest.importing.listing import Listing
 from coverslip.ingest.importing.reading import Top, read_batches, strays
 from coverslip.ingest.importing.report import ImportReport
+from coverslip.ingest.importing.stale import Sweeping, find_stale
 from coverslip.ingest.look import is_gone, look, look_again
-from coverslip.model.entities import EntityRecord, EntitySeen
+from coverslip.model.entities import EntityRecord, EntitySeen, dataset_of
 from coverslip.model.records import AssetRecord, SeenFile, SyncItem
+from coverslip.model.removal import CleanupPlan
 from coverslip.readers import open_image, signature
 from coverslip.sources import locate
 
@@ -30,13 +32,15 @@ def import_layout(
     workers: int = 4,
     locate: Locate = locate,
     open_file: OpenFile = open_image,
+    sweeping: Sweeping | None = None,
     on_batch: Callable[[Batch], None] = lambda _batch: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> ImportReport:
     """Write what is in a layout to the catalog. The layout itself is only read.
 
     Entities get the identities that an ingest gives them, so that both write the same rows. What could not be read is
-    left as the catalog has it; what is there as it was is not written; what is gone stays, images of it as missing.
+    left as the catalog has it; what is there as it was is not written. Images that are gone are marked as missing, and
+    records whose document is gone are treated as ``sweeping`` says: without it they stay.
 
     Parameters
     ----------
@@ -50,6 +54,8 @@ def import_layout(
         Turns what the catalog holds into a path that can be opened.
     open_file
         Opens image files, several at a time.
+    sweeping
+        What is done with stale records.
     on_batch
         Called after each deposition, dataset and run.
     should_stop
@@ -69,7 +75,7 @@ def import_layout(
                 report.stopped = True
                 return report
             report.problems += batch.problems
-            _write(batch, catalog, images, report)
+            _write(batch, catalog, images, report, sweeping)
             on_batch(batch)
     report.problems += strays(top)
     gone = images.gone()
@@ -79,18 +85,49 @@ def import_layout(
     return report
 
 
-def _write(batch: Batch, catalog: Catalog, images: "_Images", report: ImportReport) -> None:
+def _write(batch: Batch, catalog: Catalog, images: "_Images", report: ImportReport, sweeping: Sweeping | None) -> None:
     known = _known(catalog, report.layout, batch.entities)
     seen = list(_ready(batch, known, report))
     items, touched, found = images.look_at(seen)
     if seen or items:
-        changes = catalog.sync_entities(report.layout, seen, files=items, read_by=signature(), cause=CAUSE)
+        removing = _stale(catalog, images, seen, known, report, sweeping)
+        allow = 0 if sweeping is None else sweeping.allow
+        changes = catalog.sync_entities(
+            report.layout, seen, files=items, read_by=signature(), cause=CAUSE, removing=removing, allow=allow
+        )
         report.note(seen, changes)
+        report.cleaned.removed += len(changes.removed)
     if touched:
         catalog.touch_files(touched)
     if found:
         catalog.mark_found(found)
     report.images_written += len(items) + len(touched) + len(found)
+
+
+def _stale(
+    catalog: Catalog,
+    images: "_Images",
+    seen: Collection[EntitySeen],
+    known: dict[str, EntityRecord],
+    report: ImportReport,
+    sweeping: Sweeping | None,
+) -> CleanupPlan | None:
+    """Return what is removed together with the import of a run, and keep what is to be reviewed first."""
+    run = next((known[one.identity] for one in seen if one.type == "run" and one.identity in known), None)
+    mode = "off" if sweeping is None or run is None else sweeping.mode_of(dataset_of(run.identity))
+    if sweeping is None or run is None or mode == "off":
+        return None
+    plan = find_stale(catalog, run.id, images.listing, images.locate, sweeping)
+    if plan is None:
+        return None
+    report.cleaned.plans.append(plan.id)
+    report.cleaned.unknown += len(plan.unknown)
+    report.cleaned.stops += plan.stops if len(plan.removals) > sweeping.allow else ()
+    if mode == "on" and plan.to_go(sweeping.allow):
+        return plan
+    report.cleaned.planned += len(plan.removals)
+    catalog.keep_plan(plan)
+    return None
 
 
 def _known(catalog: Catalog, layout: str, seen: Iterable[EntitySeen]) -> dict[str, EntityRecord]:

@@ -1,0 +1,191 @@
+"""The routes of cleanups: plans, applying and undoing them, and the log of removals. For this machine alone."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from pydantic import BaseModel, Field
+
+from coverslip.api.errors import responses
+from coverslip.api.guard import is_loopback
+from coverslip.api.rooms import InRooms
+from coverslip.cleanup import apply_plan, asking, make_plan
+from coverslip.model.annotations import Name
+from coverslip.model.removal import Applied, AuditEntry, AuditProblem, BrakeStop, CleanupPlan, Kept, Removal, Scope
+from coverslip.sources import RemoteRules
+
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+"""Headers of a proxy: whoever asked it may be anywhere."""
+
+
+def only_from_here(request: Request) -> None:
+    """Refuse whoever is not on this machine: there are no passwords yet, and these routes remove records."""
+    asked_by = request.client.host if request.client is not None else ""
+    if not is_loopback(asked_by) or any(name in request.headers for name in FORWARDED):
+        raise HTTPException(403, "cleanups are planned, looked at and applied on the machine of the server alone")
+
+
+router = APIRouter(prefix="/api", tags=["cleanup"], dependencies=[Depends(only_from_here)])
+
+RecordType = Literal[
+    "record", "annotation", "tomogram", "alignment", "tiltseries", "frame", "gain", "identified_object"
+]
+Number = Annotated[int, Field(ge=1)]
+
+
+class NewPlan(BaseModel):
+    """Which records are looked at."""
+
+    model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"type": "annotation", "run_id": 4}]}}
+
+    type: RecordType
+    """Their type; ``record`` is every one of them."""
+    dataset_id: Number | None = None
+    run_id: Number | None = None
+    voxel_spacing_id: Number | None = None
+    layout: str = ""
+    """Folder or address of a layout that the catalog knows."""
+    everything: bool = False
+    """Whether the whole catalog is meant. Without it, one of the others has to be given."""
+    author: Name = ""
+    """Who asks."""
+
+    @property
+    def scope(self) -> Scope:
+        """The same as the catalog knows it."""
+        return Scope(
+            self.type,
+            self.dataset_id,
+            self.run_id,
+            self.voxel_spacing_id,
+            self.layout,
+            everything=self.everything,
+        )
+
+
+class PlanHead(BaseModel):
+    """A plan without its rows."""
+
+    id: str
+    scope: Scope
+    state: Literal["open", "applied", "undone", "purged"]
+    actor: str
+    command: str
+    counts: dict[str, int]
+    created_at: datetime
+    applied_at: datetime | None
+    undone_at: datetime | None
+
+
+class PlanDocument(PlanHead):
+    """A plan with its rows."""
+
+    removals: tuple[Removal, ...]
+    """Rows that go."""
+    unknown: tuple[Kept, ...]
+    """Rows that nobody knows about. They stay."""
+    incomplete: tuple[Kept, ...]
+    """Rows whose document is there and whose files are not. They stay, and are marked."""
+    orphans: tuple[str, ...]
+    """Documents that the catalog lacks."""
+    stops: tuple[BrakeStop, ...]
+    """Where nothing goes before somebody has looked: ``allow_removal`` lets it through."""
+
+
+class PlanList(BaseModel):
+    """Plans, newest first."""
+
+    plans: list[PlanHead]
+
+
+class ApplyPlan(BaseModel):
+    """How a plan is applied."""
+
+    model_config = {"extra": "forbid"}
+
+    author: Name = ""
+    """Who removes."""
+    allow_removal: Annotated[int, Field(ge=0)] = 0
+    """A number that was reviewed: if no more rows go in all, what the brake stopped goes too."""
+
+
+class UndoPlan(BaseModel):
+    """Who undoes a plan."""
+
+    model_config = {"extra": "forbid"}
+
+    author: Name = ""
+
+
+class AuditLines(BaseModel):
+    """Lines of the log, oldest first."""
+
+    lines: list[AuditEntry]
+
+
+class AuditCheck(BaseModel):
+    """Whether the log is as it was written."""
+
+    lines: int
+    problems: tuple[AuditProblem, ...]
+
+
+@router.post(
+    "/cleanup/plans", response_model=PlanDocument, status_code=201, responses=responses(400, 403, 404, 409, 503)
+)
+def create_plan(rooms: InRooms, new: NewPlan) -> PlanDocument:
+    """Look which records are stale, and keep a plan that would remove them. Nothing is removed."""
+    look = asking(RemoteRules.of(rooms.settings))
+    plan = make_plan(rooms.catalog, new.scope, look, actor=new.author, command="POST /api/cleanup/plans")
+    return PlanDocument(**_values(plan))
+
+
+@router.get("/cleanup/plans", response_model=PlanList, responses=responses(403, 503))
+def list_plans(rooms: InRooms, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> PlanList:
+    """List plans, newest first."""
+    return PlanList(plans=[PlanHead(**_values(plan)) for plan in rooms.catalog.plans(limit)])
+
+
+@router.get("/cleanup/plans/{plan_id}", response_model=PlanDocument, responses=responses(403, 404, 503))
+def get_plan(rooms: InRooms, plan_id: str) -> PlanDocument:
+    """Return one plan with its rows."""
+    return PlanDocument(**_values(rooms.catalog.plan(plan_id)))
+
+
+@router.post("/cleanup/plans/{plan_id}/apply", response_model=Applied, responses=responses(403, 404, 409, 503))
+def apply(rooms: InRooms, plan_id: str, how: ApplyPlan) -> Applied:
+    """Remove what a plan says, unless anything in it changed since it was made."""
+    look = asking(RemoteRules.of(rooms.settings))
+    done = apply_plan(rooms.catalog, plan_id, look, actor=how.author, allow=how.allow_removal)
+    rooms.wake.set()
+    return done
+
+
+@router.post("/cleanup/plans/{plan_id}/undo", response_model=Applied, responses=responses(403, 404, 409, 503))
+def undo(rooms: InRooms, plan_id: str, who: UndoPlan) -> Applied:
+    """Bring back what a plan removed: the same records with their numbers and artifacts."""
+    done = rooms.catalog.undo_plan(plan_id, actor=who.author)
+    rooms.wake.set()
+    return done
+
+
+@router.get("/audit", response_model=AuditLines, responses=responses(403, 503))
+def list_audit(
+    rooms: InRooms,
+    plan_id: Annotated[str | None, Query(description="Only what this plan did.")] = None,
+    after: Annotated[int, Query(ge=0, description="Only lines after this one.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> AuditLines:
+    """List what was removed, brought back and purged, by whom and why, and how each record was before."""
+    return AuditLines(lines=rooms.catalog.audit(plan_id=plan_id, after=after, limit=limit))
+
+
+@router.get("/audit/check", response_model=AuditCheck, responses=responses(403, 503))
+def check_audit(rooms: InRooms) -> AuditCheck:
+    """Check that no line of the log was changed, removed or put elsewhere."""
+    lines, problems = rooms.catalog.verify_audit()
+    return AuditCheck(lines=lines, problems=problems)
+
+
+def _values(plan: CleanupPlan) -> dict[str, Any]:
+    return {name: getattr(plan, name) for name in CleanupPlan.__slots__ if name != "complete"}

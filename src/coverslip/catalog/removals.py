@@ -1,0 +1,377 @@
+"""Removing rows by a plan, bringing them back, and making that final; each in one transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, func, select, update
+from sqlalchemy.orm import aliased
+
+from coverslip.catalog import plan_rows
+from coverslip.catalog.around import numbers
+from coverslip.catalog.audit import Line, append
+from coverslip.catalog.entity_marks import EntityMarks, Seen
+from coverslip.catalog.entity_rows import to_files
+from coverslip.catalog.entity_tables import Entity
+from coverslip.catalog.events import News, write_events
+from coverslip.catalog.merging import merge_rows, part_rows
+from coverslip.catalog.part import Part
+from coverslip.catalog.removal_tables import Audit as AuditRow
+from coverslip.catalog.removal_tables import Plan as PlanRow
+from coverslip.catalog.tables import Artifact
+from coverslip.errors import ConflictError
+from coverslip.model.removal import Applied, CleanupPlan, CleanupTotals, Permit, Purged, Removal, anything
+
+REMOVED, RESTORED = "entities.removed", "entities.restored"
+"""Types of events: no image of theirs, and the plan and how many."""
+_Below = aliased(Entity)
+_COUNTED = ("found", "unknown", "incomplete", "stops", "requests", "milliseconds")
+_DONE = {"remove": "removed", "merge": "merged", "restore": "restored", "purge": "purged"}
+Rows = Mapping[int, Any]
+
+
+class Removals(Part):
+    """Plans of cleanups, and what becomes of them."""
+
+    def keep_plan(self, plan: CleanupPlan) -> None:
+        """Keep a plan to be reviewed. Nothing is removed, and nothing marked."""
+        with self._database.writing() as connection:
+            plan_rows.put(connection, plan)
+
+    def plan(self, plan_id: str) -> CleanupPlan:
+        """Return a plan.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such plan.
+        """
+        with self._database.reading() as connection:
+            return plan_rows.to_plan(plan_rows.get(connection, plan_id))
+
+    def plans(self, limit: int = 100) -> list[CleanupPlan]:
+        """Return the newest plans first, with their counts and without their rows."""
+        with self._database.reading() as connection:
+            return [plan_rows.to_plan(row) for row in connection.execute(plan_rows.heads(limit))]
+
+    def cleanup_totals(self) -> CleanupTotals:
+        """Return what all cleanups came to so far."""
+        with self._database.reading() as connection:
+            plans = list(connection.scalars(select(PlanRow.counts)))
+            actions = connection.execute(
+                select(AuditRow.action, func.count().label("number")).group_by(AuditRow.action)
+            )
+            done = {row.action: row.number for row in actions}
+        sums = {name: sum(one.get(name, 0) for one in plans) for name in _COUNTED}
+        rows = {name: sums[name] for name in ("found", "unknown", "incomplete")}
+        rows |= {what: done.get(action, 0) for action, what in _DONE.items()}
+        return CleanupTotals(rows, sums["stops"], sums["requests"], sums["milliseconds"] / 1000)
+
+    def apply_plan(self, plan_id: str, *, actor: str, permitted: Permit = anything, allow: int = 0) -> Applied:
+        """Turn the rows of a plan into tombstones, mark what shows them, and write it down; all or nothing.
+
+        Parameters
+        ----------
+        plan_id
+            Of an open plan.
+        actor
+            Who does it.
+        permitted
+            Tells whether the actor may remove a row. The others stay, and are not told.
+        allow
+            A number that was reviewed: if no more rows go in all, scopes that the brake stopped are let through.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such plan.
+        ConflictError
+            It was applied before, or one of its rows changed since it was made; nothing is removed then.
+        """
+        now = self._clock()
+        with self._database.writing() as connection:
+            row = plan_rows.get(connection, plan_id, locked=True)
+            plan = plan_rows.to_plan(row)
+            if plan.state != "open":
+                raise ConflictError(f"plan {plan.id} is {plan.state}: make a new one")
+            plan = replace(plan, actor=actor)
+            going = [one for one in plan.to_go(allow) if permitted(actor, one)]
+            kept = [one for one in plan.incomplete if permitted(actor, one)]
+            named = [number for one in going for number in (one.id, one.merged_into) if number is not None]
+            rows = lock_rows(connection, [*named, *(one.id for one in kept), *plan.complete])
+            _must_be_unchanged(plan, going, rows)
+            marks = EntityMarks(self._entity_kinds, now, "cleaned up")
+            merged = remove_rows(connection, plan, going, rows, marks)
+            before = _mark_incomplete(connection, plan, [one.id for one in kept], rows, now)
+            _settle(connection, plan.id, "applied", {**row.content, "before": before, "merged": merged}, applied_at=now)
+            marks.write(connection)
+            write_events(connection, removal_news(plan.id, len(going)))
+        stopped = () if len(plan.removals) <= allow else plan.stops
+        return Applied(plan.id, removed=tuple(one.id for one in going), stopped=stopped)
+
+    def undo_plan(self, plan_id: str, *, actor: str, permitted: Permit = anything) -> Applied:
+        """Bring back what a plan removed: the same rows with the same numbers, and what was made of them.
+
+        Rows that came back by themselves in the meantime stay as they are.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such plan.
+        ConflictError
+            It was not applied, some of its rows are purged, or what one of them lies in is removed.
+        """
+        now = self._clock()
+        with self._database.writing() as connection:
+            row = plan_rows.get(connection, plan_id, locked=True)
+            plan = replace(plan_rows.to_plan(row), actor=actor)
+            if plan.state != "applied":
+                raise ConflictError(f"plan {plan.id} is {plan.state}: there is nothing of it to bring back")
+            own = connection.scalars(
+                select(Entity.id).where(Entity.removed_by == plan.id, Entity.deleted_at.is_not(None))
+            )
+            mine = set(own)
+            named = [one for one in plan.removals if one.id in mine and permitted(actor, one)]
+            marks_before: Mapping[str, str | None] = row.content.get("before", {})
+            merged = [one for one in row.content.get("merged", ()) if mine >= set(map(int, one["others"]))]
+            parted = {int(number) for one in merged for number in one["others"]}
+            wanted = [*(one.id for one in named), *map(int, marks_before), *(one["keep"] for one in merged)]
+            rows = lock_rows(connection, wanted, deleted=True)
+            gone = [one for one in named if one.id in rows and rows[one.id].removed_by == plan.id]
+            back = [one for one in gone if one.id not in parted]
+            _must_have_parents(connection, plan, [rows[one.id] for one in back])
+            marks = EntityMarks(self._entity_kinds, now, "brought back")
+            part_rows(connection, plan.id, merged, rows, marks)
+            _restore(connection, plan, gone, rows, marks, parted)
+            _unmark_incomplete(connection, marks_before)
+            _settle(connection, plan.id, "undone", row.content, undone_at=now)
+            marks.write(connection)
+            if gone:
+                write_events(connection, [News(RESTORED, "", {"plan_id": plan.id, "count": len(gone)})])
+        return Applied(plan.id, restored=tuple(one.id for one in gone))
+
+    def tombstones(self, before: datetime) -> list[Removal]:
+        """Return the rows that were removed before a time and not purged yet, in the order of their numbers."""
+        wanted = select(*Entity.__table__.columns).where(Entity.deleted_at <= before).order_by(Entity.id)
+        with self._database.reading() as connection:
+            return [
+                Removal(row.type, row.id, row.identity, row.layout, row.key, row.revision)
+                for row in connection.execute(wanted)
+            ]
+
+    def purge_tombstones(self, before: datetime, *, actor: str = "", permitted: Permit = anything) -> Purged:
+        """Remove for good the rows that were removed before a time, plan by plan, each in one transaction.
+
+        Their artifacts lose their records with them, so the next collection of the storage frees their bytes. Plans of
+        purged rows can no longer be undone. What still contains something stays. Nothing is made stale: what showed
+        the rows was marked when they were removed.
+        """
+        gone: list[int] = []
+        plans: list[str] = []
+        with self._database.reading() as connection:
+            wanted = select(Entity.removed_by).where(Entity.deleted_at <= before).distinct()
+            ids = sorted(connection.scalars(wanted), key=str)
+        for plan_id in ids:
+            with self._database.writing() as connection:
+                purged = _purge(connection, plan_id, before, actor, permitted, self._clock())
+            gone += purged
+            if purged and plan_id:
+                plans.append(plan_id)
+        return Purged(tuple(gone), tuple(plans))
+
+
+def lock_rows(connection: Connection, ids: Iterable[int], *, deleted: bool | None = None) -> dict[int, Any]:
+    """Return rows by number, locked in the order in which everybody locks entities; ``deleted`` of both sorts."""
+    found: dict[int, Any] = {}
+    named: list[tuple[str, str]] = []
+    for some in numbers(ids):
+        wanted = select(Entity.layout, Entity.identity).where(Entity.id.in_(some))
+        named += [(row.layout, row.identity) for row in connection.execute(wanted)]
+    by_layout: dict[str, list[str]] = {}
+    for layout, identity in sorted(named):
+        by_layout.setdefault(layout, []).append(identity)
+    for layout, identities in by_layout.items():
+        for start in range(0, len(identities), 1000):
+            some_names = identities[start : start + 1000]
+            wanted_rows = select(*Entity.__table__.columns).where(
+                Entity.layout == layout, Entity.identity.in_(some_names)
+            )
+            rows = connection.execute(wanted_rows.order_by(Entity.identity).with_for_update())
+            found |= {row.id: row for row in rows if deleted is not None or row.deleted_at is None}
+    return found
+
+
+def remove_rows(
+    connection: Connection,
+    plan: CleanupPlan,
+    going: Sequence[Removal],
+    rows: Rows,
+    marks: EntityMarks,
+) -> list[dict[str, Any]]:
+    """Turn rows into tombstones, and note what follows; whoever writes the marks writes the events after them.
+
+    Returns what an undo needs to know of rows that became part of others.
+    """
+    if not going:
+        return []
+    now = marks.now
+    merges = [one for one in going if one.merged_into is not None]
+    going = [one for one in going if one.merged_into is None]
+    for some in numbers(one.id for one in going):
+        values = {"deleted_at": now, "removed_by": plan.id}
+        connection.execute(update(Entity).where(Entity.id.in_(some)).values(values))
+    for one in going:
+        marks.note_gone(_seen(rows[one.id]))
+    merged, lines = merge_rows(connection, plan, merges, rows, marks)
+    _log(connection, plan, [*_lines(plan, "remove", going, rows), *lines], now)
+    return merged
+
+
+def removal_news(plan_id: str, count: int) -> list[News]:
+    """Return the event of a removal; none where nothing was removed."""
+    return [News(REMOVED, "", {"plan_id": plan_id, "count": count})] if count else []
+
+
+def _restore(
+    connection: Connection,
+    plan: CleanupPlan,
+    gone: Sequence[Removal],
+    rows: Rows,
+    marks: EntityMarks,
+    parted: AbstractSet[int],
+) -> None:
+    """Bring back rows and write it down; of those that are parted from others already, only write it down."""
+    if not gone:
+        return
+    back = [one for one in gone if one.id not in parted]
+    for some in numbers(one.id for one in back):
+        connection.execute(update(Entity).where(Entity.id.in_(some)).values(deleted_at=None, removed_by=None))
+    for one in back:
+        marks.note(None, _seen(rows[one.id]))
+    _log(connection, plan, _lines(plan, "restore", gone, rows), marks.now)
+
+
+def _purge(
+    connection: Connection, plan_id: str | None, before: datetime, actor: str, permitted: Permit, now: datetime
+) -> list[int]:
+    """Purge what one plan removed, what lies in something before what contains it."""
+    plan = (
+        None
+        if plan_id is None
+        else connection.execute(
+            select(*PlanRow.__table__.columns).where(PlanRow.id == plan_id).with_for_update()
+        ).one_or_none()
+    )
+    is_its = Entity.removed_by.is_(None) if plan_id is None else Entity.removed_by == plan_id
+    due = connection.scalars(select(Entity.id).where(is_its, Entity.deleted_at <= before)).all()
+    rows = lock_rows(connection, due, deleted=True)
+    left = {
+        number: row
+        for number, row in rows.items()
+        if row.deleted_at is not None
+        and row.deleted_at <= before
+        and permitted(actor, Removal(row.type, row.id, row.identity, row.layout, row.key, row.revision))
+    }
+    gone: list[int] = []
+    while leaves := _leaves(connection, left):
+        for some in numbers(leaves):
+            connection.execute(delete(Artifact).where(Artifact.entity_id.in_(some)))
+            connection.execute(delete(Entity).where(Entity.id.in_(some)))
+        gone += leaves
+        left = {number: row for number, row in left.items() if number not in set(leaves)}
+    if gone:
+        command = "purge" if plan is None else plan.command
+        lines = [
+            Line(actor, "purge", plan_id or "", command, "", "kept long enough", _record(rows[one])) for one in gone
+        ]
+        seq, last = append(connection, lines, now)
+        if plan is not None:
+            values = {"state": "purged", "audit_seq": seq, "audit_hash": last}
+            connection.execute(update(PlanRow).where(PlanRow.id == plan_id).values(values))
+    return gone
+
+
+def _leaves(connection: Connection, rows: Rows) -> list[int]:
+    """Return those of some rows that contain nothing."""
+    found: list[int] = []
+    contains = select(_Below.id).where(_Below.parent_id == Entity.id).exists()
+    for some in numbers(rows):
+        found += connection.scalars(select(Entity.id).where(Entity.id.in_(some), ~contains))
+    return sorted(found)
+
+
+def is_as_planned(one: Removal, rows: Rows) -> bool:
+    """Return whether a row is as it was when its removal was planned, and so is the one that it becomes part of."""
+    row, into = rows.get(one.id), rows.get(one.merged_into or one.id)
+    if row is None or into is None or row.deleted_at is not None or into.deleted_at is not None:
+        return False
+    return bool(row.revision == one.revision and (one.merged_into is None or into.key == row.key))
+
+
+def _must_be_unchanged(plan: CleanupPlan, going: Sequence[Removal], rows: Rows) -> None:
+    changed = [one for one in going if not is_as_planned(one, rows)]
+    if changed:
+        many = f" and {len(changed) - 1:,} more" if len(changed) > 1 else ""
+        raise ConflictError(
+            f"{changed[0].type} {changed[0].id}{many} of plan {plan.id} changed since it was made. Nothing was "
+            "removed: make a new plan"
+        )
+
+
+def _must_have_parents(connection: Connection, plan: CleanupPlan, rows: Sequence[Any]) -> None:
+    own = {row.id for row in rows}
+    above = {row.parent_id for row in rows} - own - {None}
+    for some in numbers(above):
+        is_gone = and_(Entity.id.in_(some), Entity.deleted_at.is_not(None))
+        found = connection.execute(select(Entity.type, Entity.id).where(is_gone).order_by(Entity.id)).first()
+        if found is not None:
+            raise ConflictError(f"plan {plan.id} cannot be undone before {found.type} {found.id} is brought back")
+
+
+def _mark_incomplete(
+    connection: Connection, plan: CleanupPlan, ids: Sequence[int], rows: Rows, now: datetime
+) -> dict[str, str | None]:
+    """Mark rows as incomplete, and others as complete again; return how the changed ones were before."""
+    new = [number for number in ids if number in rows and rows[number].incomplete_since is None]
+    over = [number for number in plan.complete if number in rows and rows[number].incomplete_since is not None]
+    for some in numbers(new):
+        connection.execute(update(Entity).where(Entity.id.in_(some)).values(incomplete_since=now))
+    for some in numbers(over):
+        connection.execute(update(Entity).where(Entity.id.in_(some)).values(incomplete_since=None))
+    return {str(number): None for number in new} | {
+        str(number): rows[number].incomplete_since.isoformat() for number in over
+    }
+
+
+def _unmark_incomplete(connection: Connection, before: Mapping[str, str | None]) -> None:
+    for number, since in before.items():
+        was = None if since is None else datetime.fromisoformat(since)
+        connection.execute(update(Entity).where(Entity.id == int(number)).values(incomplete_since=was))
+
+
+def _settle(connection: Connection, plan_id: str, state: str, content: Mapping[str, Any], **times: datetime) -> None:
+    values: dict[str, Any] = {"state": state, "content": dict(content), **times}
+    connection.execute(update(PlanRow).where(PlanRow.id == plan_id).values(values))
+
+
+def _lines(plan: CleanupPlan, action: Any, which: Sequence[Removal], rows: Rows) -> list[Line]:
+    return [
+        Line(plan.actor, action, plan.id, plan.command, str(plan.scope), one.reason, _record(rows[one.id]))
+        for one in which
+    ]
+
+
+def _log(connection: Connection, plan: CleanupPlan, lines: Sequence[Line], now: datetime) -> None:
+    if lines:
+        seq, last = append(connection, lines, now)
+        connection.execute(update(PlanRow).where(PlanRow.id == plan.id).values(audit_seq=seq, audit_hash=last))
+
+
+def _record(row: Any) -> dict[str, Any]:
+    return dict(row._mapping)
+
+
+def _seen(row: Any) -> Seen:
+    return Seen(row.id, row.type, row.identity, row.run_id, row.alignment, row.document, to_files(row.files))

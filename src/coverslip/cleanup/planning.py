@@ -1,0 +1,261 @@
+"""Plans of cleanups: which records are asked about, what is known of them, what would go; and applying them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Protocol
+from uuid import uuid4
+
+from coverslip.catalog import Catalog
+from coverslip.catalog.planning import Planned, plan_removals
+from coverslip.cryoet.layout import parse
+from coverslip.errors import ConflictError, InvalidRequestError
+from coverslip.jobs.heartbeat import Heartbeat
+from coverslip.model.removal import (
+    CLEANED,
+    RECORD,
+    Answers,
+    Applied,
+    Candidate,
+    CleanupPlan,
+    Permit,
+    Removal,
+    Scope,
+    anything,
+)
+
+__all__ = ["Asked", "Look", "apply_plan", "excluding_others", "make_plan", "plan_removals"]
+
+LEASE_SECONDS = 60.0
+"""How long a cleanup that was killed keeps others from its layout."""
+
+
+class Asked(Answers, Protocol):
+    """Answers, and what they cost."""
+
+    @property
+    def requests(self) -> int:
+        """Pages of listings, and looks at single keys."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Bytes of each orphan."""
+
+    @property
+    def unlisted(self) -> Mapping[str, str]:
+        """Folders that could not be listed to the end, and why: orphans may be missing."""
+
+
+Look = Callable[[str, Collection[str], Collection[str]], Asked]
+"""Asks what is there: given a layout, keys below its top, and folders of it that are listed for orphans."""
+
+
+def make_plan(
+    catalog: Catalog,
+    scope: Scope,
+    look: Look,
+    *,
+    actor: str,
+    command: str = "",
+    permitted: Permit = anything,
+) -> CleanupPlan:
+    """Return what a cleanup would do, kept in the catalog to be reviewed and applied by its id. Nothing is removed.
+
+    Parameters
+    ----------
+    catalog
+        What is cleaned.
+    scope
+        Which records are looked at.
+    look
+        Asks what is there.
+    actor, command
+        Who wants to know, and how it was said.
+    permitted
+        Tells whether the actor may remove a row. Of the others the plan says nothing.
+
+    Raises
+    ------
+    InvalidRequestError
+        Nothing narrows the scope, or records of its type are not cleaned.
+    NotFoundError
+        There is no such dataset, run, voxel spacing or record.
+    ConflictError
+        Another cleanup of the same layout is under way.
+    """
+    if scope.type not in {*CLEANED, RECORD}:
+        raise InvalidRequestError(
+            f"records of type {scope.type!r} are not cleaned, but {', '.join(sorted(CLEANED))} are"
+        )
+    candidates, beside = catalog.candidates(scope)
+    hidden = [one for one in candidates if not permitted(actor, one)]
+    mine = [one for one in candidates if permitted(actor, one)]
+    planned: list[Planned] = []
+    requests, seconds = 0, 0.0
+    by_layout = _by_layout(mine)
+    others = _by_layout([*beside, *hidden])
+    with excluding_others(catalog, by_layout):
+        for layout, rows in by_layout.items():
+            near = others.get(layout, [])
+            keys = {key for one in rows for key in one.keys} | {key for one in near for key in _witnesses(one)}
+            asked = look(layout, keys, _prefixes(scope, rows, near))
+            requests, seconds = requests + asked.requests, seconds + asked.seconds
+            found = plan_removals(rows, asked, beside=near)
+            planned.append(replace(found, orphans=_documents(layout, found.orphans)))
+    plan = _complete(catalog, _joined(scope, planned, catalog, actor, command))
+    counts = {**plan.counts, "requests": requests, "milliseconds": round(seconds * 1000)}
+    plan = replace(plan, counts=counts)
+    catalog.keep_plan(plan)
+    return plan
+
+
+def apply_plan(
+    catalog: Catalog,
+    plan_id: str,
+    look: Look,
+    *,
+    actor: str,
+    permitted: Permit = anything,
+    allow: int = 0,
+) -> Applied:
+    """Remove what a plan says, once more sure that it is not there.
+
+    Parameters
+    ----------
+    allow
+        A number that was reviewed: if no more rows go in all, scopes that the brake stopped are let through.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such plan.
+    ConflictError
+        Something in the plan changed since it was made, or its layout is being cleaned. Nothing is removed then.
+    """
+    plan = catalog.plan(plan_id)
+    going = [one for one in plan.to_go(allow) if permitted(actor, one)]
+    if plan.state != "open":
+        raise ConflictError(f"plan {plan.id} is {plan.state}: make a new one")
+    by_layout: dict[str, list[Removal]] = defaultdict(list)
+    for one in going:
+        by_layout[one.layout] += [one] if one.merged_into is None else []
+    with excluding_others(catalog, by_layout):
+        for layout, rows in by_layout.items():
+            _must_still_be_absent(catalog, plan, layout, rows, look)
+        return catalog.apply_plan(plan_id, actor=actor, permitted=permitted, allow=allow)
+
+
+@contextmanager
+def excluding_others(catalog: Catalog, layouts: Iterable[str]) -> Iterator[None]:
+    """Hold the right to clean some layouts for the time of a ``with`` statement.
+
+    Raises
+    ------
+    ConflictError
+        Another cleanup has the right to one of them.
+    """
+    with ExitStack() as held:
+        for layout in sorted(layouts):
+            name = f"cleanup {layout}"
+            token = catalog.take_lease(name, LEASE_SECONDS)
+            if token is None:
+                raise ConflictError(f"{layout}: another cleanup of it is under way")
+            held.callback(catalog.end_lease, name, token)
+            beat = partial(catalog.keep_lease, name, token, LEASE_SECONDS)
+            held.enter_context(Heartbeat(name, beat, LEASE_SECONDS / 3))
+        yield
+
+
+def _must_still_be_absent(
+    catalog: Catalog, plan: CleanupPlan, layout: str, rows: Sequence[Removal], look: Look
+) -> None:
+    ids = {one.id for one in rows}
+    chosen, beside = catalog.candidates(Scope(plan.scope.type, layout=layout, entity_ids=tuple(sorted(ids))))
+    there = [one for one in (*chosen, *beside) if one.id in ids]
+    keys = {key for one in there for key in ((one.document,) if one.document else one.files)}
+    asked = look(layout, keys, ())
+    back = sorted(key for key in keys if key not in asked.absent)
+    if back:
+        many = f" and {len(back) - 1:,} more" if len(back) > 1 else ""
+        why = asked.unknown.get(back[0], "it is there again")
+        raise ConflictError(f"{layout}/{back[0]}{many} of plan {plan.id}: {why}. Nothing was removed: make a new plan")
+
+
+def _by_layout(rows: Iterable[Candidate]) -> dict[str, list[Candidate]]:
+    found: dict[str, list[Candidate]] = defaultdict(list)
+    for one in rows:
+        found[one.layout].append(one)
+    return found
+
+
+def _witnesses(one: Candidate) -> Iterator[str]:
+    """Yield the keys that tell whether anything of a run is there; of what has no document all that may go along."""
+    if one.document:
+        yield one.document
+    else:
+        yield from one.files
+
+
+def _prefixes(scope: Scope, rows: Sequence[Candidate], near: Sequence[Candidate]) -> list[str]:
+    """Return the folders of a layout that are listed as a whole."""
+    if scope.entity_ids:
+        return []
+    if scope.voxel_spacing_id is not None:
+        return [one.key for one in near if one.id == scope.voxel_spacing_id and one.key]
+    folders = {"/".join(one.key.split("/", 2)[:2]) for one in rows if one.key.count("/") > 1}
+    if scope.run_id is not None:
+        return sorted(folders)
+    if scope.dataset_id is not None:
+        return sorted({folder.partition("/")[0] for folder in folders})
+    return [""]
+
+
+def _documents(layout: str, orphans: Iterable[str]) -> tuple[str, ...]:
+    """Return the metadata documents among what no record names, as places."""
+    places = ((key, parse(key)) for key in orphans)
+    return tuple(f"{layout}/{key}" for key, place in places if place is not None and place.part == "document")
+
+
+def _joined(scope: Scope, planned: Sequence[Planned], catalog: Catalog, actor: str, command: str) -> CleanupPlan:
+    removals = tuple(row for one in planned for row in one.removals)
+    unknown = tuple(row for one in planned for row in one.unknown)
+    incomplete = tuple(row for one in planned for row in one.incomplete)
+    orphans = tuple(row for one in planned for row in one.orphans)
+    counts = {
+        "rows": sum(one.rows for one in planned),
+        "found": len(removals),
+        "unknown": len(unknown),
+        "incomplete": len(incomplete),
+        "orphans": len(orphans),
+        "stops": sum(len(one.stops) for one in planned),
+    }
+    return CleanupPlan(
+        id=uuid4().hex[:12],
+        scope=scope,
+        created_at=catalog.now(),
+        actor=actor,
+        command=command,
+        removals=removals,
+        unknown=unknown,
+        incomplete=incomplete,
+        complete=tuple(row for one in planned for row in one.complete),
+        orphans=orphans,
+        stops=tuple(stop for one in planned for stop in one.stops),
+        counts=counts,
+    )
+
+
+def _complete(catalog: Catalog, plan: CleanupPlan) -> CleanupPlan:
+    """Return the plan with what goes along with each row."""
+    along = catalog.along(one.id for one in plan.removals)
+    removals = tuple(
+        replace(one, authors=more.authors, links=more.links, bytes=more.bytes) if (more := along.get(one.id)) else one
+        for one in plan.removals
+    )
+    return replace(plan, removals=removals)

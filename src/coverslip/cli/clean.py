@@ -1,0 +1,230 @@
+"""``coverslip clean``: removing records whose documents are gone."""
+
+import getpass
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from coverslip.cleanup import apply_plan, asking, loose_files, make_plan
+from coverslip.cli import gc
+from coverslip.cli.clean_report import NOUNS, counted, document, report
+from coverslip.cli.output import amount, console, one_line, size_text
+from coverslip.derive import open_catalog
+from coverslip.errors import InvalidRequestError
+from coverslip.model.removal import Applied, CleanupPlan, Scope
+from coverslip.settings import Settings
+from coverslip.sources import RemoteRules
+
+app = typer.Typer(add_completion=False)
+
+COMMANDS = {
+    "records": "record",
+    "annotations": "annotation",
+    "tomograms": "tomogram",
+    "alignments": "alignment",
+    "tiltseries": "tiltseries",
+    "frames": "frame",
+    "gains": "gain",
+    "identified-objects": "identified_object",
+}
+"""Names of the commands, and the types of records that they clean; ``record`` is all of them."""
+
+DatasetId = Annotated[int | None, typer.Option(help="Only of this dataset, by public number.")]
+RunId = Annotated[int | None, typer.Option(help="Only of this run, by public number.")]
+SpacingId = Annotated[int | None, typer.Option(help="Only of this voxel spacing, by public number.")]
+Layout = Annotated[str, typer.Option(help="Only of the layout in this folder or at this address.")]
+All = Annotated[bool, typer.Option("--all", help="Everything in the catalog.")]
+DryRun = Annotated[bool, typer.Option("--dry-run/--no-dry-run", help="Only say what would be removed.")]
+DbUri = Annotated[str, typer.Option(help="The catalog; left out: COVERSLIP_DATABASE_URL.")]
+S3Bucket = Annotated[str, typer.Option(help="Look in this bucket instead of where the layout was found.")]
+S3Prefix = Annotated[str, typer.Option(help="Folder of the layout in that bucket.")]
+Anonymous = Annotated[bool, typer.Option("--anonymous", help="Ask the bucket without credentials.")]
+PlanId = Annotated[str, typer.Option("--plan", help="Apply this plan instead of making a new one.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Ask no questions.")]
+Allow = Annotated[
+    int, typer.Option("--allow-removal", min=0, help="Let so many removals through where the brake holds.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def clean() -> None:
+    """Remove records whose documents are no longer in their layout. A dry run unless told otherwise.
+
+    Only a complete listing that does not show a document says that it is gone. What could not be asked stays. What was
+    removed comes back with ``coverslip undo`` until it is purged.
+    """
+
+
+def actor() -> str:
+    """Return the name of who runs this; empty where the system has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Return whether a person says yes; where nobody can be asked, no."""
+    if yes:
+        return True
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        return False
+
+
+def address(bucket: str, prefix: str) -> str:
+    """Return the address of a prefix in a bucket; empty without one. The prefix may hold the bucket already.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is of another bucket, or there is a prefix without a bucket.
+    """
+    if prefix.startswith("s3://"):
+        named, _, prefix = prefix.removeprefix("s3://").partition("/")
+        if bucket and named != bucket:
+            raise InvalidRequestError(f"--s3-prefix is in bucket {named}, and --s3-bucket is {bucket}")
+        bucket = named
+    if prefix and not bucket:
+        raise InvalidRequestError("--s3-prefix needs --s3-bucket")
+    return f"s3://{bucket}/{prefix.strip('/')}".rstrip("/") if bucket else ""
+
+
+def _command(type_: str) -> None:
+    def run(  # noqa: PLR0917  # the options of a command
+        dataset_id: DatasetId = None,
+        run_id: RunId = None,
+        voxel_spacing_id: SpacingId = None,
+        layout: Layout = "",
+        everything: All = False,
+        dry_run: DryRun = True,
+        db_uri: DbUri = "",
+        s3_bucket: S3Bucket = "",
+        s3_prefix: S3Prefix = "",
+        anonymous: Anonymous = False,
+        plan_id: PlanId = "",
+        yes: Yes = False,
+        allow: Allow = 0,
+        as_json: AsJson = False,
+    ) -> None:
+        if anonymous:
+            os.environ["AWS_SKIP_SIGNATURE"] = "true"
+        settings = Settings.load(**({"database_url": db_uri} if db_uri else {}))
+        look = asking(RemoteRules.of(settings), instead=address(s3_bucket, s3_prefix))
+        with open_catalog(settings.catalog_url) as catalog:
+            if plan_id:
+                plan = _of_type(catalog.plan(plan_id), type_)
+            else:
+                scope = Scope(type_, dataset_id, run_id, voxel_spacing_id, layout, everything=everything)
+                if not scope.is_narrow and not everything:
+                    scope = _whole(scope, yes=yes)
+                plan = make_plan(catalog, scope, look, actor=actor(), command=_said())
+            if not as_json:
+                for line in report(plan):
+                    console().print(line)
+            applied = None
+            if not dry_run and _may_go_on(plan, allow, yes=yes):
+                applied = apply_plan(catalog, plan.id, look, actor=actor(), allow=allow)
+            if as_json:
+                _print_json(catalog.plan(plan.id), applied)
+            else:
+                _print_end(plan, applied, dry_run=dry_run)
+        is_whole = not plan.unknown and not (applied.stopped if applied else plan.stops)
+        raise typer.Exit(0 if is_whole and (dry_run or applied or not plan.removals) else 1)
+
+    run.__doc__ = f"""Remove {NOUNS[type_][1]} whose documents are no longer in their layout.
+
+    Exit code 1 when something could not be asked, the brake holds, or the question was answered with no.
+    """
+    app.command(next(name for name, kind in COMMANDS.items() if kind == type_))(run)
+
+
+def _whole(scope: Scope, *, yes: bool) -> Scope:
+    words = NOUNS[scope.type][1]
+    console(stderr=True).print(f"coverslip: no scope is given: this looks at all {words} of the catalog.")
+    if not confirmed(f"Look at all {words}?", yes=yes):
+        raise InvalidRequestError("name --dataset-id, --run-id, --voxel-spacing-id or --layout, or say --all")
+    return Scope(scope.type, everything=True)
+
+
+def _may_go_on(plan: CleanupPlan, allow: int, *, yes: bool) -> bool:
+    going = plan.to_go(allow)
+    if not going and not plan.incomplete and not plan.complete:
+        return False
+    console(stderr=True).print("coverslip: make a backup of the catalog first: coverslip backup FILE")
+    return confirmed(f"Remove {counted(len(going), plan.scope.type)}?", yes=yes)
+
+
+def _print_end(plan: CleanupPlan, applied: Applied | None, *, dry_run: bool) -> None:
+    out = console()
+    if applied is not None:
+        out.print(
+            f"{counted(len(applied.removed), plan.scope.type)} removed. `coverslip undo {plan.id}` brings them back."
+        )
+    elif dry_run and plan.removals:
+        out.print("Dry run: nothing was removed. Run with --no-dry-run to remove.")
+    else:
+        out.print("Nothing was removed.")
+
+
+def _print_json(plan: CleanupPlan, applied: Applied | None) -> None:
+    done = {} if applied is None else {"removed": list(applied.removed)}
+    typer.echo(json.dumps({**document(plan), **done}, indent=2, ensure_ascii=False))
+
+
+def _of_type(plan: CleanupPlan, type_: str) -> CleanupPlan:
+    if plan.scope.type != type_:
+        raise InvalidRequestError(f"plan {plan.id} is about {NOUNS.get(plan.scope.type, (plan.scope.type,))[-1]}")
+    return plan
+
+
+def _said() -> str:
+    """Return the command as it was given."""
+    return one_line(" ".join(["coverslip", *sys.argv[1:]]))
+
+
+for _type in COMMANDS.values():
+    _command(_type)
+
+
+@app.command("files")
+def files(
+    layout: Layout = "",
+    everything: All = False,
+    db_uri: DbUri = "",
+    anonymous: Anonymous = False,
+    as_json: AsJson = False,
+) -> None:
+    """List files of layouts that no record refers to. They are never removed here: the catalog does not own them.
+
+    Exit code 1 when something could not be listed.
+    """
+    if anonymous:
+        os.environ["AWS_SKIP_SIGNATURE"] = "true"
+    settings = Settings.load(**({"database_url": db_uri} if db_uri else {}))
+    look = asking(RemoteRules.of(settings))
+    with open_catalog(settings.catalog_url) as catalog:
+        found = loose_files(catalog, Scope("file", layout=layout, everything=everything), look)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+    else:
+        for one in found.files:
+            what = f" ({one.type.replace('_', ' ')})" if one.type else ""
+            console().print(f"  {one_line(f'{one.layout}/{one.key}')}  {size_text(one.size)}{what}")
+        for place in found.unlisted:
+            console().print(f"Could not be listed: {one_line(place)}")
+        size = size_text(sum(one.size for one in found.files))
+        console().print(f"{amount(len(found.files), 'file')} ({size}) that no record refers to; nothing was removed.")
+    raise typer.Exit(1 if found.unlisted else 0)
+
+
+@app.command("artifacts")
+def artifacts(dry_run: DryRun = True) -> None:
+    """Remove artifacts that are superseded or over the limit, as `coverslip gc` does."""
+    gc.run(dry_run=dry_run)

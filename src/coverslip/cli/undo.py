@@ -1,0 +1,31 @@
+"""``coverslip undo``."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from coverslip.cli.clean import AsJson, DbUri, actor
+from coverslip.cli.clean_report import counted
+from coverslip.cli.output import console
+from coverslip.derive import open_catalog
+from coverslip.settings import Settings
+
+
+def run(
+    plan_id: Annotated[str, typer.Argument(help="The plan whose removals are taken back.")],
+    db_uri: DbUri = "",
+    as_json: AsJson = False,
+) -> None:
+    """Bring back what a cleanup or an import removed: the same records with their numbers and artifacts.
+
+    Exit code 3 when there is no such plan, 4 when it was not applied, or is purged.
+    """
+    settings = Settings.load(**({"database_url": db_uri} if db_uri else {}))
+    with open_catalog(settings.catalog_url) as catalog:
+        plan = catalog.plan(plan_id)
+        done = catalog.undo_plan(plan_id, actor=actor())
+    if as_json:
+        typer.echo(json.dumps({"plan_id": plan_id, "restored": list(done.restored)}))
+    else:
+        console().print(f"{counted(len(done.restored), plan.scope.type)} brought back.")

@@ -1,0 +1,139 @@
+"""Records whose documents a complete listing no longer shows, removed while their run is imported."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from posixpath import normpath
+from typing import Literal
+from uuid import uuid4
+
+from coverslip.catalog import Catalog
+from coverslip.catalog.planning import plan_removals
+from coverslip.ingest.examine import Locate
+from coverslip.ingest.importing.listing import Listing
+from coverslip.ingest.look import is_gone
+from coverslip.model.removal import RECORD, BrakeStop, Candidate, CleanupPlan, Permit, Scope, anything
+
+CleanupMode = Literal["on", "report", "off"]
+"""``on``: stale records are removed with the import of their run. ``report``: a plan is kept to be reviewed."""
+MORE_THAN_LISTED = "it is not in the listing, and yet it may be there"
+
+
+@dataclass(slots=True)
+class Cleaned:
+    """What became of stale records during an import."""
+
+    removed: int = 0
+    planned: int = 0
+    """Rows that plans to review would remove."""
+    unknown: int = 0
+    plans: list[str] = field(default_factory=list)
+    stops: list[BrakeStop] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeping:
+    """How an import treats stale records.
+
+    Parameters
+    ----------
+    mode_of
+        What is done in a dataset, by its name.
+    actor, command
+        Who imports, and how it was said.
+    allow
+        A number of removals of a run that was reviewed: what the brake stopped goes through if no more would go.
+    permitted
+        Tells whether the actor may remove a row. The others stay and are not told.
+    """
+
+    mode_of: Callable[[str], CleanupMode]
+    actor: str = ""
+    command: str = ""
+    allow: int = 0
+    permitted: Permit = anything
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What a listing says of keys, as answers."""
+
+    present: frozenset[str]
+    absent: frozenset[str]
+    unknown: Mapping[str, str]
+    orphans: frozenset[str] = frozenset()
+
+
+def find_stale(
+    catalog: Catalog, run_id: int, listing: Listing, locate: Locate, sweeping: Sweeping
+) -> CleanupPlan | None:
+    """Return a plan for the stale records of a run; ``None`` where nothing is to be removed or told.
+
+    The rows are read first, then each document that the listing lacks is looked for once more: what was written since
+    the listing began is no longer taken for gone.
+
+    Raises
+    ------
+    CatalogError
+        The catalog does not answer.
+    """
+    scope = Scope(RECORD, run_id=run_id)
+    candidates, beside = catalog.candidates(scope)
+    mine = [one for one in candidates if sweeping.permitted(sweeping.actor, one)]
+    near = [*beside, *(one for one in candidates if not sweeping.permitted(sweeping.actor, one))]
+    layout = str(listing.root)
+    first = plan_removals(mine, _answers(listing, [*mine, *near], {}), beside=near)
+    if not first.removals and not first.stops:
+        return None
+    going = {one.id for one in first.removals if one.merged_into is None}
+    doubtful = {
+        key: MORE_THAN_LISTED
+        for one in (*mine, *near)
+        if one.id in going  # the document of a duplicate is there, and stays so
+        for key in ((one.document,) if one.document else one.files)
+        if not is_gone(f"{layout}/{key}", locate)
+    }
+    found = first if not doubtful else plan_removals(mine, _answers(listing, [*mine, *near], doubtful), beside=near)
+    if not found.removals and not found.stops:
+        return None
+    along = catalog.along(one.id for one in found.removals)
+    removals = tuple(
+        replace(one, authors=more.authors, links=more.links, bytes=more.bytes) if (more := along.get(one.id)) else one
+        for one in found.removals
+    )
+    counts = {"rows": found.rows, "found": len(removals), "unknown": len(found.unknown)}
+    return CleanupPlan(
+        id=uuid4().hex[:12],
+        scope=scope,
+        created_at=catalog.now(),
+        actor=sweeping.actor,
+        command=sweeping.command,
+        removals=removals,
+        unknown=found.unknown,
+        stops=found.stops,
+        counts={**counts, "incomplete": 0, "orphans": 0, "stops": len(found.stops)},
+    )
+
+
+def _answers(listing: Listing, rows: Iterable[Candidate], doubtful: Mapping[str, str]) -> _Listed:
+    keys = {key for one in rows for key in one.keys}
+    unknown = {key: why for key in keys if (why := doubtful.get(key) or _why_unknown(listing, key))}
+    present = {key for key in keys if key in listing.files and key not in unknown}
+    return _Listed(frozenset(present), frozenset(keys - present - unknown.keys()), unknown)
+
+
+def _why_unknown(listing: Listing, key: str) -> str:
+    """Return why a listing does not tell whether a key is there; empty where it does."""
+    if key in listing.files:
+        return ""
+    if listing.is_unlisted(key):
+        return "its folder could not be listed"
+    if key != normpath(key) or key.startswith(("/", "..")):
+        return "no listing shows a place that is written so"
+    if any(part.startswith(".") for part in key.split("/")) or _is_inside(key):
+        return "listings leave it out"
+    return ""
+
+
+def _is_inside(key: str) -> bool:
+    """Return whether a key lies inside of what a listing counts as one thing."""
+    return any(part.endswith(".zarr") or part == "NeuroglancerPrecompute" for part in key.split("/")[:-1])

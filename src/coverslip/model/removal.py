@@ -1,0 +1,347 @@
+"""What a cleanup looks at, what it would remove, and what was removed, as frozen values."""
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+PlanState = Literal["open", "applied", "undone", "purged"]
+"""``open``: nothing was removed yet. ``applied``: its rows are tombstones. ``undone``: they were brought back.
+``purged``: they are gone for good, so that nothing can be brought back."""
+Reason = Literal["absent", "duplicate", "unnamed"]
+"""``absent``: a complete listing does not show its document. ``duplicate``: another row is of the same document.
+``unnamed``: what it was written from names it no more."""
+StopReason = Literal["empty", "failed", "many"]
+"""``empty``: the listing showed nothing of the scope at all. ``failed``: it could not be listed to the end.
+``many``: more than the allowed share of the scope would go."""
+
+SHARE = 0.2
+"""The brake: no more of the rows of one scope than this go by themselves ..."""
+AT_LEAST = 5
+"""... where there are at least so many of them to remove."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which records a cleanup looks at. What is not given does not narrow it."""
+
+    type: str
+    """Their type: ``annotation``, ``tomogram``, ``alignment`` ...; ``record`` is every type that is cleaned."""
+    dataset_id: int | None = None
+    """Public number of a dataset, a run, a voxel spacing."""
+    run_id: int | None = None
+    voxel_spacing_id: int | None = None
+    layout: str = ""
+    """Folder or address of the layout; empty for all layouts."""
+    entity_ids: tuple[int, ...] = ()
+    """These records alone, by public number."""
+    everything: bool = False
+    """Whether the whole catalog is meant; without this, something of the above has to be given."""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether anything narrows it."""
+        return any((self.dataset_id, self.run_id, self.voxel_spacing_id, self.layout, self.entity_ids))
+
+    def __str__(self) -> str:
+        given = {
+            "dataset": self.dataset_id,
+            "run": self.run_id,
+            "voxel spacing": self.voxel_spacing_id,
+            "layout": self.layout,
+            "records": ",".join(map(str, self.entity_ids)),
+        }
+        words = [f"{name} {value}" for name, value in given.items() if value]
+        return f"{self.type} of {', '.join(words) or ('everything' if self.everything else 'nothing')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Siblings: what the brake counts together. A voxel spacing for annotations and tomograms, a run for the rest."""
+
+    dataset: str
+    """Names, empty where there is none."""
+    run: str
+    spacing: str
+    number: int = 0
+    """Public number of the voxel spacing or run (or what else contains them)."""
+    dataset_id: int = 0
+    run_id: int = 0
+    layout: str = ""
+    type: str = ""
+    """Of the rows that are counted."""
+
+
+DOCUMENTED = frozenset(
+    {"deposition", "dataset", "run", "frame", "tiltseries", "alignment", "identified_object", "tomogram", "annotation"}
+)
+"""Types of which every entity has a document, which says whether it is there. Of the others the files say it."""
+OF_SPACINGS = frozenset({"tomogram", "annotation"})
+"""Types that lie in a voxel spacing."""
+CLEANED = frozenset({"frame", "gain", "tiltseries", "alignment", "identified_object", "tomogram", "annotation"})
+"""Types of which stale rows are removed. What contains others is not among them."""
+RECORD = "record"
+"""Of scopes: all types that are cleaned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a plan needs to know of one row: of a type that is cleaned, or beside one."""
+
+    type: str
+    id: int
+    identity: str
+    layout: str
+    key: str
+    """Place of its document below the top of the layout; of its folder, where its type has none."""
+    files: tuple[str, ...] = ()
+    """Places of its files below the top of the layout."""
+    shapes: int = 0
+    alignment: str = ""
+    parent_id: int | None = None
+    revision: int = 1
+    group: Group = Group("", "", "")
+    is_incomplete: bool = False
+    """Whether it is marked as incomplete already."""
+
+    @property
+    def document(self) -> str:
+        """Place of its document; empty where its type has none."""
+        return self.key if self.type in DOCUMENTED else ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Everything whose existence has to be known to judge it."""
+        return (self.document, *self.files) if self.document else self.files
+
+
+class Answers(Protocol):
+    """What is known of the existence of keys, however it was asked. What is in none of the three is unknown."""
+
+    @property
+    def present(self) -> AbstractSet[str]:
+        """Keys that are there."""
+
+    @property
+    def absent(self) -> AbstractSet[str]:
+        """Keys that are certainly not there."""
+
+    @property
+    def unknown(self) -> Mapping[str, str]:
+        """Keys that nobody knows about, and why."""
+
+    @property
+    def orphans(self) -> AbstractSet[str]:
+        """What is there and no key names."""
+
+
+class Named(Protocol):
+    """What a permission is asked for: a row that may be removed or brought back."""
+
+    @property
+    def type(self) -> str: ...  # noqa: D102  # as in Candidate and Removal
+    @property
+    def id(self) -> int: ...  # noqa: D102
+    @property
+    def identity(self) -> str: ...  # noqa: D102
+    @property
+    def layout(self) -> str: ...  # noqa: D102
+
+
+Permit = Callable[[str, Named], bool]
+"""Tells whether an actor may remove a row. Rows that may not be removed are neither removed nor told of."""
+
+
+def anything(_actor: str, _row: Named) -> bool:
+    """Permit everything: the one user of a catalog on this machine."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One row that would go."""
+
+    type: str
+    id: int
+    """Public number."""
+    identity: str
+    layout: str
+    key: str
+    """Place of its document below the top of the layout."""
+    revision: int
+    """Its revision when the plan was made: with another one it stays."""
+    reason: Reason = "absent"
+    group: Group = Group("", "", "")
+    shapes: int = 0
+    """How many of these go along with it."""
+    files: int = 0
+    authors: int = 0
+    links: int = 0
+    bytes: int = 0
+    """Size of the artifacts made of it, which a purge frees."""
+    dependents: tuple[str, ...] = ()
+    """What is derived from it or refers to it, in words; it is marked, and stays."""
+    merged_into: int | None = None
+    """Of a duplicate: the row that stays instead, to which everything is pointed."""
+
+    @property
+    def path(self) -> str:
+        """Where its document is, or was."""
+        return f"{self.layout}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One row that stays although it is not as it should be."""
+
+    type: str
+    id: int
+    identity: str
+    layout: str
+    key: str
+    why: str
+    """Of ``unknown``: why nobody knows. Of ``incomplete``: which files are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeStop:
+    """A scope in which nothing is removed until somebody has looked."""
+
+    group: Group
+    reason: StopReason
+    removed: int
+    """How many rows would go."""
+    rows: int
+    """How many there are."""
+
+    def __str__(self) -> str:
+        where = "/".join(part for part in (self.group.dataset, self.group.run, self.group.spacing) if part)
+        words = {
+            "empty": "the listing shows nothing of it",
+            "failed": "it could not be listed to the end",
+            "many": f"more than {SHARE:.0%} would go",
+        }[self.reason]
+        rows = f"{self.group.type} rows".strip()
+        return f"{where or self.group.layout}: {self.removed} of {self.rows} {rows} would be removed, {words}"
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupPlan:
+    """What a cleanup would do, kept to be reviewed and applied by its id."""
+
+    id: str
+    scope: Scope
+    created_at: datetime
+    actor: str
+    state: PlanState = "open"
+    command: str = ""
+    """The command or request that it was made by."""
+    removals: tuple[Removal, ...] = ()
+    unknown: tuple[Kept, ...] = ()
+    """Rows that nobody knows about. They stay."""
+    incomplete: tuple[Kept, ...] = ()
+    """Rows with a document whose data files are certainly not there. They stay, and are shown as incomplete."""
+    complete: tuple[int, ...] = ()
+    """Rows that were incomplete and are no more, by public number."""
+    orphans: tuple[str, ...] = ()
+    """Documents that the catalog lacks, as places."""
+    stops: tuple[BrakeStop, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """``rows`` looked at, ``found`` (removals), ``unknown``, ``incomplete``, ``orphans``, ``requests``,
+    ``milliseconds``."""
+    applied_at: datetime | None = None
+    undone_at: datetime | None = None
+
+    @property
+    def stopped(self) -> frozenset[Group]:
+        """Scopes in which the brake holds."""
+        return frozenset(stop.group for stop in self.stops)
+
+    def to_go(self, allow: int = 0) -> tuple[Removal, ...]:
+        """Return what is removed when the plan is applied.
+
+        Parameters
+        ----------
+        allow
+            A number that was reviewed: scopes that the brake stopped are let through if no more rows than this go in
+            all of the plan.
+        """
+        if len(self.removals) <= allow:
+            return self.removals
+        return tuple(one for one in self.removals if one.group not in self.stopped)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying or undoing a plan came to."""
+
+    plan_id: str
+    removed: tuple[int, ...] = ()
+    """Public numbers of rows that are tombstones now."""
+    restored: tuple[int, ...] = ()
+    """Public numbers of rows that are back."""
+    stopped: tuple[BrakeStop, ...] = ()
+    """Scopes that the brake held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the log of removals. Lines are only ever added."""
+
+    seq: int
+    """Counts from 1 without a gap."""
+    at: datetime
+    actor: str
+    action: str
+    """``plan``, ``remove``, ``merge``, ``restore``, ``purge``."""
+    plan_id: str
+    command: str
+    scope: str
+    reason: str
+    record: dict[str, Any]
+    """The row as it was before."""
+    hash: str
+    """SHA-256 over its canonical JSON and the hash of the line before, in hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditProblem:
+    """Something that is not as it was written."""
+
+    seq: int
+    kind: Literal["changed", "missing", "reordered"]
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupTotals:
+    """What all cleanups of a catalog came to so far."""
+
+    rows: Mapping[str, int]
+    """``found``, ``unknown``, ``incomplete``, ``removed``, ``merged``, ``restored``, ``purged``."""
+    stops: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What goes along with one row."""
+
+    authors: int = 0
+    links: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge of tombstones came to."""
+
+    ids: tuple[int, ...] = ()
+    """Public numbers of the rows that are gone. They are never given again."""
+    plans: tuple[str, ...] = ()
+    """Plans that can no longer be undone."""

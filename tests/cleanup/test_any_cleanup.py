@@ -1,0 +1,261 @@
+"""Random catalogs, random buckets, answers that are wrong and a database that fails: no valid row is ever removed.
+
+A row is valid while its document is in the bucket; of a type without documents, while any of its files is.
+"""
+
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from coverslip.catalog import Catalog
+from coverslip.cleanup.planning import apply_plan, make_plan
+from coverslip.errors import CatalogError, ConflictError, InvalidRequestError
+from coverslip.model.entities import EntityKinds, EntityRecord
+from coverslip.model.removal import CLEANED, CleanupPlan, Scope
+from tests.cleanup.worlds import PAGE, World, make_world
+
+SHORT, LONG = 2_000, 100_000
+LAYOUTS_OF_A_CATALOG = 50
+BUCKETS_OF_A_LAYOUT = 20
+EVERYTHING = 1 << 30
+"""More rows than there are: the brake lets all of them through."""
+ACTOR = "somebody"
+
+
+class Disk:
+    """Lets one statement of the catalog fail, or its commit."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.left = EVERYTHING
+        self.faults = 0
+        engine = catalog._database._reader
+        event.listen(engine, "before_cursor_execute", self._step)
+        event.listen(engine, "commit", self._step)
+
+    def _step(self, *_: object, **__: object) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.faults += 1
+            raise OperationalError("", {}, sqlite3.OperationalError("disk I/O error"))
+
+    @contextmanager
+    def failing(self, step: int) -> Iterator[None]:
+        """Let the statement of this number fail; 0 is none."""
+        self.left = step or EVERYTHING
+        try:
+            yield
+        finally:
+            self.left = EVERYTHING
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coverslip.sources.bucket.LISTING_CHUNK", PAGE)
+    monkeypatch.setattr("coverslip.sources.bucket.ONCE_MORE", ())
+    monkeypatch.setattr("coverslip.cleanup.existence_remote.PAUSES", (0.0,))
+    monkeypatch.setattr("coverslip.cleanup.existence_remote.AT_ONCE", 1)
+    monkeypatch.setattr("coverslip.cleanup.existence_remote.CHECKS", 1024)  # each is asked for
+
+
+def opened(folder: Path, number: int) -> tuple[Catalog, Disk]:
+    kinds = EntityKinds(of_shapes={"Point": ("points",)})
+    catalog = Catalog.open(f"sqlite:///{folder / f'{number}.sqlite'}", versions={}, entity_kinds=kinds)
+    event.listen(catalog._database._reader, "connect", _hurry)
+    catalog._database._reader.dispose()
+    return catalog, Disk(catalog)
+
+
+def _hurry(connection: Any, _entry: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")  # no power fails here
+
+
+class Case:
+    """One catalog of one layout with one bucket, from the plan to the undo."""
+
+    def __init__(self, catalog: Catalog, disk: Disk, world: World, counts: Counter[str]) -> None:
+        self.catalog, self.disk, self.world, self.counts = catalog, disk, world, counts
+        self.chance = world.chance
+        self.records = {one.id: one for one in catalog.entities(world.layout)}
+        kind = self.chance.choice(("healthy", "healthy", "bucket", "database", "both"))
+        self.is_healthy = kind == "healthy"
+        self.rewritten: set[int] = set()
+        world.fill()
+        world.bucket.rate = self.chance.choice((0.02, 0.1, 0.3)) if kind in ("bucket", "both") else 0.0
+        self.steps = self.chance.choice((10, 40, 120)) if kind in ("database", "both") else 0
+
+    def run(self) -> bool:
+        """Plan, change something, apply, undo; whatever fails is tried again. Return whether all is as before."""
+        scope = self._scope()
+        plan = self._patiently(lambda: make_plan(self.catalog, scope, self.world.look, actor=ACTOR))
+        assert self._removed() == set()
+        if plan is None:
+            return True
+        valid_before = self._valid()
+        is_changed = not self.is_healthy and self.chance.random() < 0.3 and self._change(plan)
+        before = self._rows()
+        allow = self.chance.choice((0, EVERYTHING, EVERYTHING))
+        self._patiently(lambda: apply_plan(self.catalog, plan.id, self.world.look, actor=ACTOR, allow=allow))
+        state = self._patiently(lambda: self.catalog.plan(plan.id).state)
+        removed = self._removed()
+        assert not removed & self._valid(), "a valid row was removed"
+        assert not removed & valid_before or is_changed
+        assert not removed & self.rewritten, "a row was removed that is another one than in the plan"
+        assert removed in (set(), {one.id for one in plan.to_go(allow)}), "half a plan was applied"
+        assert (state == "applied") or not removed
+        if self.is_healthy and allow:
+            assert removed == self._stale(scope)
+        self.counts["rows removed"] += len(removed)
+        self.counts["plans applied"] += state == "applied"
+        self.counts["valid rows at risk"] += len(self._valid() & self._in(scope))
+        return state != "applied" or self._undo(plan, before, removed)
+
+    def _undo(self, plan: CleanupPlan, before: dict[int, Any], removed: set[int]) -> bool:
+        self._patiently(lambda: self.catalog.undo_plan(plan.id, actor=ACTOR))
+        left = self._removed()
+        assert left in (set(), removed), "half a plan was undone"
+        if not left:
+            assert self._rows() == before, "undo did not restore exactly"
+            self.counts["plans undone"] += 1
+        return not left
+
+    def _patiently[T](self, call: Callable[[], T]) -> T | None:
+        """Return what a call returns, tried again where the database failed; ``None`` where it is refused."""
+        for _ in range(4):
+            try:
+                with self.disk.failing(self.chance.randint(0, self.steps) if self.steps else 0):
+                    return call()
+            except CatalogError:
+                self.counts["database faults"] += 1
+                self._free()
+            except ConflictError:
+                self.counts["refused"] += 1
+                return None
+            except InvalidRequestError as error:
+                raise AssertionError from error
+        return None
+
+    def _free(self) -> None:
+        """Let the rights run out that a failing call could not give back."""
+        with self.catalog._database.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM chore")
+
+    def _scope(self) -> Scope:
+        kind = self.chance.choice((*sorted(CLEANED & {one.type for one in self.records.values()}), "annotation"))
+        by_type: dict[str, list[int]] = {}
+        for one in self.records.values():
+            by_type.setdefault(one.type, []).append(one.id)
+        whole = Scope(kind, layout=self.world.layout)
+        narrow = self.chance.choice(("dataset", "run", "voxel_spacing", "layout", "layout", "records"))
+        if narrow == "layout" or (narrow == "voxel_spacing" and kind not in ("annotation", "tomogram")):
+            return whole
+        if narrow == "records":
+            some = by_type.get(kind, [])
+            chosen = tuple(self.chance.sample(some, self.chance.randint(1, len(some)))) if some else ()
+            return replace(whole, entity_ids=chosen) if chosen else whole
+        number = self.chance.choice(by_type[narrow])
+        return replace(whole, **{f"{narrow}_id": number})  # type: ignore[arg-type]  # all three are numbers
+
+    def _in(self, scope: Scope) -> set[int]:
+        """Return the rows of a scope, by what they are called."""
+        named = [scope.dataset_id, scope.run_id, scope.voxel_spacing_id]
+        under = [self.records[number].identity for number in named if number is not None]
+        return {
+            one.id
+            for one in self.records.values()
+            if one.type == scope.type
+            and all(one.identity.startswith(f"{above}/") for above in under)
+            and (not scope.entity_ids or one.id in scope.entity_ids)
+        }
+
+    def _is_valid(self, one: EntityRecord, there: set[str]) -> bool:
+        return self.world.is_valid(one.key, [file.key for file in one.files], there)
+
+    def _valid(self) -> set[int]:
+        there = self.world.there()
+        return {one.id for one in self.records.values() if self._is_valid(one, there)}
+
+    def _stale(self, scope: Scope) -> set[int]:
+        """Return the rows that have to go when everybody answers rightly; where nothing lies at all, none."""
+        return self._in(scope) - self._valid() if self.world.there() else set()
+
+    def _removed(self) -> set[int]:
+        return {number for number, row in self._rows().items() if row["deleted_at"] is not None}
+
+    def _rows(self) -> dict[int, Any]:
+        """Return every row of the layout just as it is, with its artifacts."""
+        with self.catalog._database.reading() as connection:
+            found = connection.exec_driver_sql("SELECT * FROM entity WHERE layout = ?", (self.world.layout,))
+            rows = {row.id: dict(row._mapping) for row in found}
+            wanted = (
+                "SELECT entity_id, id, kind FROM artifact WHERE entity_id IN (SELECT id FROM entity WHERE layout = ?)"
+            )
+            for made in connection.exec_driver_sql(wanted, (self.world.layout,)):
+                rows[made.entity_id].setdefault("artifacts", set()).add((made.id, made.kind))
+        for row in rows.values():
+            row.pop("incomplete_since")
+        return rows
+
+    def _change(self, plan: CleanupPlan) -> bool:
+        """Bring documents back or write rows anew between a plan and its application; return whether anything was."""
+        chosen = [one for one in plan.removals if self.chance.random() < 0.3]
+        for one in chosen:
+            record = self.records[one.id]
+            if self.chance.random() < 0.5 or not record.key.endswith(".json"):
+                self.world.put([record.key if record.key.endswith(".json") else record.files[0].key])
+            else:
+                self.rewritten.add(one.id)
+                seen = next(seen for seen in self.world.entities if seen.identity == record.identity)
+                self.catalog.sync_entities(self.world.layout, [replace(seen, document={"name": "another"})])
+        return bool(chosen)
+
+
+def of_layout(catalog: Catalog, disk: Disk, number: int, counts: Counter[str], most: int) -> None:
+    """Go through some buckets for one layout, until an undo that was not to be done leaves the rest of no use."""
+    world = make_world(random.Random(number), f"layout-{number}")
+    catalog.sync_entities(world.layout, world.entities)
+    for bucket in range(BUCKETS_OF_A_LAYOUT):
+        if counts["cases"] == most:
+            return
+        case = Case(catalog, disk, world, counts)
+        try:
+            is_as_before = case.run()
+        except BaseException as error:
+            error.add_note(f"with bucket {bucket} of layout {number}")
+            raise
+        counts["faults of the bucket"] += world.bucket.faults
+        counts["cases"] += 1
+        if not is_as_before:
+            return
+
+
+def test_no_valid_row_is_ever_removed(
+    tmp_path: Path, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> None:
+    cases = LONG if request.config.getoption("--long") else SHORT
+    counts: Counter[str] = Counter()
+    layouts = count()
+    while counts["cases"] < cases:
+        first = next(layouts)
+        catalog, disk = opened(tmp_path, first)
+        with catalog:
+            for number in (first, *islice(layouts, LAYOUTS_OF_A_CATALOG)):
+                of_layout(catalog, disk, number, counts, cases)
+            assert catalog.verify_audit()[1] == ()
+        for left in tmp_path.glob(f"{first}.sqlite*"):
+            left.unlink()
+    counts["valid rows lost"] = 0  # any would have failed
+    said = "\n".join(f"{name:22s} {number:9,d}" for name, number in sorted(counts.items()))
+    print(f"\n{said}")
+    for name, number in counts.items():
+        record_property(name, number)
+    assert all(counts[name] > 0 for name in ("faults of the bucket", "database faults", "rows removed", "plans undone"))

@@ -1,0 +1,77 @@
+"""Whatever a bucket answers: what is there is never said to be absent, and nothing is left without an answer."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from coverslip.cleanup.existence import look
+from coverslip.sources.address import Address
+from tests.cleanup.worlds import FAULTS, PAGE, RULES, MemoryPath, World, make_world
+
+SHORT, LONG = 2_000, 100_000
+BUCKETS = 40
+"""Buckets for the keys of one layout."""
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coverslip.sources.bucket.LISTING_CHUNK", PAGE)
+    monkeypatch.setattr("coverslip.sources.bucket.ONCE_MORE", ())
+    monkeypatch.setattr("coverslip.cleanup.existence_remote.PAUSES", (0.0,))
+    monkeypatch.setattr("coverslip.cleanup.existence_remote.AT_ONCE", 1)
+
+
+def keys_of(world: World) -> list[str]:
+    """Return documents and files, some of which are image folders."""
+    keys = [one.key for one in world.entities if one.key.endswith(".json")]
+    return keys + [file.key for one in world.entities for file in one.files]
+
+
+def test_what_is_there_is_never_absent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = LONG if request.config.getoption("--long") else SHORT
+    counts: Counter[str] = Counter()
+    for number in range(0, cases, BUCKETS):
+        chance = random.Random(number)
+        world = make_world(chance, "layout")
+        for bucket in range(BUCKETS):
+            try:
+                _one(world, chance, counts, monkeypatch)
+            except BaseException as error:
+                error.add_note(f"with bucket {bucket} of layout {number}")
+                raise
+    said = "\n".join(f"{name:20s} {count:10,d}" for name, count in sorted(counts.items()))
+    print(f"\n{said}\n{'present called absent':20s} 0")
+    assert min(counts[name] for name in ("absent", "present", "unknown", "faults", "healthy", "listed twice")) > 0
+
+
+def _one(world: World, chance: random.Random, counts: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    world.fill()
+    bucket = world.bucket
+    bucket.rate = chance.choice((0.0, 0.02, 0.1, 0.3, 0.6))
+    are_listed_twice = chance.random() < 0.5
+    # A single key that two listings forget alike is noticed where it is asked for, which is not done for all of many.
+    bucket.kinds = FAULTS - {"forgets"} if are_listed_twice else FAULTS
+    monkeypatch.setattr("coverslip.cleanup.existence_remote.CHECKS", 4 if are_listed_twice else 1024)
+    there = world.there()
+    keys = keys_of(world)
+    asked = chance.sample(keys, chance.randint(1, len(keys)))
+    whole = chance.choice((None, None, [""], [asked[0].partition("/")[0]], ["1/TS_1"]))
+    top = MemoryPath("/layout", origin=Address("s3", "memory", "layout"), rules=RULES).into(bucket)
+    found = look(top, asked, prefixes=whole)
+    is_there = {key for key in asked if any(one == key or one.startswith(f"{key}/") for one in there)}
+    assert not found.absent & is_there, "it is there, and is said to be absent"
+    assert found.present <= is_there
+    assert found.present | found.absent | found.unknown.keys() == set(asked)
+    assert len(found.present) + len(found.absent) + len(found.unknown) == len(asked)
+    if bucket.rate == 0.0 and there:
+        assert found.present == is_there
+        assert found.is_complete
+        counts["healthy"] += 1
+    if not there:
+        assert found.unknown.keys() == set(asked)
+    counts["cases"] += 1
+    counts["faults"] += bucket.faults
+    counts["listed twice"] += are_listed_twice and len(found.absent) > 4
+    for name in ("present", "absent", "unknown"):
+        counts[name] += len(getattr(found, name))
