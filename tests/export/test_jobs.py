@@ -156,6 +156,17 @@ def test_going_on_makes_files_anew_that_are_not_what_was_written(
     assert all(path.stat().st_mtime_ns == then for path, then in times.items())
 
 
+def test_what_killed_processes_left_unfinished_is_swept(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    old, new, other = (tmp_path / "sub" / name for name in (".tmp-old", ".tmp-new", "mine.png"))
+    for path in (old, new, other):
+        path.touch()
+        if path != new:
+            os.utime(path, (1, 1))
+    assert cells_job(images, tmp_path).start().state == "completed"
+    assert (old.exists(), new.exists(), other.exists()) == (False, True, True)
+
+
 # ---- what goes wrong -----------------------------------------------------------------------------------------------
 
 

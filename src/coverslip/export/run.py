@@ -17,7 +17,7 @@ from coverslip.export.pacing import Pace
 from coverslip.export.pieces import Painter, Task
 from coverslip.export.plan import Plan
 from coverslip.export.sources import OpenFile
-from coverslip.export.writing import SPARE_BYTES, CannotWriteError, check_folder, free_bytes
+from coverslip.export.writing import SPARE_BYTES, CannotWriteError, check_folder, free_bytes, sweep
 from coverslip.model.exporting import ExportItem, ExportJob, ExportResult
 from coverslip.readers import open_image
 
@@ -90,6 +90,7 @@ def run(
     notes = Notes(ledger, job_id, token, on_item, stop)
     try:
         check_folder(plan.request.output.folder)
+        sweep(plan.request.output.folder)
         _check_room(plan)
         tasks = _pending(plan, job_id, ledger)
         if plan.request.gallery is not None:
