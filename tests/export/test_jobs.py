@@ -163,7 +163,7 @@ def test_what_killed_processes_left_unfinished_is_swept(images: Path, tmp_path: 
         path.touch()
         if path != new:
             os.utime(path, (1, 1))
-    assert cells_job(images, tmp_path).start().state == "completed"
+    assert cells_job(images, tmp_path, {"name": "sub/{label}_{fov}"}).start().state == "completed"
     assert (old.exists(), new.exists(), other.exists()) == (False, True, True)
 
 

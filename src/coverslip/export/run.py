@@ -90,7 +90,8 @@ def run(
     notes = Notes(ledger, job_id, token, on_item, stop)
     try:
         check_folder(plan.request.output.folder)
-        sweep(plan.request.output.folder)
+        for folder in {(plan.request.output.folder / item.path).parent for item in plan.items}:
+            sweep(folder)
         _check_room(plan)
         tasks = _pending(plan, job_id, ledger)
         if plan.request.gallery is not None:

@@ -69,7 +69,7 @@ def created(path: Path) -> Iterator[BinaryIO]:
 def sweep(folder: Path) -> None:
     """Remove what killed processes have left of files in a folder, once it is old enough to be nobody's."""
     limit = time.time() - ABANDONED_SECONDS
-    for path in folder.rglob(f"{TEMPORARY}*"):
+    for path in folder.glob(f"{TEMPORARY}*"):
         with suppress(OSError):  # what cannot be removed does no harm
             if path.is_file() and path.stat().st_mtime < limit:
                 path.unlink()
