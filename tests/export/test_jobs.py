@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from coverslip.catalog import Catalog
@@ -153,6 +154,17 @@ def test_going_on_makes_files_anew_that_are_not_what_was_written(
     assert Job.kept(job.id, catalog).resume().state == "completed"
     assert digests(tmp_path / "out") == right
     assert all(path.stat().st_mtime_ns == then for path, then in times.items())
+
+
+def test_what_killed_processes_left_unfinished_is_swept(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    old, new, other = (tmp_path / "sub" / name for name in (".tmp-old", ".tmp-new", "mine.png"))
+    for path in (old, new, other):
+        path.touch()
+        if path != new:
+            os.utime(path, (1, 1))
+    assert cells_job(images, tmp_path, {"name": "sub/{label}_{fov}"}).start().state == "completed"
+    assert (old.exists(), new.exists(), other.exists()) == (False, True, True)
 
 
 # ---- what goes wrong -----------------------------------------------------------------------------------------------
@@ -472,3 +484,19 @@ def test_threads_of_one_process_do_not_mix_up_items(tmp_path: Path) -> None:
     Job("cells", {"data": images, "size": 12}, "Two", tmp_path / "one", overrides={"workers": 1}).start()
     assert digests(tmp_path / "many") == digests(tmp_path / "one")
     assert threading.active_count() < 20
+
+
+@pytest.mark.kill
+def test_a_process_that_is_killed_loses_no_item(images: Path, tmp_path: Path) -> None:
+    job = cells_job(images, tmp_path / "out", {"executor": "processes", "per_second": 4})
+    job.start(background=True)
+    until = time.monotonic() + 60
+    while not digests(tmp_path / "out") and time.monotonic() < until:
+        time.sleep(0.02)
+    mine = [one for one in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(one.cmdline())]
+    assert mine
+    for one in mine:
+        one.kill()
+    status = job.wait(90)
+    assert (status.state, status.succeeded) == ("completed", 6)
+    assert not list((tmp_path / "out").glob(".tmp-stop*"))

@@ -16,6 +16,7 @@ from PIL import Image
 
 from coverslip.demo.tissue import PIXEL_UM as DEMO_UM
 from coverslip.export import Job
+from coverslip.model.exporting import ExportResult
 from tests.export.making import PIXEL_UM, expected, pixels_of, planes_of, roi, write_rois
 from tests.render.export import reference
 
@@ -214,3 +215,51 @@ def test_a_real_field_of_view_is_as_the_reference_draws_it(samples: Path, tmp_pa
     looks = [((0.0, 0.0, 1.0), 0.0, 20.0), ((0.0, 1.0, 0.0), 0.0, 6.0), ((1.0, 128 / 255, 0.0), 0.0, 9.0)]
     right = reference.to_uint8(reference.composite(planes, looks, 1))
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "fov8.tif"), right)
+
+
+@pytest.mark.parametrize("file_format", ["tiff", "ome-tiff"])
+def test_a_picture_in_tiles_has_the_same_pixels(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
+) -> None:
+    overrides = {"masks": ["whole_cell"], "scale_bar": True}
+    Job("fov", images / "A", "Two", tmp_path / "whole", file_format, overrides).start()
+    monkeypatch.setattr("coverslip.export.encoding.LARGEST_AT_ONCE", 100)
+    monkeypatch.setattr("coverslip.export.encoding.TILE", 16)
+    monkeypatch.setattr("coverslip.export.opened.WHOLE_BYTES", 100)  # planes are read in parts then
+    assert Job("fov", images / "A", "Two", tmp_path / "tiles", file_format, overrides).start().state == "completed"
+    (whole,), (tiled,) = ((tmp_path / one).glob("*.tif") for one in ("whole", "tiles"))
+    with tifffile.TiffFile(tiled) as file:
+        assert file.pages.first.is_tiled
+        np.testing.assert_array_equal(file.asarray(), tifffile.imread(whole))
+
+
+def test_a_gallery_is_made_again_as_a_whole_when_something_was_missing(images: Path, tmp_path: Path) -> None:
+    away = (images / "A" / "CD3.tiff").rename(tmp_path / "CD3.tiff")
+    job = Job("fov", images, "Two", tmp_path / "out", "pdf", {"gallery": "1x2", "scale_bar": True})
+    status = job.start()
+    assert (status.state, status.succeeded) == ("partial", 1)
+    pdf = tmp_path / "out" / "gallery.pdf"
+    assert pictures_in(pdf) == 1
+    away.rename(images / "A" / "CD3.tiff")
+    assert job.resume(retry_failed=True).state == "completed"
+    assert pictures_in(pdf) == 2
+    assert [result.details["page"] for result in job.results()] == [1, 1]
+
+
+def test_a_gallery_that_is_cancelled_leaves_no_file(images: Path, tmp_path: Path) -> None:
+    choice = {"data": images, "size": 16}
+    job = Job("cells", choice, "Two", tmp_path / "out", "pdf", {"gallery": "2x2", "per_second": 5})
+
+    def cancel(_: ExportResult) -> None:
+        job.cancel()
+
+    job.on_item = cancel
+    assert job.start().state == "cancelled"
+    assert [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith("manifest")] == []
+    job.on_item = None
+    assert job.resume().state == "completed"
+    assert pictures_in(tmp_path / "out" / "gallery.pdf") == 6
+
+
+def pictures_in(pdf: Path) -> int:
+    return len(re.findall(rb"/Subtype\s*/Image", pdf.read_bytes()))

@@ -1,35 +1,22 @@
 """``coverslip export fov|cells|rois``: pictures in bulk."""
 
 import json
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from coverslip.catalog import Catalog
-from coverslip.cli.output import amount, console, one_line, size_text
+from coverslip.cli.exporting import job_id, run, say, say_dry_run, wait_until_free
 from coverslip.confined import Opener
 from coverslip.errors import InvalidRequestError
-from coverslip.export import DryRun, Job
-from coverslip.export.manifest import manifest_paths
+from coverslip.export import Job, Request
 from coverslip.export.options import request_from
-from coverslip.export.run import LEASE_SECONDS
 from coverslip.export.sources import marker_sets_of
 from coverslip.model.export import MarkerSet
-from coverslip.model.exporting import ExportJob, ExportMode, ExportResult
+from coverslip.model.exporting import ExportMode
 from coverslip.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-
-WAIT_SECONDS = 0.5
-SHOWN = 20
-"""Files and problems that are listed; JSON has all."""
 
 Data = Annotated[list[Path], typer.Argument(help="Folders of fields of view, or image files.")]
 MarkerSetOption = Annotated[
@@ -182,22 +169,22 @@ def _export(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Non
     with Opener(settings) as opener:
         if given["dry_run"]:
             job = Job.of(_request(mode, own, given), open_file=opener.open_image)
-            _say_dry_run(job.dry_run(), as_json=given["as_json"])
+            say_dry_run(job.dry_run(), as_json=given["as_json"])
             return
         from coverslip.derive import open_catalog_of  # noqa: PLC0415  # a dry run needs no catalog
 
         with open_catalog_of(settings) as catalog:
             if given["resume"]:
-                job_id = _job_id(catalog.exports(), given["resume"])
-                _wait_until_free(catalog, job_id)
-                job = Job.kept(job_id, catalog, open_file=opener.open_image)
+                chosen = job_id(catalog.exports(), given["resume"])
+                wait_until_free(catalog, chosen)
+                job = Job.kept(chosen, catalog, open_file=opener.open_image)
             else:
                 job = Job.of(_request(mode, own, given), catalog=catalog, open_file=opener.open_image)
-            record = _run(job, is_resumed=bool(given["resume"]), retry_failed=given["retry_failed"])
-            _say(job, record, as_json=given["as_json"])
+            record = run(job, is_resumed=bool(given["resume"]), retry_failed=given["retry_failed"])
+            say(job, record, as_json=given["as_json"])
 
 
-def _request(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Any:
+def _request(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Request:
     if given["marker_set"] is None or given["out"] is None:
         raise InvalidRequestError("an export needs a marker set (--marker-set) and a folder (--out)")
     names = ("downsample", "existing", "workers", "executor", "per_second", "dpi", "gallery", "name")
@@ -267,110 +254,3 @@ def _choices(texts: Any) -> dict[str, Any]:
 
 def _listed(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _wait_until_free(catalog: Catalog, job_id: str) -> None:
-    """Wait for a job whose process may have been killed: that is known when its right to the job has run out."""
-    until = time.monotonic() + LEASE_SECONDS + 1
-    if catalog.export(job_id).state in {"running", "cancelling"}:
-        console(stderr=True).print(f"Waiting up to {LEASE_SECONDS:.0f} s for the process that worked on it.")
-    while catalog.export(job_id).state in {"running", "cancelling"} and time.monotonic() < until:
-        time.sleep(WAIT_SECONDS)
-
-
-def _job_id(jobs: list[ExportJob], asked: str) -> str:
-    if asked == "last":
-        if not jobs:
-            raise InvalidRequestError("there is no export to go on with")
-        return jobs[0].id
-    found = [job.id for job in jobs if job.id.startswith(asked)]
-    return found[0] if len(found) == 1 else asked
-
-
-def _run(job: Job, *, is_resumed: bool, retry_failed: bool) -> ExportJob:
-    """Run a job with a progress bar on stderr. Ctrl-C cancels it after the items under way."""
-    screen = console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task("planning", total=None)
-        progress.update(task, total=len(job.plan.items), completed=job.status().completed if is_resumed else 0)
-
-        def tell(result: ExportResult) -> None:
-            progress.update(task, advance=1, description=one_line(Path(result.path).name)[-40:])
-            if not result.ok:
-                progress.console.print(f"{one_line(result.item_id)}: {one_line(result.message or '')}")
-
-        job.on_item = tell
-        with _cancelling(job):
-            return job.resume(retry_failed=retry_failed) if is_resumed else job.start()
-
-
-@contextmanager
-def _cancelling(job: Job) -> Iterator[None]:
-    """Cancel the job when Ctrl-C is pressed."""
-
-    def cancel(_number: int, _frame: object) -> None:
-        # not in the handler itself: the thread that it interrupts may hold the lock of the catalog's connection
-        threading.Thread(target=job.cancel, name="cancel", daemon=True).start()
-
-    usual = signal.signal(signal.SIGINT, cancel)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, usual)
-
-
-def _say_dry_run(found: DryRun, *, as_json: bool) -> None:
-    if as_json:
-        files = [{name: getattr(one, name) for name in one.__slots__} for one in found.files]
-        document = {"folder": found.folder, "bytes": found.size, "free": found.free, "problems": found.problems}
-        print(json.dumps({**document, "files": files}, indent=1))
-    else:
-        for one in [*found.failing, *(one for one in found.files if one.problem is None)][:SHOWN]:
-            said = one.problem or f"{one.width} x {one.height}, about {size_text(one.size)}"
-            console().print(f"{one_line(one.path)}: {one_line(said)}{', is there already' if one.exists else ''}")
-        if len(found.files) > SHOWN:
-            console().print(f"... and {len(found.files) - SHOWN:,} more")
-        for problem in found.problems:
-            console().print(f"Problem: {one_line(problem)}")
-        total = f"{amount(len(found.files), 'file')}, about {size_text(found.size)}; {size_text(found.free)} are free"
-        console().print(f"{found.folder}: {total}. {amount(len(found.failing), 'item')} cannot be made.")
-    raise typer.Exit(0 if found.is_sound else 1)
-
-
-def _say(job: Job, record: ExportJob, *, as_json: bool) -> None:
-    folder = Path(record.output_dir)
-    if as_json:
-        document = {
-            "id": record.id,
-            "state": record.state,
-            "message": record.message,
-            "total": record.total,
-            "succeeded": record.succeeded,
-            "failed": record.failed,
-            "folder": record.output_dir,
-            "manifest": str(manifest_paths(folder, record.id)[0]),
-            "errors": {one.item_id: one.message for one in job.results() if not one.ok},
-        }
-        print(json.dumps(document, indent=1))
-    else:
-        console().print(f"{folder}: {record.succeeded:,} of {amount(record.total, 'file')}, {record.state}.")
-        if record.failed:
-            failed = [one for one in job.results() if not one.ok]
-            for one in failed[:SHOWN]:
-                console().print(f"  {one_line(one.item_id)}: {one.error_type}: {one_line(one.message or '')}")
-            if len(failed) > SHOWN:
-                console().print(f"  ... and {len(failed) - SHOWN:,} more; the manifest has all")
-        if record.message:
-            console().print(f"Stopped: {one_line(record.message)}")
-        if record.completed < record.total or record.failed:
-            retry = " --retry-failed" if record.failed and record.completed == record.total else ""
-            console().print(f"Go on with: coverslip export {record.mode} . --resume {record.id[:8]}{retry}")
-    codes = {"completed": 0, "partial": 1, "failed": 1, "cancelled": 130, "paused": 5}
-    raise typer.Exit(codes.get(record.state, 1))

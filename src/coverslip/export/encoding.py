@@ -1,8 +1,9 @@
 """One item as a figure, and a figure as a file."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,17 @@ from coverslip.render.export import (
     raw_crop,
     raw_tiff,
     tiles_of,
-    whole,
     write_tiles,
 )
 
 LARGEST_AT_ONCE = 1 << 28
 """Pixels of a picture that is drawn as a whole; larger ones are written tile by tile, where the format has tiles."""
 TILE = 1024
+
+
+@cache
+def _version() -> str:
+    return version("coverslip")  # reads a file each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Shown:
     """Of the cell that is shown alone."""
     values: Mapping[str, Cell]
     """For the caption."""
+    look: str
+    """Digest of the spec."""
 
     @property
     def figure(self) -> Figure:
@@ -52,12 +59,12 @@ class Shown:
         """What the file says about itself. The manifest says the rest."""
         x0, y0, x1, y1 = self.window
         return {
-            "Software": f"coverslip {version('coverslip')}",
+            "Software": f"coverslip {_version()}",
             "Source": self.fov.name,
             "Item": str(self.values.get("item", self.fov.name)),
             "Region": f"{x0}:{x1}, {y0}:{y1}",
             "Marker set": self.spec.markers.name,
-            "Look": self.spec.digest,
+            "Look": self.look,
         }
 
 
@@ -69,13 +76,6 @@ class Written:
     """SHA-256 in hexadecimal digits."""
     size: int
     details: dict[str, Any]
-
-
-def shown(
-    fov: Fov, spec: ExportSpec, window: Sequence[int] | None, label: int | None, values: Mapping[str, Cell]
-) -> Shown:
-    """Return what an item shows; all of the field of view where there is no window."""
-    return Shown(fov, spec, whole(fov.size) if window is None else Window(*window), label, values)
 
 
 def make_file(item: Shown, output: Output, path: Path) -> Written:

@@ -19,7 +19,7 @@ from coverslip.errors import (
     UnreadableFileError,
 )
 from coverslip.export.cells import CellTable, plain, read_table
-from coverslip.export.encoding import Shown, Written, digest, make_file, shown
+from coverslip.export.encoding import Shown, Written, digest, make_file
 from coverslip.export.opened import OpenSource, Sources
 from coverslip.export.pacing import Pace
 from coverslip.export.request import Request
@@ -27,7 +27,7 @@ from coverslip.export.sources import OpenFile, Source, fingerprint
 from coverslip.export.writing import CannotWriteError
 from coverslip.model.export import ExportSpec
 from coverslip.model.exporting import ExportResult, PlannedExport
-from coverslip.render.export import CellPaint, Fov, cell_paint
+from coverslip.render.export import CellPaint, Fov, Window, cell_paint, whole
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ class Task:
     source: Source
     fingerprint: Mapping[str, Sequence[int]]
     spec: ExportSpec
+    look: str
+    """Its digest."""
     table: Path | None
     """The cell table, where cells have colours of their own."""
 
@@ -153,7 +155,9 @@ class Painter:
         with self._sources.hold(task.source) as opened:
             self._check(task)
             values = {**document["values"], "item": task.item.name}
-            yield shown(self._fov(task, opened), task.spec, document["window"], document.get("label"), values)
+            fov, window = self._fov(task, opened), document["window"]
+            window = whole(fov.size) if window is None else Window(*window)
+            yield Shown(fov, task.spec, window, document.get("label"), values, task.look)
 
     def _check(self, task: Task) -> None:
         """Compare the files of a source with what they were, once for all of its items."""
@@ -181,7 +185,7 @@ class Painter:
         look = task.spec.cells
         if look is None:
             return None
-        key = (task.source.key, task.spec.digest)
+        key = (task.source.key, task.look)
         if key not in self._paints:
             if task.table is None:
                 raise MissingMaskError(f"{task.source.fov}: there is no cell table with colours of cells", (look.mask,))

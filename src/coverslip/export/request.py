@@ -135,8 +135,7 @@ class Request(Frozen):
     data: tuple[Path, ...]
     """Folders of fields of view, or image files."""
     images: tuple[Annotated[int, Field(ge=0)], ...] | None = None
-    """Which image of each file, where ``data`` are files with several; ``None`` looks into folders, and is the first.
-    """
+    """Which image of each file, where ``data`` are files alone; ``None`` is the first, and looks into folders."""
     fovs: tuple[str, ...] | None = None
     """Names of fields of view; ``None`` is all."""
     t: Annotated[int, Field(ge=0)] = 0

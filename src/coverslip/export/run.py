@@ -17,7 +17,7 @@ from coverslip.export.pacing import Pace
 from coverslip.export.pieces import Painter, Task
 from coverslip.export.plan import Plan
 from coverslip.export.sources import OpenFile
-from coverslip.export.writing import SPARE_BYTES, CannotWriteError, check_folder, free_bytes
+from coverslip.export.writing import SPARE_BYTES, CannotWriteError, check_folder, free_bytes, sweep
 from coverslip.model.exporting import ExportItem, ExportJob, ExportResult
 from coverslip.readers import open_image
 
@@ -90,6 +90,8 @@ def run(
     notes = Notes(ledger, job_id, token, on_item, stop)
     try:
         check_folder(plan.request.output.folder)
+        for folder in {(plan.request.output.folder / item.path).parent for item in plan.items}:
+            sweep(folder)
         _check_room(plan)
         tasks = _pending(plan, job_id, ledger)
         if plan.request.gallery is not None:
@@ -244,11 +246,14 @@ def chunks(tasks: Iterable[Task], size: int) -> Iterator[Sequence[Task]]:
 def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
     """Return items with what is needed to make them."""
     found = []
+    looks = [spec.digest for spec in plan.specs]
     for one in items:
         facts = plan.sources[one.planned.document["source"]]
         spec = plan.specs[one.planned.document["spec"]]
         table = plan.cell_table if spec.cells is not None else None
-        found.append(Task(one.planned, facts.source, facts.fingerprint, spec, table))
+        found.append(
+            Task(one.planned, facts.source, facts.fingerprint, spec, looks[one.planned.document["spec"]], table)
+        )
     return found
 
 

@@ -3,9 +3,10 @@
 import errno
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +16,8 @@ from coverslip.storage.interface import TEMPORARY
 
 NO_MORE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP})
 """What stays as it is until a person does something: a full or read-only disk, a folder that may not be written."""
+ABANDONED_SECONDS = 3600.0
+"""Unfinished files that nobody has written to for so long belong to a process that was killed."""
 SPARE_BYTES = 1 << 20
 """Room that is left on a disk: a job stops before the last byte is taken from others."""
 
@@ -61,6 +64,15 @@ def created(path: Path) -> Iterator[BinaryIO]:
         raise
     except OSError as error:
         raise refused(path, error) from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes have left of files in a folder, once it is old enough to be nobody's."""
+    limit = time.time() - ABANDONED_SECONDS
+    for path in folder.glob(f"{TEMPORARY}*"):
+        with suppress(OSError):  # what cannot be removed does no harm
+            if path.is_file() and path.stat().st_mtime < limit:
+                path.unlink()
 
 
 def refused(path: Path, error: OSError) -> StorageError:
