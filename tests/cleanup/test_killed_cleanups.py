@@ -31,6 +31,8 @@ pytestmark = pytest.mark.kill
 ROWS, GONE = 300, 240
 PLANS = 4
 """Plans that one purge is to purge."""
+TIMES = 4
+"""So often the same command is killed before it may end."""
 SHORT, LONG = 3, 34
 """Kills of each command."""
 SPACING = "datasets/1/runs/TS_1/spacings/10.000"
@@ -84,6 +86,16 @@ class Killer:
         process = self.start(*words)
         said, _ = process.communicate(timeout=120)
         assert process.returncode == 0, said.decode()
+
+    def until(self, is_done: Callable[[], bool], *words: str) -> None:
+        """Kill a command again and again until it is done all the same; let it be after some times."""
+        for _ in range(TIMES):
+            was_killed = self.kill(*words)
+            if is_done():
+                self.done[words[0]] += was_killed
+                return
+        self.run(*words)
+        assert is_done()
 
     def kill(self, *words: str) -> bool:
         """Start a command and kill it once it writes to the catalog, or some time later; return whether it was."""
@@ -249,35 +261,34 @@ def test_commands_killed_at_random_instants(
 
 
 def removed_and_brought_back(ground: Ground, killer: Killer, layout: str) -> None:
-    """Kill an application and an undo of the same plan; in the end all is as it was."""
+    """Kill applications and undos of one plan until they are done all the same; in the end all is as it was."""
     catalog = ground.catalog
     before = ground.rows(layout)
     plan = ground.plan(layout)
     going = {one.id for one in plan.removals}
     assert len(going) == GONE
+
+    def is_applied() -> bool:
+        state, removed = catalog.plan(plan.id).state, ground.removed(layout)
+        assert (state, removed) in (("open", set()), ("applied", going)), f"half of plan {plan.id} is applied"
+        assert sorted(ground.lines(plan, "remove")) == sorted(removed)
+        return state == "applied"
+
+    def is_undone() -> bool:
+        state, removed = catalog.plan(plan.id).state, ground.removed(layout)
+        assert (state, removed) in (("applied", going), ("undone", set())), f"half of plan {plan.id} is undone"
+        assert sorted(ground.lines(plan, "restore")) == sorted(going - removed)
+        return state == "undone"
+
     apply = ("clean", "annotations", "--plan", plan.id, "--no-dry-run", "--yes", "--allow-removal", str(GONE))
-    killer.kill(*apply)
-    state, removed = catalog.plan(plan.id).state, ground.removed(layout)
-    assert (state, removed) in (("open", set()), ("applied", going)), f"half of plan {plan.id} is applied"
-    assert sorted(ground.lines(plan, "remove")) == sorted(removed)
-    killer.done["clean"] += state == "applied"
-    killer.check_database()
-    if state == "open":
-        killer.run(*apply)
-    assert ground.removed(layout) == going
-    killer.kill("undo", plan.id)
-    state, removed = catalog.plan(plan.id).state, ground.removed(layout)
-    assert (state, removed) in (("applied", going), ("undone", set())), f"half of plan {plan.id} is undone"
-    assert sorted(ground.lines(plan, "restore")) == sorted(going - removed)
-    killer.done["undo"] += state == "undone"
-    killer.check_database()
-    if state == "applied":
-        killer.run("undo", plan.id)
+    killer.until(is_applied, *apply)
+    killer.until(is_undone, "undo", plan.id)
     assert ground.rows(layout) == before
+    killer.check_database()
 
 
 def purged(ground: Ground, killer: Killer) -> None:
-    """Kill a purge of several plans; each of them is purged as a whole, or not."""
+    """Kill a purge of several plans again and again; each of them is purged as a whole, or not."""
     catalog = ground.catalog
     layout = ground.layout(GONE)
     ids = sorted({one.id for one in ground.plan(layout).removals})
@@ -285,16 +296,21 @@ def purged(ground: Ground, killer: Killer) -> None:
     for plan in plans:
         catalog.apply_plan(plan.id, actor="somebody", allow=GONE)
     purge = ("purge", "--older-than-days", "0", "--yes")
-    killer.kill(*purge)
     rows = ground.rows(layout)
-    for plan in plans:
-        going, state = {one.id for one in plan.removals}, catalog.plan(plan.id).state
-        left = going & rows.keys()
-        assert (state, left) in (("applied", going), ("purged", set())), f"half of plan {plan.id} is purged"
-        assert sorted(ground.lines(plan, "purge")) == sorted(going - left)
-        killer.done["purge"] += state == "purged"
+
+    def is_purged() -> bool:
+        left_rows = ground.rows(layout)
+        states = []
+        for plan in plans:
+            going, state = {one.id for one in plan.removals}, catalog.plan(plan.id).state
+            left = going & left_rows.keys()
+            assert (state, left) in (("applied", going), ("purged", set())), f"half of plan {plan.id} is purged"
+            assert sorted(ground.lines(plan, "purge")) == sorted(going - left)
+            states.append(state)
+        return set(states) == {"purged"}
+
+    killer.until(is_purged, *purge)
     killer.check_database()
-    killer.run(*purge)
     left_rows = ground.rows(layout)
     assert left_rows.keys() == rows.keys() - set(ids)
     assert all(row["deleted_at"] is None for row in left_rows.values())
