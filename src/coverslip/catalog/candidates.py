@@ -11,7 +11,7 @@ from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.part import Part
 from coverslip.catalog.tables import Artifact
 from coverslip.errors import InvalidRequestError, NotFoundError
-from coverslip.model.removal import CLEANED, OF_SPACINGS, RECORD, Along, Candidate, Group, Scope
+from coverslip.model.removal import CLEANED, DOCUMENTED, OF_SPACINGS, RECORD, Along, Candidate, Group, Scope
 
 _LEAN = (
     *(Entity.id, Entity.type, Entity.identity, Entity.layout, Entity.key, Entity.files, Entity.alignment),
@@ -41,9 +41,21 @@ class Candidates(Part):
             found = rows.all()
             groups = _Groups(connection, found)
             every = [_candidate(row, groups.of(row)) for row in found]
-        chosen = [one for one in every if _is_chosen(one, scope)]
+        named = frozenset(scope.entity_ids)
+        chosen = [one for one in every if _is_chosen(one, scope, named)]
         ids = {one.id for one in chosen}
         return chosen, [one for one in every if one.id not in ids]
+
+    def keys_that_judge(self, entity_ids: Iterable[int]) -> set[str]:
+        """Return the keys whose absence makes rows stale: of each its document, or all files where it has none."""
+        found: set[str] = set()
+        with self._database.reading() as connection:
+            for some in numbers(entity_ids):
+                wanted = select(Entity.type, Entity.key, Entity.files).where(Entity.id.in_(some))
+                for row in connection.execute(wanted):
+                    files = [one["key"] for one in row.files.get("files", ())]
+                    found |= {row.key} if row.type in DOCUMENTED else {*files, *row.files.get("missing", ())}
+        return found
 
     def along(self, entity_ids: Iterable[int]) -> dict[int, Along]:
         """Return what goes along with some rows: authors, links of methods, bytes of their artifacts."""
@@ -61,9 +73,9 @@ class Candidates(Part):
         return found
 
 
-def _is_chosen(one: Candidate, scope: Scope) -> bool:
+def _is_chosen(one: Candidate, scope: Scope, named: frozenset[int]) -> bool:
     types = CLEANED if scope.type == RECORD else {scope.type}
-    if one.type not in types or (scope.entity_ids and one.id not in scope.entity_ids):
+    if one.type not in types or (named and one.id not in named):
         return False
     return scope.voxel_spacing_id is None or one.parent_id == scope.voxel_spacing_id
 

@@ -175,10 +175,7 @@ def excluding_others(catalog: Catalog, layouts: Iterable[str]) -> Iterator[None]
 def _must_still_be_absent(
     catalog: Catalog, plan: CleanupPlan, layout: str, rows: Sequence[Removal], look: Look
 ) -> None:
-    ids = {one.id for one in rows}
-    chosen, beside = catalog.candidates(Scope(plan.scope.type, layout=layout, entity_ids=tuple(sorted(ids))))
-    there = [one for one in (*chosen, *beside) if one.id in ids]
-    keys = {key for one in there for key in ((one.document,) if one.document else one.files)}
+    keys = catalog.keys_that_judge(one.id for one in rows)
     asked = look(layout, keys, ())
     back = sorted(key for key in keys if key not in asked.absent)
     if back:
