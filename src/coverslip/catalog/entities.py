@@ -10,7 +10,7 @@ from coverslip.catalog.entity_marks import EntityMarks
 from coverslip.catalog.entity_rows import select_entities, to_entity
 from coverslip.catalog.entity_tables import Entity, IngestStep
 from coverslip.catalog.entity_writing import Writing, identities_of, lock_known, remove_planned
-from coverslip.catalog.events import write_events
+from coverslip.catalog.events import News, write_events
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
 from coverslip.catalog.removals import removal_news
 from coverslip.catalog.sync import write_files
@@ -75,11 +75,12 @@ class Entities(Part):
                 work.write(one)
             removed = [] if removing is None else remove_planned(connection, removing, going, seen, work)
             work.write_log()
+            news: list[News] = []
             if files:
-                write_files(connection, files, read_by, now, self._kinds)
+                write_files(connection, files, read_by, now, self._kinds, news)
             work.marks.write(connection)
-            if removing is not None:
-                write_events(connection, removal_news(removing.id, len(removed)))
+            news += [] if removing is None else removal_news(removing.id, len(removed))
+            write_events(connection, news)  # last, as everywhere: who numbers them waits for nobody
         return EntityChanges(tuple(work.added), tuple(work.changed), tuple(work.unchanged), tuple(removed))
 
     def entities(

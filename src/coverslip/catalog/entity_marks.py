@@ -1,12 +1,12 @@
 """What a change of entities makes stale: the precomputes of annotations, and the views of images that show them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, select, update
 
 from coverslip.catalog.around import ANNOTATION, TOMOGRAM, images_around, numbers
 from coverslip.catalog.entity_rows import to_files
@@ -17,8 +17,8 @@ from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.catalog.types import UtcTime
 from coverslip.model.entities import EntityFile, EntityKinds
 
-_OF_NO_PICTURE = frozenset({"last_updated_at", "files", "object_count"})
-"""What a document says that no precompute shows; what the files hold is told by their versions."""
+_OF_PICTURES = ("annotation_object", "annotation_method", "ground_truth_status")
+"""What a document says that precomputes show: names, sizes and colours. What files hold is told by their versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Seen:
 
     def picture(self) -> dict[str, Any]:
         """Return what the document says that can be seen in a precompute."""
-        return {name: value for name, value in self.document.items() if name not in _OF_NO_PICTURE}
+        return {name: self.document.get(name) for name in _OF_PICTURES}
 
 
 @dataclass(slots=True)
@@ -132,6 +132,7 @@ class EntityMarks:
                 )
                 for row in connection.execute(annotations)
             }
+            _retire(connection, wanted)
             shown = images_around(connection, wanted)
             self._follow(connection, shown)
             for entity_id, images in shown.items():
@@ -177,6 +178,16 @@ class EntityMarks:
                 whose = and_(Artifact.image_id.in_(some), Artifact.kind.in_(self.kinds.follow_entities), OF_IMAGE)
                 _count(connection, self.now, {"number": number, "new_cause": cause}, whose)
                 note_marked(connection, some)
+
+
+def _retire(connection: Connection, wanted: Mapping[int, Collection[str]]) -> None:
+    """Remove the artifacts of shapes that annotations do not have any more; nothing could build them."""
+    gone: list[str] = []
+    for some in numbers(wanted):
+        chosen = select(Artifact.id, Artifact.entity_id, Artifact.kind).where(Artifact.entity_id.in_(some))
+        gone += [row.id for row in connection.execute(chosen) if row.kind not in wanted[row.entity_id]]
+    for ids in chunks(gone):
+        connection.execute(delete(Artifact).where(Artifact.id.in_(ids)))
 
 
 def _images_in(connection: Connection, run_id: int, alignment: str) -> Iterable[str]:

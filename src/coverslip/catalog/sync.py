@@ -50,11 +50,17 @@ class Sync(Part):
 
 
 def write_files(
-    connection: Connection, batch: Sequence[SyncItem], read_by: str, now: datetime, kinds: Sequence[str]
+    connection: Connection,
+    batch: Sequence[SyncItem],
+    read_by: str,
+    now: datetime,
+    kinds: Sequence[str],
+    news: list[News] | None = None,
 ) -> list[Change]:
     """Write files and their images, and mark what is made of images that changed; see ``Sync.sync_files``.
 
-    ``kinds`` are those that every image has.
+    ``kinds`` are those that every image has. Events are written at once, or added to ``news`` for whoever has more to
+    lock before.
     """
     paths = [kept_path(item.seen.path) for item in batch]
     latest = dict(zip(paths, batch, strict=True))
@@ -70,7 +76,7 @@ def write_files(
         else work.take(item, ids[path], before[ids[path]], was_missing=path in missing)
         for path, item in latest.items()
     }
-    work.write(connection)
+    work.write(connection, news)
     is_last = {path: position for position, path in enumerate(paths)}
     return [changes[path] if is_last[path] == position else Change(ids[path]) for position, path in enumerate(paths)]
 
@@ -119,7 +125,7 @@ class _Work:
         changed = sum(index in before for index in range(len(item.images)))
         return Change(asset_id, len(item.images) - changed, changed, len(gone), rows + len(gone))
 
-    def write(self, connection: Connection) -> None:
+    def write(self, connection: Connection, news: list[News] | None) -> None:
         """Write everything."""
         statement = upsert(connection, Image)
         new = statement.excluded
@@ -135,7 +141,10 @@ class _Work:
         mark_stale(connection, self.changed, self.now, cause="the file has changed")
         for ids in chunks(self.missing):
             connection.execute(update(Image).where(Image.id.in_(ids)).values(missing_since=self.now))
-        write_events(connection, self.news)
+        if news is None:
+            write_events(connection, self.news)
+        else:
+            news += self.news
 
     def _put(self, path: str, asset_id: str, index: int, metadata: ImageMetadata) -> str:
         """Add a row and return the identifier the image gets if it is new."""

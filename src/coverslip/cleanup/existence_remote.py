@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from coverslip.cleanup.looked import Looked, Patience, unit
-from coverslip.cleanup.prefixes import FEW, Group, checks, choose, divide
+from coverslip.cleanup.prefixes import FEW, Group, choose, divide
 from coverslip.errors import CoverslipError
 from coverslip.sources import RemotePath
 
@@ -261,7 +261,7 @@ class _Asking:
                 doubtful = (key for key in (*missing, *gone) if key not in self.looked.present)
                 self.doubt(doubtful, f"{self.top / group.folder}: two listings differ")
             else:
-                all_asked.append((missing, checks(group.keys, missing, few)))
+                all_asked.append((missing, missing))  # two listings may hide the same key: each is asked for
         still = set(self.ask([key for _, asked in all_asked for key in asked], is_listed=True))
         return [key for missing, asked in all_asked for key in self._agreed(missing, asked, still)]
 

@@ -30,6 +30,7 @@ PRECOMPUTED = "precomputed-"
 WRITING = "writing"
 """The digest of a step that has begun; whoever finds it takes the step for not done."""
 DESTINATION = "destination"
+MARKS = "marks"
 FOLDERS = ("NeuroglancerPrecompute", "Images")
 """What is published lies in these, below a voxel spacing."""
 
@@ -127,8 +128,8 @@ class _Publishing:
     items: list[PublishedItem] = field(default_factory=list)
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
     """What was published before, of the present run."""
-    there: set[str] = field(default_factory=set)
-    """The keys that are at the destination, of the present run."""
+    there: dict[str, str] = field(default_factory=dict)
+    """The keys that are at the destination, of the present run, and what tells their contents apart there."""
     folders: set[str] = field(default_factory=set)
     """The precomputes that are published and current."""
 
@@ -168,14 +169,14 @@ class _Publishing:
         self.steps = catalog.steps(self.layout, f"{dataset}#")
         folder = owners[0].key.rpartition("/")[0]
         try:
-            self.there = {found.key for found in self.destination.list(f"{folder}/Images")}
+            self.there = {found.key: found.version for found in self.destination.list(f"{folder}/Images")}
         except CoverslipError as error:
             self._note(PublishedItem(dataset, "listing", "failed", reason=str(error)))
             return
         for size in PHOTOS:
             self._try(owners[0], f"key-photo-{size}", self._photo_at, (first, photo(folder, size, "png")))
 
-    def _list(self, entities: Iterable[EntityRecord]) -> set[str]:
+    def _list(self, entities: Iterable[EntityRecord]) -> dict[str, str]:
         """Return what is there of all that may be published of some entities."""
         spacings = set()
         for one in entities:
@@ -183,7 +184,7 @@ class _Publishing:
             if place is not None and place.spacing:
                 spacings.add(folder_of_spacing(one))
         return {
-            found.key
+            found.key: found.version
             for spacing in sorted(spacings)
             for folder in FOLDERS
             for found in self.destination.list(f"{spacing}/{folder}")
@@ -288,28 +289,33 @@ class _Publishing:
         digest = digest_of(content.encode())[:DIGITS]
         step = self.steps.get(name)
         before = step if step is not None and step.facts.get(DESTINATION) == place else None
-        if before is not None and before.digest == digest and before.outputs.keys() <= self.there:
+        marks = before.facts.get(MARKS) if before is not None else None
+        left = {key for key in self.there if isinstance(marks, dict) and marks.get(key) == self.there[key]}
+        if before is not None and before.digest == digest and before.outputs.keys() <= left:
             return PublishedItem(entity.identity, what, "unchanged")
         objects = contents()
         made = {key: digest_of(data)[:DIGITS] for key, data in objects}
         known = dict(before.outputs) if before is not None else {}
-        done = {key for key in made if key in self.there and known.get(key) == made[key]}
+        done = {key for key in made if key in left and known.get(key) == made[key]}
         todo = [(key, data) for key, data in objects if key not in done]
         gone = [key for key in known if key not in made]
         if todo or gone:  # should this be killed, nobody knows what of it was written
-            self._keep(name, WRITING, {key: made[key] if key in done else "" for key in (*known, *made)})
+            begun = {key: made[key] if key in done else "" for key in (*known, *made)}
+            self._keep(name, WRITING, begun, {key: self.there[key] for key in done})
         for key, data in todo:
             if self.should_stop():
                 raise _StoppedError
             self.destination.put(key, data)
         for key in gone:
             self.destination.delete(key)
-        self._keep(name, digest, made)
+        fresh = {key: self.destination.find(key).version for key, _ in todo}
+        self._keep(name, digest, made, {key: self.there[key] for key in done} | fresh)
         outcome: Literal["written", "unchanged"] = "written" if todo or gone else "unchanged"
         return PublishedItem(entity.identity, what, outcome, len(todo), sum(len(data) for _, data in todo), len(gone))
 
-    def _keep(self, name: str, digest: str, outputs: Mapping[str, str]) -> None:
-        record = StepRecord(name, digest, {DESTINATION: self.destination.url}, dict(outputs))
+    def _keep(self, name: str, digest: str, outputs: Mapping[str, str], marks: Mapping[str, str]) -> None:
+        facts = {DESTINATION: self.destination.url, MARKS: dict(marks)}
+        record = StepRecord(name, digest, facts, dict(outputs))
         self.builder.catalog.note_steps(self.layout, [record])
 
 

@@ -138,7 +138,7 @@ def apply_config(  # noqa: PLR0917  one for each option
         more = {"problems": problems} | ({} if seen is None else seen.document())
         typer.echo(json.dumps(report.document() | more, indent=2, ensure_ascii=False))
     else:
-        _print(report)
+        _print(report, lease)
         for line in () if seen is None else seen.lines():
             console().print(line)
     raise typer.Exit(_exit_code(report, prepared, seen))
@@ -176,10 +176,14 @@ def _say_line(text: str) -> None:
     console().print(one_line(text))
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, lease: float) -> None:
     out = console()
     for run in report.held:
-        out.print(one_line(f"{run}: another ingest is at work on this run, or was until it was killed just now"))
+        out.print(
+            one_line(
+                f"{run}: another ingest is at work on this run, or was killed less than {lease:.0f} s ago: try later"
+            )
+        )
     for run, reason in report.failed_runs.items():
         out.print(one_line(f"{run}: {reason}"))
     counts: Counter[str] = report.counts

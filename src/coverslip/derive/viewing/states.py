@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import get_args
 
+from coverslip.cryoet.layout import SHAPES as PUBLISHED_SHAPES
 from coverslip.derive.kind import Follows, Inputs, Of, Subject
 from coverslip.derive.viewing.layout_files import precomputes_of, voxel_spacing_of
 from coverslip.derive.viewing.measured import CONTRAST_LIMITS, Measured, measured
@@ -109,9 +110,10 @@ def scene_of(
 def layers_of(entity: EntityRecord, labels: tuple[int, ...] | None) -> Iterator[AnnotationLayer]:
     """Yield a layer for each shape of an annotation that Neuroglancer can show."""
     shapes = dict.fromkeys(file.shape for file in entity.files)
+    listed = entity.document.get("files")
     said = {
         str(file.get("shape")): bool(file.get("is_visualization_default"))
-        for file in entity.document.get("files") or ()
+        for file in (listed if isinstance(listed, list) else ())
         if isinstance(file, dict)
     }
     for shape in shapes:
@@ -124,7 +126,7 @@ def layers_of(entity: EntityRecord, labels: tuple[int, ...] | None) -> Iterator[
                 shape=shape,  # type: ignore[arg-type]  # it is one
                 voxel_spacing=voxel_spacing_of(entity),
                 alignment=entity.alignment,
-                is_visualization_default=said.get(shape, False),
+                is_visualization_default=said.get(shape, said.get(PUBLISHED_SHAPES.get(shape, shape), False)),
                 has_oriented_mesh=shape == "OrientedPoint" and ORIENTED_MESH in shapes,
                 seed=seed_of(entity, shape),
                 labels=labels if labels is None or len(labels) <= MOST_LABELS else None,

@@ -137,8 +137,17 @@ def _ingest_ids(document: Document) -> Iterator[Remark]:
 def _versions(document: Document) -> Iterator[Remark]:
     for steps, block in blocks(document, "annotations"):
         metadata = block.step("metadata")
-        if metadata is not None and metadata.entries and "version" not in metadata.entries:
+        if metadata is None or not metadata.entries:
+            continue
+        if "version" not in metadata.entries:
             yield Remark("warning", (*steps, "metadata"), "The annotation has no version; 1.0 is taken.")
+            continue
+        version = metadata.entries["version"].value
+        if version is not None and not str(version)[-1:].isdigit():
+            sentence = (
+                "The portal's tools find annotations by names that end in a digit; with this version they do not."
+            )
+            yield Remark("warning", (*steps, "metadata", "version"), sentence)
 
 
 def _same_deposition(document: Document) -> Iterator[Remark]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from coverslip.errors import BuildError, ConflictError, CoverslipError, NotFoundError, ReadError
-from coverslip.ingest.deposition.digests import digest_of_json, step_digest
+from coverslip.ingest.deposition.digests import step_digest
 from coverslip.ingest.deposition.fingerprints import Fingerprint, Fingerprints, Places, key_of
+from coverslip.ingest.deposition.marks import by_output, mark_of
 from coverslip.ingest.deposition.noted import Noted
 from coverslip.ingest.deposition.outcomes import Outcome, StepOutcome
 from coverslip.ingest.deposition.ports import StepLog
@@ -89,6 +90,7 @@ class Run:
         self._inputs = {key: pair for noted in self._noted.values() for key, pair in noted.inputs.items()}
         self._failed: dict[str, str] = {}
         self._done: MutableMapping[str, Noted] = {}
+        self._work: Work | None = None
         self.is_stopped = False
 
     @property
@@ -124,16 +126,17 @@ class Run:
     def _tried(self, step: Step) -> StepOutcome | None:
         """Return what became of a step, or ``None`` where it was stopped."""
         began = time.perf_counter()
+        self._work = None
         try:
             return self._do(step, began)
         except StoppedError:
             self.is_stopped = True
             return None
         except CoverslipError as error:
-            return self._outcome(step, "failed", began, reason=str(error))
+            return self._outcome(step, "failed", began, reason=str(error), work=self._work)
         except Exception as error:  # a library that stumbles over what a stranger wrote must not stop the other runs
             log.exception("%s", step.name)
-            return self._outcome(step, "failed", began, reason=f"{type(error).__name__}: {error}")
+            return self._outcome(step, "failed", began, reason=f"{type(error).__name__}: {error}", work=self._work)
 
     def _do(self, step: Step, began: float) -> StepOutcome:
         needs: dict[str, Facts] = {}
@@ -155,7 +158,9 @@ class Run:
             is_stopped=lambda: self._shared.should_stop() or self._is_lost(),
             before=before,
             now=self._shared.now,
+            verify=lambda: self._verify(fingerprints),
         )
+        self._work = work
         contents = {one: found.digest for one, found in fingerprints.items()}
         said = recipe.depends(work) if recipe.depends else None
         digest = step_digest(step, recipe.version, contents, needs, said)
@@ -182,6 +187,10 @@ class Run:
         """Raise an error when a recipe did not keep to the plan, or a source changed while it was read."""
         if work.outputs.keys() != set(step.outputs):
             raise BuildError(f"{step.name}: planned were {sorted(step.outputs)}, written {sorted(work.outputs)}")
+        self._verify(fingerprints)
+
+    def _verify(self, fingerprints: Mapping[Input, Fingerprint]) -> None:
+        """Raise an error when a source has changed since it was looked at: what was made of it is not published."""
         for one in fingerprints:
             if not self._shared.fingerprints.is_as_it_was(one):
                 raise ReadError(f"{one.path}: was changed while it was read")
@@ -212,11 +221,7 @@ class Run:
         """Everything below a run, by folder, from one listing; ``None`` above runs, where a listing would be of all."""
         if not self._run:
             return None
-        folders: dict[str, list[StoredObject]] = {}
-        for found in self._shared.places.destination.list(self._name):
-            for place in _places_of(found.key):
-                folders.setdefault(place, []).append(found)
-        return folders
+        return by_output(self._shared.places.destination.list(self._name))
 
     def _listed_mark(self, key: str) -> str:
         listed = self._listed
@@ -225,13 +230,13 @@ class Run:
                 return self._look(key)
             except NotFoundError:
                 return ""
-        return _mark_of(key, listed.get(key, []))
+        return mark_of(key, listed.get(key, []))
 
     def _look(self, key: str) -> str:
         """Return what the destination says of an output now."""
         destination = self._shared.places.destination
         found = list(destination.list(key)) if key.endswith(".zarr") else [destination.find(key)]
-        return _mark_of(key, found)
+        return mark_of(key, found)
 
     def _outcome(
         self, step: Step, outcome: Outcome, began: float, *, reason: str = "", work: Work | None = None
@@ -248,20 +253,3 @@ def _read_log(log: StepLog, names: Sequence[str], run: str = "") -> dict[str, No
         records.update(log.steps(prefix))
     found = {name: Noted.of(record) for name, record in records.items()}
     return {name: noted for name, noted in found.items() if noted is not None}
-
-
-def _places_of(key: str) -> Iterator[str]:
-    """Yield the outputs that an object may be, or be part of."""
-    yield key
-    parts = key.split("/")
-    for end in range(1, len(parts)):
-        if parts[end - 1].endswith(".zarr"):
-            yield "/".join(parts[:end])
-
-
-def _mark_of(key: str, found: Sequence[StoredObject]) -> str:
-    if not found:
-        return ""
-    if not key.endswith(".zarr"):
-        return found[0].version
-    return digest_of_json(sorted([one.key, one.version] for one in found))

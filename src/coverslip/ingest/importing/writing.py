@@ -9,6 +9,7 @@ from coverslip.catalog import Catalog
 from coverslip.ingest.decide import decide
 from coverslip.ingest.examine import Examined, Locate, OpenFile
 from coverslip.ingest.importing.found import Batch, Problem
+from coverslip.ingest.importing.ingested import as_ingested
 from coverslip.ingest.importing.listing import Listing
 from coverslip.ingest.importing.reading import Top, read_batches, strays
 from coverslip.ingest.importing.report import ImportReport
@@ -87,7 +88,7 @@ def import_layout(
 
 def _write(batch: Batch, catalog: Catalog, images: "_Images", report: ImportReport, sweeping: Sweeping | None) -> None:
     known = _known(catalog, report.layout, batch.entities)
-    seen = list(_ready(batch, known, report))
+    seen = as_ingested(catalog, report.layout, batch.folder, _ready(batch, known, report), known)
     items, touched, found = images.look_at(seen)
     if seen or items:
         removing = _stale(catalog, images, seen, known, report, sweeping)

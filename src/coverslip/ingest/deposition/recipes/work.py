@@ -64,6 +64,8 @@ class Work:
         What was noted of the step when it was done last.
     now
         Seconds since 1970.
+    verify
+        Raises an error when an input has changed since it was looked at; asked before anything is published.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Work:
         is_stopped: Callable[[], bool],
         before: Noted | None,
         now: Callable[[], float],
+        verify: Callable[[], None] = lambda: None,
     ) -> None:
         self.step = step
         self.target = target
@@ -88,6 +91,7 @@ class Work:
         self._sizes = sizes
         self._tally = tally
         self.is_stopped = is_stopped
+        self._verify = verify
         self._lock = threading.Lock()
         self._opened: set[Input] = set()
         self.outputs: dict[str, str] = {}
@@ -178,6 +182,7 @@ class Work:
         StoppedError
             There is no point in going on.
         """
+        self._verify()
         self.put(key, data)
         self.outputs[key] = hashlib.sha256(data).hexdigest()
 
@@ -197,6 +202,7 @@ class Work:
         with self.destination.create(key) as stream:
             yield stream
             self.go_on()
+            self._verify()
             size = stream.seek(0, os.SEEK_END)
         self.count(1, size)
         self.outputs[key] = self.digest
@@ -219,6 +225,7 @@ class Work:
                 self.destination.delete(f"{key}/{name}")
         folder = Folder(self, key)
         yield folder
+        self._verify()
         for left in sorted(there - folder.keys()):
             self.go_on()
             self.destination.delete(left)
