@@ -192,6 +192,35 @@ def test_a_file_with_other_content_builds_its_shape_anew_and_no_other(catalog: C
     assert build_all(catalog) == [("points", number_of(catalog, one.identity)), ("state", None)]
 
 
+def test_a_shape_that_is_gone_is_nothing_to_build_any_more(catalog: Catalog) -> None:
+    one = annotation("a", "Point", "OrientedPoint")
+    fill(catalog, one)
+    build_all(catalog)
+    catalog.sync_entities(LAYOUT, [replace(one, files=one.files[:1])])
+    number = number_of(catalog, one.identity)
+    assert [record.kind for record in catalog.artifacts_of_entities([number])] == ["points"]
+    catalog.rebuild()
+    assert ("arrows", number) not in build_all(catalog)
+
+
+@pytest.mark.parametrize(
+    ("more", "builds"),
+    [
+        ({"annotation_software": "another"}, False),
+        ({"authors": [{"name": "Ada"}]}, False),
+        ({"annotation_object": {"name": "ribosome"}}, True),
+    ],
+)
+def test_only_words_that_a_precompute_shows_build_it_anew(
+    catalog: Catalog, more: dict[str, object], builds: bool
+) -> None:
+    one = annotation("a", "Point")
+    fill(catalog, one)
+    build_all(catalog)
+    catalog.sync_entities(LAYOUT, [replace(one, document={**one.document, **more})])
+    assert (("points", number_of(catalog, one.identity)) in build_all(catalog)) == builds
+
+
 def test_a_new_time_stamp_alone_builds_no_precompute(catalog: Catalog) -> None:
     one = annotation("a", "Point")
     fill(catalog, one)

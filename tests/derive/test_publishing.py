@@ -234,6 +234,19 @@ def test_what_is_gone_comes_back_and_nothing_else_is_written(portal: Portal, des
     assert Counter(report.counts) == Counter(written=3, unchanged=7)
 
 
+def test_what_was_damaged_is_written_again_and_nothing_else(portal: Portal, destination: Watched) -> None:
+    go(portal, destination)
+    damaged = [PHOTOS[1], f"{FIRST}/NeuroglancerPrecompute/100-ribosome-1.0_point/info"]
+    before = {key: destination.read(key) for key in damaged}
+    for key in damaged:
+        destination.put(key, b"junk")
+    destination.written.clear()
+    report = go(portal, destination)
+    assert sorted(destination.written) == sorted(damaged)
+    assert {key: destination.read(key) for key in damaged} == before
+    assert Counter(report.counts) == Counter(written=2, unchanged=8)
+
+
 def test_a_new_annotation_writes_its_precompute_the_state_and_the_photos(portal: Portal, destination: Watched) -> None:
     go(portal, destination)
     first = state(destination)

@@ -26,7 +26,7 @@ WHOLE_PAGES = 2_000
 """Pages of a listing for orphans: two million objects. Where there are more, orphans are not known, and keys are looked
 for as if nobody had wanted to know."""
 CHECKS = 256
-"""About so many single keys are asked for to check what listings do not show, ``LEAST_CHECKS`` of each at least."""
+"""Missing keys of all folders together that are asked for at once, instead of listing the folders again."""
 LEAST_CHECKS = 2
 DOCUMENT = ".json"
 MOST_FAILURES = 10

@@ -1,7 +1,7 @@
 """Few folders whose listings show many keys, and few keys that tell whether the listings are right."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -92,29 +92,3 @@ def outermost(folders: Iterable[str]) -> list[str]:
         if not found or (found[-1] and not folder.startswith(f"{found[-1]}/")):
             found.append(folder)
     return found
-
-
-def checks(keys: Sequence[str], missing: Collection[str], few: int) -> list[str]:
-    """Return which of the missing keys are asked for one by one: in the longest gaps, where a page may be lost.
-
-    Parameters
-    ----------
-    keys
-        All keys of a group, in their order.
-    missing
-        Those that two listings do not show.
-    few
-        So many gaps (their ends and middles), and so many keys anywhere.
-    """
-    absent = set(missing)
-    gaps: list[list[str]] = [[]]
-    for key in keys:
-        if key in absent:
-            gaps[-1].append(key)
-        elif gaps[-1]:
-            gaps.append([])
-    longest = sorted((gap for gap in gaps if gap), key=len, reverse=True)[:few]
-    chosen = {gap[place] for gap in longest for place in (0, len(gap) // 2, len(gap) - 1)}
-    order = sorted(absent)
-    chosen.update(order[:: -(-len(order) // few)])
-    return sorted(chosen)

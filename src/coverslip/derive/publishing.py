@@ -164,7 +164,7 @@ class _Publishing:
         tomograms = catalog.entities(self.layout, under=dataset, type="tomogram")
         first = min((one for one in tomograms if one.image_id is not None), key=lambda one: one.identity, default=None)
         own = owners[0].document.get("key_photos") if owners else None
-        if first is None or not owners or (isinstance(own, dict) and any(own.values())):
+        if first is None or not owners or not owners[0].key or (isinstance(own, dict) and any(own.values())):
             return
         self.steps = catalog.steps(self.layout, f"{dataset}#")
         folder = owners[0].key.rpartition("/")[0]
