@@ -198,7 +198,7 @@ def demo(arguments: argparse.Namespace, rest: list[str]) -> int:
 def test(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Run the tests; what follows is handed to pytest, and --long adds the long forms."""
     python = ensure(arguments, "dev")
-    return hand_over([python, "-m", "pytest", *(rest or ["--cov", "-n", "2", "--dist", "loadfile"])])
+    return hand_over([python, "-m", "pytest", *(rest or ["-n", "2", "--dist", "loadfile"])])
 
 
 def lint(arguments: argparse.Namespace, rest: list[str]) -> int:

@@ -105,7 +105,7 @@ def test_a_deposition_of_annotations_alone_makes_its_layers_appear_and_rebuilds_
     assert state["changes"] == 2
     assert state["cause"].endswith("added and 1 more")
     assert found["views"]["coalesced"] == 2
-    assert len(found["published"]["written"]) == 2 + 1 + 4
+    assert len(found["published"]["written"]) == 2 + 1 + 4 + 2
     second = json.loads((tmp_path / "layout" / STATE).read_bytes())
     assert [one["name"].split(" ", 1)[1] for one in second["layers"][-2:]] == ["ribosome point", "vesicle point"]
     assert second["layers"][:-2] == first["layers"]
@@ -117,7 +117,7 @@ def test_everything_lies_where_the_portal_has_it_and_a_second_ingest_writes_noth
     assert (
         "views: 1 viewer state, 4 key photos, 4 precomputes; 0 changes coalesced; 0 were fresh, 0 failed; in " in text
     )
-    assert "published: 9 written (18 objects, " in text
+    assert "published: 11 written (20 objects, " in text
     pre = f"{SPACING}/NeuroglancerPrecompute"
     assert made(tmp_path) == [
         *(f"{SPACING}/Images/100/key-photo-{size}.png" for size in ("expanded", "original", "snapshot", "thumbnail")),
@@ -131,7 +131,7 @@ def test_everything_lies_where_the_portal_has_it_and_a_second_ingest_writes_noth
     lines = run("ingest", "apply", "in/deposition.yaml", *SIDES, "--https-prefix", TOP).splitlines()
     assert [line.split("; in ")[0] for line in lines if line.startswith(("views", "published"))] == [
         "views: none was stale; 0 changes coalesced; 9 were fresh, 0 failed",
-        "published: 0 written (0 objects, 0 B), 9 unchanged, 0 failed",
+        "published: 0 written (0 objects, 0 B), 11 unchanged, 0 failed",
     ]
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "layout").rglob("*")} == before
 
@@ -144,7 +144,7 @@ def test_views_can_be_left_to_workers_and_not_be_published(run: Shell, tmp_path:
 
 
 def test_without_an_address_everything_but_states_is_published(run: Shell, tmp_path: Path) -> None:
-    assert len(applied(run)["published"]["written"]) == 8
+    assert len(applied(run)["published"]["written"]) == 10
     assert not (tmp_path / "layout" / STATE).exists()
 
 

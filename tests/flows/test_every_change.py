@@ -24,9 +24,12 @@ from tests.flows.recipes import by_recipe
 from tests.services.postgres import postgres
 
 FRAMES = 24
-OF_IMAGE = sorted(name for name, kind in KINDS.items() if kind.of == "image")
-OF_ANNOTATION = sorted(name for name, kind in KINDS.items() if kind.of == "annotation")
-ALL = sorted(KINDS)
+PLAIN = {name: kind for name, kind in KINDS.items() if kind.of != "entity" and not kind.follows}
+"""What shows entities and annotations has a flow of its own: ``test_views_follow``."""
+PLAIN = {name: kind for name, kind in PLAIN.items() if set(kind.needs) <= PLAIN.keys()}
+OF_IMAGE = sorted(name for name, kind in PLAIN.items() if kind.of == "image")
+OF_ANNOTATION = sorted(name for name, kind in PLAIN.items() if kind.of == "annotation")
+ALL = sorted(PLAIN)
 
 Names = set[tuple[str, str]]
 """Artifacts: the kind, and ``image`` or the name of the annotation."""
