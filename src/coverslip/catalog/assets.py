@@ -39,7 +39,7 @@ class Assets(Part):
     def touch_files(self, batch: Sequence[SeenFile]) -> int:
         """Note new sizes, times and checksums of files whose content is the same; return how many were known.
 
-        Images and artifacts are left alone.
+        Artifacts are left alone, and so are images unless they were missing: those are back.
         """
         seen = {kept_path(file.path): file for file in batch}
         statement = (
@@ -51,6 +51,7 @@ class Assets(Part):
             known = _lock_assets(connection, seen)
             rows = [{"known_id": known[path], **_seen_values(seen[path])} for path in known]
             execute_many(connection, statement, rows)
+        self.mark_found(seen)  # a process that is killed in between leaves files that the next listing finds
         return len(known)
 
     def distrust(self, path: str) -> None:
