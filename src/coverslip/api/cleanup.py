@@ -15,7 +15,7 @@ from coverslip.model.annotations import Name
 from coverslip.model.removal import Applied, AuditEntry, AuditProblem, BrakeStop, CleanupPlan, Kept, Removal, Scope
 from coverslip.sources import RemoteRules
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 """Headers of a proxy: whoever asked it may be anywhere."""
 
 
