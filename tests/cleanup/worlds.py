@@ -201,4 +201,7 @@ def make_world(chance: random.Random, name: str) -> World:
                 identity = identities.annotation(s, deposition, one, "100")
                 made = [f"{at}_{shape}" for shape in shapes]
                 world.add("annotation", identity, s, f"{at}.json", *made, alignment=alignment)
+                if chance.random() < 0.1:  # an earlier import called it differently
+                    again = identities.annotation(s, deposition, f"{one}-again", "100")
+                    world.add("annotation", again, s, f"{at}.json", *made, alignment=alignment)
     return world
