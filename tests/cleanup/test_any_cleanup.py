@@ -31,7 +31,14 @@ BUCKETS_OF_A_LAYOUT = 20
 EVERYTHING = 1 << 30
 """More rows than there are: the brake lets all of them through."""
 ACTOR = "somebody"
-PROVED = ("faults of the bucket", "database faults", "rows removed", "duplicates merged", "plans applied", "plans undone")
+PROVED = (
+    "faults of the bucket",
+    "database faults",
+    "rows removed",
+    "duplicates merged",
+    "plans applied",
+    "plans undone",
+)
 STATEMENTS = ("INSERT INTO", "UPDATE entity", "UPDATE cleanup_plan", "DELETE FROM")
 """How statements begin of which some have to have failed: those that write plans, rows, the log and events."""
 
