@@ -1,7 +1,7 @@
 """Random catalogs, random buckets, answers that are wrong and a database that fails: no valid row is ever removed.
 
-A row is valid while its document is in the bucket; of a type without documents, while any of its files is. Of several rows
-of one document the oldest is; the others become part of it.
+A row is valid while its document is in the bucket; of a type without documents, while any of its files is. Of several
+rows of one document the oldest is; the others become part of it.
 """
 
 import random
