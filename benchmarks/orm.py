@@ -1,4 +1,4 @@
-"""Annotations as objects of SQLAlchemy with relationships, and their deletion in the natural way: one after the other."""
+"""Annotations as objects of SQLAlchemy with relationships, and their deletion in the natural way: one by one."""
 
 from collections.abc import Iterator
 from typing import Any

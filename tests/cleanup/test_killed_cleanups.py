@@ -256,9 +256,7 @@ def test_commands_killed_at_random_instants(
     for name in ("clean", "undo", "purge"):
         words = f"{killer.killed[name]} kills, {killer.while_writing[name]} of them while it wrote"
         record_property("proof", f"{name}: {words}, after {killer.done[name]} the step was done as a whole")
-    record_property(
-        "proof", f"kills {killer.killed.total()}, steps done by half 0, rows lost 0"
-    )  # any would have failed
+    record_property("proof", f"kills {killer.killed.total()}, steps done by half 0, rows lost 0")  # or it had failed
     assert all(killer.killed[name] >= kills for name in ("clean", "undo", "purge"))
 
 
