@@ -165,7 +165,7 @@ def _rows(name: str, where: Where, count: int, each: float) -> list[Row]:
             peers={f"{delete}, {orm.ROWS_EACH} rows each": _short(deleting)},
             goal="reported",
             reached=True,
-            note="with another look at each, the log, and what an undo needs; the ORM looks at nothing and keeps nothing",
+            note="with another look at each, the log and what an undo needs; the ORM looks at and keeps nothing",
         ),
         Row(
             work=f"{work}: memory ({name})",

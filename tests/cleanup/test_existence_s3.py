@@ -99,7 +99,6 @@ def layout(
     monkeypatch.setattr("coverslip.sources.bucket.ONCE_MORE", (0.0,))
     monkeypatch.setattr("coverslip.cleanup.existence_remote.PAUSES", (0.0, 0.05))
     monkeypatch.setattr("coverslip.cleanup.existence_remote.AT_ONCE", 4)
-    monkeypatch.setattr("coverslip.cleanup.existence_remote.CHECKS", 64)
     with altering_proxy(server.url) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield Layout(store, proxy, RemoteRules((), tmp_path, 0), full)

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -12,6 +12,7 @@ from obstore.exceptions import BaseError, PreconditionError
 from obstore.store import MemoryStore
 
 from coverslip.cleanup.existence import Existence, look
+from coverslip.cleanup.existence_remote import NOTHING
 from coverslip.errors import UnreadableFileError
 from coverslip.ingest.deposition import identities
 from coverslip.model.entities import EntityFile, EntitySeen
@@ -149,12 +150,14 @@ class World:
         if chance.random() >= 0.03:
             self.put(kept)
 
-    def look(self, layout: str, keys: Collection[str], prefixes: Collection[str]) -> Existence:
+    def look(
+        self, layout: str, keys: Collection[str], prefixes: Collection[str], only_with: Mapping[str, str] = NOTHING
+    ) -> Existence:
         """Ask the bucket."""
         assert layout == self.layout
         name = layout.rpartition("/")[2]
         top = MemoryPath(f"/{name}", origin=Address("s3", "memory", name), rules=RULES).into(self.bucket)
-        return look(top, keys, prefixes=prefixes)
+        return look(top, keys, prefixes=prefixes, only_with=only_with)
 
     def there(self) -> set[str]:
         """Return the keys that are in the bucket now, below the top."""
