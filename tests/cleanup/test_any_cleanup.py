@@ -248,7 +248,8 @@ class Case:
             else:
                 self.rewritten.add(one.id)
                 seen = next(seen for seen in self.world.entities if seen.identity == record.identity)
-                self.catalog.sync_entities(self.world.layout, [replace(seen, document={"name": "another"})])
+                written = replace(seen, document={"revision": one.revision})
+                assert self.catalog.sync_entities(self.world.layout, [written]).changed
         return bool(chosen)
 
 
