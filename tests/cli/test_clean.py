@@ -78,7 +78,7 @@ def test_a_plan_is_reviewed_applied_and_undone(run: Here, top: Path) -> None:
     )
     lines = json.loads(run("audit", "list", "--json"))
     assert [(line["action"], line["record"]["id"]) for line in lines] == [("remove", plan["removals"][0]["id"])]
-    assert "clean annotations --json --all" in lines[0]["command"]
+    assert "clean annotations --all --json" in lines[0]["command"]
     assert "1 line checked: they are as they were written." in run("audit", "verify")
     assert run("undo", plan["id"]) == "1 annotation brought back.\n"
     assert names(plan_of(run, "--all")) == ["ribosome 105"]

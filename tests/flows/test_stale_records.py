@@ -131,9 +131,7 @@ def number_of(type_: str, name: str) -> int:
 
 
 @pytest.mark.service
-def test_a_dry_run_of_one_run_says_what_is_not_in_the_bucket_and_removes_nothing(
-    staging: Corner, run: Here
-) -> None:
+def test_a_dry_run_of_one_run_says_what_is_not_in_the_bucket_and_removes_nothing(staging: Corner, run: Here) -> None:
     before = everything()
     text = run("clean", "annotations", "--run-id", str(number_of("run", "TS_1")), *place_of(staging))
     assert "Found 5 annotations to remove of 30 looked at:\n" in text
@@ -149,7 +147,7 @@ def test_a_dry_run_of_everything_is_told_run_by_run(staging: Corner, run: Here) 
     text = run("clean", "annotations", *place_of(staging), answer="y\n")
     assert "no scope is given: this looks at all annotations of the catalog" in text
     lines = text.splitlines()
-    assert "Found 15 annotations to remove of 90 looked at:" in lines
+    assert "Found 15 annotations to remove of 90 looked at:\n" in text
     groups = [line.rpartition(": ")[2] for line in lines if line.startswith("  dataset 20001")]
     assert groups == ["5 annotations", "10 annotations"]
     assert sum(line.startswith("    - annotation ") for line in lines) == 15
