@@ -82,10 +82,11 @@ def rows() -> list[Row]:
         server.make_bucket(BUCKET)
         fill(server, [*tops, *keys], "cleanup")
         each = _head_each(server, [key for number in range(count) for key in keys_of(number)])
+        listing = _list_all(server)
         found = [
             row
             for name, where in (("SQLite", _sqlite), ("PostgreSQL", _postgres))
-            for row in _rows(name, where, count, each)
+            for row in _rows(name, where, count, each, listing)
         ]
     return [*found, *import_rows()]
 
@@ -94,6 +95,17 @@ def keys_of(number: int) -> list[str]:
     """Return the keys of an annotation: its document, then its files."""
     name = f"10001/TS_{number % RUNS}/Reconstructions/VoxelSpacing10.000/Annotations/{100 + number}/membrane-1.0"
     return [f"{name}.json", *(f"{name}_{end}" for end in FILES)]
+
+
+def _list_all(server: S3Server) -> float:
+    """Return the milliseconds of one listing of everything that is there."""
+    client = server.client()
+    start = time.perf_counter()
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="cleanup/"):
+        assert page["KeyCount"]
+    taken = (time.perf_counter() - start) * 1e3
+    client.close()
+    return taken
 
 
 def _head_each(server: S3Server, keys: Sequence[str]) -> float:
@@ -124,7 +136,7 @@ def _postgres() -> Iterator[str]:
         yield make_url(address).set(database=name).render_as_string(hide_password=False)
 
 
-def _rows(name: str, where: Where, count: int, each: float) -> list[Row]:
+def _rows(name: str, where: Where, count: int, each: float, listing: float) -> list[Row]:
     stale = count // EVERY_TENTH
     with where() as url:
         _catalog(url, count)
@@ -153,7 +165,7 @@ def _rows(name: str, where: Where, count: int, each: float) -> list[Row]:
             work=f"{work}: found ({name})",
             ours=_short(cost.find_ms),
             unit="ms",
-            peers={head: _short(each)},
+            peers={head: _short(each), "boto3, one bare listing": _short(listing)},
             goal="reported",
             reached=True,
             note=f"{each / cost.find_ms:.0f} times as fast",
