@@ -7,7 +7,7 @@ rows of one document the oldest is; the others become part of it.
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count, islice
@@ -96,10 +96,16 @@ def _hurry(connection: Any, _entry: object) -> None:
 class Case:
     """One catalog of one layout with one bucket, from the plan to the undo."""
 
-    def __init__(self, catalog: Catalog, disk: Disk, world: World, counts: Counter[str]) -> None:
-        self.catalog, self.disk, self.world, self.counts = catalog, disk, world, counts
+    def __init__(
+        self,
+        catalog: Catalog,
+        disk: Disk,
+        world: World,
+        records: Mapping[int, EntityRecord],
+        counts: Counter[str],
+    ) -> None:
+        self.catalog, self.disk, self.world, self.records, self.counts = catalog, disk, world, records, counts
         self.chance = world.chance
-        self.records = {one.id: one for one in catalog.entities(world.layout)}
         kind = self.chance.choice(("healthy", "healthy", "bucket", "database", "both"))
         self.is_healthy = kind == "healthy"
         self.rewritten: set[int] = set()
@@ -133,17 +139,15 @@ class Case:
         self.counts["duplicates merged"] += len(merged)
         self.counts["plans applied"] += state == "applied"
         self.counts["valid rows at risk"] += len(self._valid() & self._in(scope))
-        return state != "applied" or self._undo(plan, before)
+        return state != "applied" or self._undo(plan, before, len(removed))
 
-    def _undo(self, plan: CleanupPlan, before: dict[int, Any]) -> bool:
+    def _undo(self, plan: CleanupPlan, before: list[tuple[Any, ...]], removed: int) -> bool:
         after = self._rows()
         self._patiently(lambda: self.catalog.undo_plan(plan.id, actor=ACTOR))
         is_undone = self.catalog.plan(plan.id).state == "undone"
         assert self._rows() == (before if is_undone else after), "undo did not restore exactly"
         self.counts["plans undone"] += is_undone
-        self.counts["rows brought back"] += is_undone and sum(
-            before[number]["deleted_at"] != row["deleted_at"] for number, row in after.items()
-        )
+        self.counts["rows brought back"] += is_undone * removed
         return is_undone
 
     def _patiently[T](self, call: Callable[[], T]) -> T | None:
@@ -224,19 +228,19 @@ class Case:
         return set(merges)
 
     def _removed(self) -> set[int]:
-        return {number for number, row in self._rows().items() if row["deleted_at"] is not None}
+        return {row[0] for row in self._asked("SELECT id FROM entity WHERE layout = ? AND deleted_at IS NOT NULL")}
 
-    def _rows(self) -> dict[int, Any]:
-        """Return every row of the layout just as it is, with its artifacts."""
+    def _rows(self) -> list[tuple[Any, ...]]:
+        """Return every row of the layout just as it is, and whose its artifacts are."""
+        artifacts = "SELECT entity_id, a.id, kind FROM artifact a JOIN entity e ON e.id = entity_id WHERE layout = ?"
+        return [
+            *self._asked("SELECT * FROM entity WHERE layout = ? ORDER BY id"),
+            *self._asked(f"{artifacts} ORDER BY a.id"),
+        ]
+
+    def _asked(self, statement: str) -> list[tuple[Any, ...]]:
         with self.catalog._database.reading() as connection:
-            found = connection.exec_driver_sql("SELECT * FROM entity WHERE layout = ?", (self.world.layout,))
-            rows = {row.id: dict(row._mapping) for row in found}
-            wanted = (
-                "SELECT entity_id, id, kind FROM artifact WHERE entity_id IN (SELECT id FROM entity WHERE layout = ?)"
-            )
-            for made in connection.exec_driver_sql(wanted, (self.world.layout,)):
-                rows[made.entity_id].setdefault("artifacts", set()).add((made.id, made.kind))
-        return rows
+            return connection.connection.cursor().execute(statement, (self.world.layout,)).fetchall()
 
     def _change(self, plan: CleanupPlan) -> bool:
         """Bring documents back or write rows anew between a plan and its application; return whether anything was."""
@@ -257,10 +261,11 @@ def of_layout(catalog: Catalog, disk: Disk, number: int, counts: Counter[str], m
     """Go through some buckets for one layout, until an undo that was not to be done leaves the rest of no use."""
     world = make_world(random.Random(number), f"layout-{number}")
     catalog.sync_entities(world.layout, world.entities)
+    records = {one.id: one for one in catalog.entities(world.layout)}
     for bucket in range(BUCKETS_OF_A_LAYOUT):
         if counts["cases"] == most:
             return
-        case = Case(catalog, disk, world, counts)
+        case = Case(catalog, disk, world, records, counts)
         try:
             is_as_before = case.run()
         except BaseException as error:
