@@ -200,6 +200,20 @@ def test_too_many_objects_to_look_for_orphans_do_not_hide_what_is_gone(
     assert found.unlisted == {"": "more than 2,000 objects lie there"}
 
 
+def test_files_are_not_asked_for_again_where_what_names_them_is_gone_too(layout: Layout) -> None:
+    mine = Layout(layout.store, layout.proxy, layout.rules, uuid.uuid4().hex)
+    documents = [f"{FOLDER}/{number}/a-1.0.json" for number in range(40)]
+    points = {f"{FOLDER}/{number}/a-1.0_point.ndjson": document for number, document in enumerate(documents)}
+    mine.put([*documents[10:], *list(points)[20:]])
+    layout.proxy.asked.clear()
+    found = look(mine.top, [*documents, *points], only_with=points)
+    assert found.present == {*documents[10:], *list(points)[20:]}
+    assert found.absent == {*documents[:10], *list(points)[10:20]}
+    assert found.unknown.keys() == {*list(points)[:10]}
+    asked = {one.path.partition(f"{mine.prefix}/")[2] for one in layout.proxy.asked if one.method == "HEAD"}
+    assert asked == {*documents[:10], *list(points)[10:20]}
+
+
 def test_a_missing_bucket_says_nothing(layout: Layout) -> None:
     nowhere = locate("s3://no-such-bucket/10001", layout.rules)
     found = look(nowhere, [*OTHERS, "x/a.json"])
