@@ -240,7 +240,9 @@ class Case:
 
     def _asked(self, statement: str) -> list[tuple[Any, ...]]:
         with self.catalog._database.reading() as connection:
-            return connection.connection.cursor().execute(statement, (self.world.layout,)).fetchall()
+            cursor = connection.connection.cursor()
+            found: list[tuple[Any, ...]] = cursor.execute(statement, (self.world.layout,)).fetchall()
+            return found
 
     def _change(self, plan: CleanupPlan) -> bool:
         """Bring documents back or write rows anew between a plan and its application; return whether anything was."""

@@ -7,8 +7,8 @@ import pytest
 
 from coverslip.catalog import Catalog
 from coverslip.cleanup import apply_plan, asking, make_plan
-from coverslip.cleanup.existence import Existence
 from coverslip.cleanup.existence_remote import NOTHING
+from coverslip.cleanup.planning import Asked
 from coverslip.model.entities import EntityFile, EntitySeen
 from coverslip.model.removal import Scope
 from coverslip.sources import RemoteRules
@@ -26,7 +26,7 @@ class Noted:
 
     def __call__(
         self, layout: str, keys: Collection[str], prefixes: Collection[str], only_with: Mapping[str, str] = NOTHING
-    ) -> Existence:
+    ) -> Asked:
         self.keys.append(set(keys))
         self.only_with.append(only_with)
         return ASK(layout, keys, prefixes, only_with)
