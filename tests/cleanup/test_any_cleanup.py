@@ -79,6 +79,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("coverslip.sources.bucket.ONCE_MORE", ())
     monkeypatch.setattr("coverslip.cleanup.existence_remote.PAUSES", (0.0,))
     monkeypatch.setattr("coverslip.cleanup.existence_remote.AT_ONCE", 1)
+    monkeypatch.setattr("coverslip.cleanup.parts.PARTED", 8)
 
 
 def opened(folder: Path, number: int) -> tuple[Catalog, Disk]:

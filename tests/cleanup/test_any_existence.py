@@ -2,11 +2,12 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 
 from coverslip.cleanup.existence import look
+from coverslip.cleanup.looked import unit
 from coverslip.sources.address import Address
 from tests.cleanup.worlds import PAGE, RULES, MemoryPath, World, make_world
 
@@ -21,6 +22,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("coverslip.sources.bucket.ONCE_MORE", ())
     monkeypatch.setattr("coverslip.cleanup.existence_remote.PAUSES", (0.0,))
     monkeypatch.setattr("coverslip.cleanup.existence_remote.AT_ONCE", 1)
+    monkeypatch.setattr("coverslip.cleanup.parts.PARTED", 8)
 
 
 def keys_of(world: World) -> list[str]:
@@ -46,7 +48,20 @@ def test_what_is_there_is_never_absent(
                 raise
     counts["present called absent"] = 0  # any would have failed
     record_property("proof", ", ".join(f"{name} {number:,}" for name, number in sorted(counts.items())))
-    assert min(counts[name] for name in ("absent", "present", "unknown", "faults", "healthy", "left along")) > 0
+    assert (
+        min(counts[name] for name in ("absent", "present", "unknown", "faults", "healthy", "left along", "orphans")) > 0
+    )
+
+
+def orphans(there: set[str], asked: list[str], whole: Collection[str]) -> set[str]:
+    """Return what lies below some folders and neither is one of the keys nor lies in one, image folders as one."""
+    named = {*asked, *(unit(key) for key in asked)}
+    return {
+        unit(key)
+        for key in there
+        if any(not folder or key.startswith(f"{folder}/") for folder in whole)
+        and not named & {unit(key), *(key[:place] for place, letter in enumerate(f"{key}/") if letter == "/")}
+    }
 
 
 def _one(world: World, chance: random.Random, counts: Counter[str]) -> None:
@@ -71,6 +86,8 @@ def _one(world: World, chance: random.Random, counts: Counter[str]) -> None:
         along = {key for key in found.unknown if only_with.get(key) in found.absent}
         assert found.unknown.keys() == along
         assert not found.unlisted
+        assert found.orphans == orphans(there, asked, whole or ())
+        counts["orphans"] += len(found.orphans)
         counts["left along"] += len(along)
         counts["healthy"] += 1
     if not there:

@@ -60,6 +60,15 @@ class MemoryBucket(Bucket):
         self._refuse(key)
         yield from super().below(key)
 
+    def folder(self, key: str) -> tuple[list[Found], list[str]]:
+        """Return what lies directly in a folder, or some of it, or fail."""
+        self._refuse(key)
+        found, folders = super().folder(key)
+        if self._goes_wrong("forgets"):
+            found = [one for one in found if self.chance.random() < 0.6]
+            folders = [one for one in folders if self.chance.random() < 0.6]
+        return found, folders
+
     def pages(self, key: str, after: str = "") -> Iterator[list[tuple[str, int]]]:
         """Yield pages, some of them wrong."""
         whole = [one for page in super().pages(key, after) for one in page]

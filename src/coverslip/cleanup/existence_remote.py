@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from coverslip.cleanup.looked import Looked, Patience, unit
+from coverslip.cleanup.parts import LEVELS, divided
 from coverslip.cleanup.prefixes import FEW, Group, choose, divide
 from coverslip.errors import CoverslipError
 from coverslip.sources import RemotePath
@@ -94,6 +95,7 @@ class _Asking:
         """List groups, divide what is too large, ask for what is left, then look a second time."""
         listed: list[tuple[Group, _Seen]] = []
         single: list[str] = []
+        groups = self._divide(groups, listed)
         while groups:
             single += [key for one in groups if not one.is_whole and len(one.keys) <= FEW for key in one.keys]
             worth = [one for one in groups if one.is_whole or len(one.keys) > FEW]
@@ -121,6 +123,29 @@ class _Asking:
         absent = [*again, *self._look_again(listed)]
         if absent and not (self.anything or self.looked.present or self._is_anything_there()):
             self.doubt(absent, f"{self.top}: nothing at all lies there")
+
+    def _divide(self, groups: Sequence[Group], listed: list[tuple[Group, _Seen]]) -> list[Group]:
+        """Return the parts of large folders; what lies directly in those is noted as listed."""
+        found: list[Group] = []
+        for _ in range(LEVELS):
+            inside: list[Group] = []
+            for group in groups:
+                try:
+                    parts = None if self.patience.ended() else divided(self.top, group)
+                except (CoverslipError, OSError):
+                    parts = None  # listing it as a whole is tried more than once
+                if parts is None:
+                    found.append(group)
+                    continue
+                seen = _Seen(pages=1)
+                self._take(parts.objects, set(parts.direct.keys), parts.direct, seen)
+                seen.present |= seen.shown | parts.shown
+                self.anything = self.anything or seen.objects > 0
+                self.looked.requests += 1
+                listed.append((parts.direct, seen))
+                inside += parts.groups
+            groups = inside
+        return [*found, *groups]
 
     def doubt(self, keys: Iterable[str], reason: str) -> None:
         """Note that nobody knows about keys."""
