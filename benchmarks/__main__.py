@@ -22,6 +22,7 @@ TABLES = {
     "exporting": ("exportrender",),
     "ingest": ("ingest",),
     "existence": ("existence",),
+    "cleanup": ("cleanup",),
 }
 """The tables of the page, and the families in each."""
 FAMILIES = tuple(name for names in TABLES.values() for name in names)
