@@ -18,6 +18,7 @@ from coverslip.api import (
     annotations,
     artifacts,
     cleanup,
+    cleanup_pages,
     combined,
     entities,
     errors,
@@ -127,7 +128,8 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
     errors.install(app)
     pixels, marks = (uploads, images, views, zarr), (annotations, combined, entities)
     viewers = (viewing, saved_views, precomputed, neuroglancer)
-    for part in (*pixels, *marks, artifacts, *viewers, cleanup, exports, events, health, metrics):
+    cleanups = (cleanup, cleanup_pages)
+    for part in (*pixels, *marks, artifacts, *viewers, *cleanups, exports, events, health, metrics):
         app.include_router(part.router)
     app.router.routes.insert(0, QuickSlices())
     app.router.default = Page(page_folder)

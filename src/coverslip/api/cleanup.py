@@ -118,7 +118,7 @@ class UndoPlan(BaseModel):
 
 
 class AuditLines(BaseModel):
-    """Lines of the log, oldest first."""
+    """Lines of the log, oldest first unless asked for otherwise."""
 
     lines: list[AuditEntry]
 
@@ -174,10 +174,13 @@ def list_audit(
     rooms: InRooms,
     plan_id: Annotated[str | None, Query(description="Only what this plan did.")] = None,
     after: Annotated[int, Query(ge=0, description="Only lines after this one.")] = 0,
+    before: Annotated[int | None, Query(ge=1, description="Only lines before this one.")] = None,
+    newest: Annotated[bool, Query(description="Newest line first.")] = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> AuditLines:
     """List what was removed, brought back and purged, by whom and why, and how each record was before."""
-    return AuditLines(lines=rooms.catalog.audit(plan_id=plan_id, after=after, limit=limit))
+    lines = rooms.catalog.audit(plan_id=plan_id, after=after, before=before, newest=newest, limit=limit)
+    return AuditLines(lines=lines)
 
 
 @router.get("/audit/check", response_model=AuditCheck, responses=responses(403, 503))

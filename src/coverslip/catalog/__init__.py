@@ -27,6 +27,7 @@ from coverslip.catalog.keeping import Keeping
 from coverslip.catalog.marks import Kinds, add_missing_artifacts, missing_artifacts
 from coverslip.catalog.opening import prepare
 from coverslip.catalog.places import QuickPlaces
+from coverslip.catalog.plan_pages import PlanPages
 from coverslip.catalog.removals import Removals
 from coverslip.catalog.sync import Sync
 from coverslip.catalog.views import Views
@@ -46,6 +47,7 @@ class Catalog(
     Steps,
     Candidates,
     Removals,
+    PlanPages,
     Audit,
     Backups,
     Views,
