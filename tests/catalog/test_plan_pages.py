@@ -42,6 +42,7 @@ def keep(catalog: Catalog) -> CleanupPlan:
         removals=ROWS,
         unknown=KEPT,
         incomplete=KEPT[:2],
+        complete=(7, 8, 9),
         orphans=("/portal/a.json", "/portal/b.json", "/portal/c.json"),
         stops=(STOP,),
         counts={"found": 4, "stops": 1},
@@ -53,14 +54,14 @@ def keep(catalog: Catalog) -> CleanupPlan:
 def test_a_report_sums_up_each_group_and_tells_what_the_brake_holds(catalog: Catalog) -> None:
     plan = keep(catalog)
     report = catalog.plan_report("plan")
-    assert report.plan == replace(plan, removals=(), unknown=(), incomplete=(), orphans=(), stops=())
+    assert report.plan == replace(plan, removals=(), unknown=(), incomplete=(), complete=(), orphans=(), stops=())
     assert report.totals == RowTotals(rows=4, duplicates=1, shapes=7, files=3, authors=3, links=4, bytes=111)
     assert [(one.index, one.group, one.totals.rows, one.is_stopped) for one in report.groups] == [
         (0, COARSE, 3, True),
         (1, FINE, 1, False),
     ]
     assert report.groups[0].totals == RowTotals(rows=3, shapes=2, files=3, authors=3, links=4, bytes=111)
-    assert (report.going, report.stops, report.total) == (1, (STOP,), 2)
+    assert (report.going, report.complete, report.stops, report.total) == (1, 3, (STOP,), 2)
 
 
 def test_groups_come_a_page_at_a_time_and_keep_their_index(catalog: Catalog) -> None:

@@ -35,6 +35,8 @@ class PlanReportDocument(BaseModel):
     totals: RowTotals
     going: int
     """Rows that go when it is applied and no number is allowed; the brake holds the others."""
+    complete: int
+    """Rows that are marked as incomplete and are so no more: applying it takes the mark off."""
     stops: tuple[BrakeStop, ...]
     """The first scopes in which the brake holds; ``counts`` of the plan tell how many there are."""
     total: int
@@ -72,6 +74,7 @@ def get_report(rooms: InRooms, plan_id: str, some: InSlice) -> PlanReportDocumen
         plan=PlanHead.model_validate(found.plan, from_attributes=True),
         totals=found.totals,
         going=found.going,
+        complete=found.complete,
         stops=found.stops,
         total=found.total,
         groups=found.groups,

@@ -37,7 +37,7 @@ class PlanPages(Part):
             There is no such plan.
         """
         with self._database.reading() as connection:
-            found = _parts(connection, plan_id, "removals", "stops")
+            found = _parts(connection, plan_id, "removals", "complete", "stops")
             plan = plan_rows.to_plan(plan_rows.get_head(connection, plan_id))
         stops = tuple(plan_rows.to_stop(one) for one in found["stops"])
         stopped = {stop.group for stop in stops}
@@ -47,7 +47,8 @@ class PlanPages(Part):
         ]
         going = sum(one.totals.rows for one in groups if not one.is_stopped)
         page = tuple(groups[skip : skip + limit])
-        return PlanReport(plan, _totals(found["removals"]), going, stops[:STOPS], len(groups), page)
+        totals, complete = _totals(found["removals"]), len(found["complete"])
+        return PlanReport(plan, totals, going, complete, stops[:STOPS], len(groups), page)
 
     def plan_removals(
         self,

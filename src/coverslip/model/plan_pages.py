@@ -41,6 +41,8 @@ class PlanReport:
     totals: RowTotals
     going: int
     """Rows that go when it is applied and no number is allowed; the brake holds the others."""
+    complete: int
+    """Rows that are marked as incomplete and are so no more: applying it takes the mark off."""
     stops: tuple[BrakeStop, ...]
     """The first scopes in which the brake holds; ``counts["stops"]`` tells how many there are."""
     total: int
