@@ -59,6 +59,14 @@ def test_a_plan_is_looked_through_a_page_at_a_time(service: Service) -> None:
     assert orphans["rows"][0].endswith("Annotations/104/ribosome-104.json")
 
 
+def test_a_plan_is_made_without_telling_all_of_its_rows(service: Service) -> None:
+    body = {"type": "annotation", "everything": True}
+    answer = service.client.post("/api/cleanup/plans", params={"rows": False}, json=body)
+    made = answer.json()
+    assert (answer.status_code, made["counts"]["found"], "removals" in made) == (201, 2, False)
+    assert len(service.client.get(f"/api/cleanup/plans/{made['id']}").json()["removals"]) == 2
+
+
 def test_an_incomplete_record_is_shown_as_such_with_the_tomogram_and_in_lists(service: Service) -> None:
     made, client = plan(service), service.client
     client.post(f"/api/cleanup/plans/{made['id']}/apply", json={})

@@ -131,13 +131,20 @@ class AuditCheck(BaseModel):
 
 
 @router.post(
-    "/cleanup/plans", response_model=PlanDocument, status_code=201, responses=responses(400, 403, 404, 409, 503)
+    "/cleanup/plans",
+    response_model=PlanDocument | PlanHead,
+    status_code=201,
+    responses=responses(400, 403, 404, 409, 503),
 )
-def create_plan(rooms: InRooms, new: NewPlan) -> PlanDocument:
+def create_plan(
+    rooms: InRooms,
+    new: NewPlan,
+    with_rows: Annotated[bool, Query(alias="rows", description="Whether its rows are given too.")] = True,
+) -> PlanDocument | PlanHead:
     """Look which records are stale, and keep a plan that would remove them. Nothing is removed."""
     look = asking(RemoteRules.of(rooms.settings))
     plan = make_plan(rooms.catalog, new.scope, look, actor=new.author, command="POST /api/cleanup/plans")
-    return PlanDocument(**_values(plan))
+    return PlanDocument(**_values(plan)) if with_rows else PlanHead.model_validate(plan, from_attributes=True)
 
 
 @router.get("/cleanup/plans", response_model=PlanList, responses=responses(403, 503))

@@ -1,4 +1,4 @@
-import { useId, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 
 import { asProblem } from "../api.ts";
 import { useApp } from "../app.ts";
@@ -21,6 +21,13 @@ export function PlanActions({ report, onChange }: PlanActionsProps) {
   const { toasts } = useApp();
   const [asking, setAsking] = useState<"apply" | "undo" | null>(null);
   const { plan, totals, complete } = report;
+  const box = useRef<HTMLDivElement>(null);
+  const shown = useRef(plan.state);
+  useEffect(() => {
+    // the button that was pressed is gone with the state it belonged to: Tab goes on from here
+    if (shown.current !== plan.state) box.current?.focus({ preventScroll: true });
+    shown.current = plan.state;
+  }, [plan.state]);
   const marks = (plan.counts["incomplete"] ?? 0) + complete;
   const done = (applied: Applied) => {
     setAsking(null);
@@ -29,7 +36,7 @@ export function PlanActions({ report, onChange }: PlanActionsProps) {
   };
   const dialog = { report, onClose: () => setAsking(null), onDone: done, onFailure: onChange };
   return (
-    <div className="plan-actions">
+    <div ref={box} className="plan-actions" role="group" aria-label={`This plan is ${plan.state}`} tabIndex={-1}>
       {plan.state === "open" && (
         <button type="button" className="button button-danger" disabled={totals.rows + marks === 0} onClick={() => setAsking("apply")}>
           Apply…
@@ -78,9 +85,15 @@ interface ActionDialogProps {
 }
 
 function useAction(doing: "apply" | "undo", { onDone, onFailure }: ActionDialogProps, run: (author: string) => Promise<Applied>) {
+  const { toasts } = useApp();
+  const shown = useRef(true);
   const [author, setAuthor] = useState(rememberedAuthor);
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState<Failure | null>(null);
+  useEffect(() => {
+    shown.current = true;
+    return () => void (shown.current = false);
+  }, []);
   const go = async () => {
     rememberAuthor(author.trim());
     setBusy(true);
@@ -88,7 +101,10 @@ function useAction(doing: "apply" | "undo", { onDone, onFailure }: ActionDialogP
     try {
       onDone(await run(author.trim()));
     } catch (error) {
-      setFailed(failure(doing, asProblem(error)));
+      const said = failure(doing, asProblem(error));
+      // who has closed the window meanwhile still has to know
+      if (!shown.current) toasts.show(`${said.title}: ${said.detail}`, { tone: "error" });
+      setFailed(said);
       setBusy(false);
       onFailure();
     }

@@ -22,7 +22,7 @@ function page<T>(path: string, { skip, limit, signal }: Slice, more: { [name: st
 export const cleanup = {
   plans: async (limit: number, signal?: AbortSignal): Promise<PlanHead[]> =>
     (await json<{ plans: PlanHead[] }>(`${PLANS}?limit=${limit}`, signal ? { signal } : {})).plans,
-  make: (plan: NewPlan): Promise<PlanHead> => post<PlanHead>(PLANS, plan),
+  make: (plan: NewPlan): Promise<PlanHead> => post<PlanHead>(`${PLANS}?rows=false`, plan),
   report: (id: string, slice: Slice): Promise<PlanReport> => page(`${planPath(id)}/report`, slice),
   removals: (id: string, group: number, slice: Slice): Promise<RowPage<Removal>> =>
     page(`${planPath(id)}/removals`, slice, { group: String(group) }),

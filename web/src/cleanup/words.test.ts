@@ -64,6 +64,8 @@ test("what was done is counted", () => {
   const applied = { plan_id: "x", removed: [21, 22], restored: [], stopped: [] };
   assert.equal(doneWords(applied, "annotation"), "2 annotations removed");
   assert.equal(doneWords({ ...applied, removed: [], restored: [21] }, "annotation"), "1 annotation brought back");
+  const held = { ...applied, stopped: [{ group: GROUP, reason: "many", removed: 6, rows: 21 } as const] };
+  assert.equal(doneWords(held, "annotation"), "2 annotations removed; the brake held 1 scope");
   assert.equal(doneWords({ ...applied, removed: [], removed_images: ["a"] }, "image"), "1 image removed");
 });
 

@@ -87,9 +87,11 @@ export function reasonWords({ type, reason, merged_into }: Removal): string | nu
 }
 
 /** What was done: `2 annotations removed`. */
-export function doneWords({ removed, restored, removed_images = [], restored_images = [] }: Applied, type: string): string {
+export function doneWords({ removed, restored, stopped, removed_images = [], restored_images = [] }: Applied, type: string): string {
   const back = restored.length + restored_images.length;
-  return back > 0 ? `${records(back, type)} brought back` : `${records(removed.length + removed_images.length, type)} removed`;
+  if (back > 0) return `${records(back, type)} brought back`;
+  const held = stopped.length > 0 ? `; the brake held ${count(stopped.length, "scope")}` : "";
+  return `${records(removed.length + removed_images.length, type)} removed${held}`;
 }
 
 /** The same plan, to be made again; null where it was made of chosen records, which nobody can ask for here. */
