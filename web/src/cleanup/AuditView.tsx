@@ -11,7 +11,7 @@ import type { AuditCheck, AuditLine } from "./documents.ts";
 import { Frame } from "./Frame.tsx";
 import { Paged } from "./paged.ts";
 import { Pager, usePaged } from "./Pager.tsx";
-import { TableFrame, When, Who } from "./Parts.tsx";
+import { Place, TableFrame, When, Who } from "./Parts.tsx";
 import { called } from "./words.ts";
 
 const LINES = 100;
@@ -72,7 +72,7 @@ function Line({ line }: { line: AuditLine }) {
       </td>
       <td>{line.action}</td>
       <td className="path">
-        {type !== undefined && id !== undefined && <span className="called">{called(type, id)}</span>} <span className="quiet">{identity}</span>
+        {type !== undefined && id !== undefined && <span className="called">{called(type, id)}</span>} <span className="quiet">{identity && <Place text={identity} />}</span>
       </td>
       <td>{line.reason}</td>
       <td className="breakable">{line.scope}</td>

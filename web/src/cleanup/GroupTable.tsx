@@ -6,7 +6,7 @@ import { Icon } from "../parts/Icon.tsx";
 import type { GroupTotals, PlanReport, Removal, RowPage, RowTotals } from "./documents.ts";
 import { Paged } from "./paged.ts";
 import { Pager, usePaged } from "./Pager.tsx";
-import { TableFrame } from "./Parts.tsx";
+import { Place, TableFrame } from "./Parts.tsx";
 import { calledRow, dependentWords, groupWords, reasonWords, records } from "./words.ts";
 
 const ROWS = 100;
@@ -77,14 +77,19 @@ function GroupRows({ id, type, group: { index, group, totals, is_stopped }, open
         <th scope="rowgroup" colSpan={2}>
           <button type="button" className="disclosure" aria-expanded={open} onClick={() => setOpen(!open)}>
             <Icon name={open ? "down" : "next"} />
-            <span className="breakable">
+            <span>
               {groupWords(group)}: <strong>{records(totals.rows, group.type || type)}</strong>
             </span>
           </button>
           {is_stopped && <span className="badge badge-warning">held by the brake</span>}
+          {group.layout && (
+            <span className="group-layout quiet">
+              <Place text={group.layout} />
+            </span>
+          )}
         </th>
         <Sums totals={totals} />
-        <td className="quiet breakable">{group.layout}</td>
+        <td />
       </tr>
       {open && <Rows id={id} index={index} expected={totals.rows} what={groupWords(group)} />}
     </tbody>
@@ -147,7 +152,7 @@ function Row({ row }: { row: Removal }) {
     <tr>
       <th scope="row">{calledRow(row)}</th>
       <td className="path" title={`${row.layout}/${row.key}`}>
-        {row.key}
+        <Place text={row.key} />
         {reason && <span className="badge badge-warning">{reason}</span>}
       </td>
       <Sums totals={row} />

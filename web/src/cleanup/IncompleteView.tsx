@@ -6,7 +6,7 @@ import { ProblemText } from "../parts/ProblemText.tsx";
 import { imageRoute, INCOMPLETE_ROUTE, Link } from "../router.tsx";
 import type { Entity } from "./documents.ts";
 import { Frame } from "./Frame.tsx";
-import { TableFrame, When } from "./Parts.tsx";
+import { Place, TableFrame, When } from "./Parts.tsx";
 import { called } from "./words.ts";
 
 const RECORDS = 100;
@@ -83,7 +83,9 @@ function Table({ rows }: { rows: Entity[] }) {
             <tr key={row.id}>
               <th scope="row">{called(row.type, row.id)}</th>
               <td className="breakable">{row.name}</td>
-              <td className="path">{row.identity}</td>
+              <td className="path">
+                <Place text={row.identity} />
+              </td>
               <td>{row.incomplete_since && <When iso={row.incomplete_since} />}</td>
               <td>{row.image_id ? <Link to={imageRoute(row.image_id)}>show</Link> : <span className="quiet">none</span>}</td>
             </tr>

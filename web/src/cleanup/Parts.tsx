@@ -1,4 +1,4 @@
-import { type ReactNode, useId } from "react";
+import { Fragment, type ReactNode, useId } from "react";
 
 import { moment } from "../format.ts";
 import type { PlanHead } from "./documents.ts";
@@ -26,6 +26,21 @@ export function When({ iso }: { iso: string }) {
       {moment(iso)}
     </time>
   );
+}
+
+/** A place in a layout or an identity: it breaks after a slash. */
+export function Place({ text }: { text: string }) {
+  const parts = text.split("/");
+  return parts.map((part, n) => (
+    <Fragment key={n}>
+      {part}
+      {n < parts.length - 1 && (
+        <>
+          /<wbr />
+        </>
+      )}
+    </Fragment>
+  ));
 }
 
 /** A person's name, or that nobody gave one. */

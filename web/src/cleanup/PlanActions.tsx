@@ -146,8 +146,8 @@ function ApplyDialog(props: ActionDialogProps) {
       )}
       {marks && (
         <p className="quiet">
-          {incomplete > 0 && `${count(incomplete, "record")} marked as incomplete. `}
-          {complete > 0 && `${count(complete, "record")} no longer marked as incomplete.`}
+          {incomplete > 0 && `${count(incomplete, "incomplete record")} ${incomplete === 1 ? "is" : "are"} marked, and stay${incomplete === 1 ? "s" : ""}. `}
+          {complete > 0 && `${count(complete, "record")} that ${complete === 1 ? "was" : "were"} incomplete ${complete === 1 ? "is" : "are"} so no more.`}
         </p>
       )}
       <AuthorField name={author} onChange={setAuthor} />

@@ -11,7 +11,7 @@ import { Pager, usePaged } from "./Pager.tsx";
 import { StateBadge, When, Who } from "./Parts.tsx";
 import { PlanActions } from "./PlanActions.tsx";
 import { DuplicateTable, KeptTable, OrphanTable } from "./RowTables.tsx";
-import { alongWords, records, scopeWords, stopWords } from "./words.ts";
+import { alongWords, scopeWords, stopWords } from "./words.ts";
 
 const GROUPS = 50;
 
@@ -44,10 +44,10 @@ export function PlanView({ id }: { id: string }) {
 
 function Summary({ report: { plan } }: { report: PlanReport }) {
   const { counts } = plan;
-  const requests = counts["requests"] ?? 0;
+  const { rows, requests = 0 } = counts;
   const facts: [string, ReactNode][] = [
     ["State", <StateBadge state={plan.state} />],
-    ["Looked at", `${scopeWords(plan.scope)}: ${records(counts["rows"] ?? 0, plan.scope.type)}`],
+    ["Looked at", `${scopeWords(plan.scope)}${rows === undefined ? "" : ` (${rows.toLocaleString("en")})`}`],
     ["Made", <Done iso={plan.created_at} name={plan.actor} />],
     ["Applied", plan.applied_at && <When iso={plan.applied_at} />],
     ["Undone", plan.undone_at && <When iso={plan.undone_at} />],
@@ -152,7 +152,7 @@ function Kept({ report: { plan, totals } }: { report: PlanReport }) {
         </Part>
       )}
       {orphans > 0 && (
-        <Part id="orphans" title="Not in the catalog" count={orphans} note="Documents in the layout without a record. coverslip import takes them in.">
+        <Part id="orphans" title="Not in the catalog" count={orphans} note={<>Documents in the layout without a record. <code>coverslip import</code> takes them in.</>}>
           <OrphanTable id={id} />
         </Part>
       )}
@@ -164,7 +164,7 @@ interface PartProps {
   id: string;
   title: string;
   count: number;
-  note?: string;
+  note?: ReactNode;
   children: ReactNode;
 }
 

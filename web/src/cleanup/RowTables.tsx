@@ -4,7 +4,7 @@ import { useApp } from "../app.ts";
 import type { Kept, Removal, RowPage } from "./documents.ts";
 import { Paged } from "./paged.ts";
 import { Pager, usePaged } from "./Pager.tsx";
-import { TableFrame } from "./Parts.tsx";
+import { Place, TableFrame } from "./Parts.tsx";
 import { called, calledRow } from "./words.ts";
 
 const ROWS = 100;
@@ -20,9 +20,11 @@ export function KeptTable({ id, state }: { id: string; state: "unknown" | "incom
         <tr key={calledRow(row)}>
           <th scope="row">{calledRow(row)}</th>
           <td className="path" title={`${row.layout}/${row.key}`}>
-            {row.key}
+            <Place text={row.key} />
           </td>
-          <td className="path">{row.why}</td>
+          <td className="path">
+            <Place text={row.why} />
+          </td>
         </tr>
       )}
     </RowTable>
@@ -40,7 +42,7 @@ export function DuplicateTable({ id }: { id: string }) {
           <th scope="row">{calledRow(row)}</th>
           <td>{row.merged_into !== null && called(row.type, row.merged_into)}</td>
           <td className="path" title={`${row.layout}/${row.key}`}>
-            {row.key}
+            <Place text={row.key} />
           </td>
         </tr>
       )}
@@ -56,7 +58,9 @@ export function OrphanTable({ id }: { id: string }) {
     <RowTable what="documents" columns={["Document"]} make={make}>
       {(place) => (
         <tr key={place}>
-          <td className="path">{place}</td>
+          <td className="path">
+            <Place text={place} />
+          </td>
         </tr>
       )}
     </RowTable>

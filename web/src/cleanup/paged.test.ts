@@ -37,6 +37,19 @@ test("of two pages that are asked for the last one is shown, however late the ot
   assert.deepEqual([list.store.get().skip, list.store.get().page?.rows[0]], [100, 100]);
 });
 
+test("two presses go two pages, and none goes beyond the last or the first", async () => {
+  const list = new Paged(answer, 100);
+  await list.go(0);
+  list.next();
+  list.next();
+  list.next();
+  await pause(10);
+  assert.deepEqual([list.store.get().skip, list.store.get().page?.rows[0]], [200, 200]);
+  for (let n = 0; n < 4; n += 1) list.previous();
+  await pause(40);
+  assert.equal(list.store.get().skip, 0);
+});
+
 test("a page that could not be read can be asked for again", async () => {
   let broken = true;
   const list = new Paged((slice) => (broken ? Promise.reject(Problem.unreachable()) : answer(slice)), 100);

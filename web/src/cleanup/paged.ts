@@ -42,9 +42,13 @@ export class Paged<P extends { total: number }> {
   /** Reads the page again that is shown or was asked for last. */
   readonly again = (): Promise<void> => this.go(this.#wanted);
 
-  readonly next = (): void => void this.go(this.store.get().skip + this.size);
+  /** Goes on from the page that was asked for last: two presses go two pages, however slow the server is. */
+  readonly next = (): void => {
+    const after = this.#wanted + this.size;
+    if (after < (this.store.get().page?.total ?? 0)) void this.go(after);
+  };
 
-  readonly previous = (): void => void this.go(Math.max(0, this.store.get().skip - this.size));
+  readonly previous = (): void => void this.go(Math.max(0, this.#wanted - this.size));
 
   readonly stop = (): void => this.#abort.abort();
 }
