@@ -52,7 +52,7 @@ export function AuditView() {
           </table>
         </TableFrame>
       )}
-      <Pager what="the audit log" paged={paged} shown={lines.length} />
+      <Pager what="the audit log" unit="lines" paged={paged} shown={lines.length} />
     </Frame>
   );
 }

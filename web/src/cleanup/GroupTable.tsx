@@ -57,7 +57,7 @@ export function GroupTable({ id, report, paged }: GroupTableProps) {
           ))}
         </table>
       </TableFrame>
-      <Pager what="groups" paged={paged} shown={groups.length} />
+      <Pager what="groups" unit="groups" paged={paged} shown={groups.length} />
     </>
   );
 }
@@ -137,7 +137,7 @@ function Rows({ id, index, expected, what }: RowsProps) {
 }
 
 function PagerRow({ what, paged, shown }: { what: string; paged: Paged<RowPage<Removal>>; shown: number }) {
-  const pager = <Pager what={`the rows of ${what}`} paged={paged} shown={shown} />;
+  const pager = <Pager what={`the rows of ${what}`} unit="rows" paged={paged} shown={shown} />;
   return (
     <tr className="pager-row">
       <td colSpan={COLUMNS}>{pager}</td>

@@ -18,13 +18,15 @@ export function usePaged<P extends { total: number }>(make: () => Paged<P>): [Pa
 interface PagerProps<P extends { total: number }> {
   /** What is leafed through, for those who do not see where the buttons are. */
   what: string;
+  /** What a page is counted in. */
+  unit: "rows" | "groups" | "lines";
   paged: Paged<P>;
   /** Rows of the present page. */
   shown: number;
 }
 
 /** Goes to the page before and after; nothing where one page holds all. Says what went wrong and tries again. */
-export function Pager<P extends { total: number }>({ what, paged, shown }: PagerProps<P>) {
+export function Pager<P extends { total: number }>({ what, unit, paged, shown }: PagerProps<P>) {
   const { skip, page, status, problem } = useStore(paged.store);
   const total = page?.total ?? 0;
   if (status === "failed" && problem !== null) {
@@ -43,7 +45,7 @@ export function Pager<P extends { total: number }>({ what, paged, shown }: Pager
       <button type="button" className="icon-button" aria-label={`Previous page of ${what}`} disabled={skip === 0} onClick={paged.previous}>
         <Icon name="previous" />
       </button>
-      <span role="status">{shown > 0 ? rangeWords(skip, shown, total) : `none of ${total.toLocaleString("en")}`}</span>
+      <span role="status">{rangeWords(skip, shown, total, unit)}</span>
       <button type="button" className="icon-button" aria-label={`Next page of ${what}`} disabled={skip + paged.size >= total} onClick={paged.next}>
         <Icon name="next" />
       </button>

@@ -45,7 +45,7 @@ export function Place({ text }: { text: string }) {
 
 /** A person's name, or that nobody gave one. */
 export function Who({ name }: { name: string }) {
-  return name ? <>{name}</> : <span className="quiet">no name</span>;
+  return name ? <>{name}</> : <span className="quiet called">no name</span>;
 }
 
 /** A wide table: it scrolls in itself, with the keyboard too. */

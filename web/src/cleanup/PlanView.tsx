@@ -25,7 +25,7 @@ export function PlanView({ id }: { id: string }) {
   return (
     <Frame title={`Plan ${id}`}>
       {report === null && !problem && <p className="quiet">Loading…</p>}
-      {report === null && <Pager what="groups" paged={paged} shown={0} />}
+      {report === null && <Pager what="groups" unit="groups" paged={paged} shown={0} />}
       {report !== null && (
         <>
           <Summary report={report} />

@@ -101,7 +101,7 @@ function RowTable<T>({ what, columns, make, children }: RowTableProps<T>) {
           </tbody>
         </table>
       </TableFrame>
-      <Pager what={what} paged={paged} shown={page?.rows.length ?? 0} />
+      <Pager what={what} unit="rows" paged={paged} shown={page?.rows.length ?? 0} />
     </>
   );
 }

@@ -61,6 +61,6 @@ test("a page that could not be read can be asked for again", async () => {
 });
 
 test("the place in a long list is said in numbers", () => {
-  assert.equal(rangeWords(0, 100, 48213), "1–100 of 48,213");
-  assert.equal(rangeWords(48200, 13, 48213), "48,201–48,213 of 48,213");
+  assert.equal(rangeWords(0, 100, 48213, "rows"), "1–100 of 48,213 rows");
+  assert.equal(rangeWords(48200, 13, 48213, "rows"), "48,201–48,213 of 48,213 rows");
 });

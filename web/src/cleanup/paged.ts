@@ -53,8 +53,8 @@ export class Paged<P extends { total: number }> {
   readonly stop = (): void => this.#abort.abort();
 }
 
-/** Such as `101–200 of 48,213`. */
-export function rangeWords(skip: number, shown: number, total: number): string {
+/** Such as `101–200 of 48,213 rows`. */
+export function rangeWords(skip: number, shown: number, total: number, unit: string): string {
   const [first, last, all] = [skip + 1, skip + shown, total].map((n) => n.toLocaleString("en"));
-  return `${first}–${last} of ${all}`;
+  return shown > 0 ? `${first}–${last} of ${all} ${unit}` : `none of ${all} ${unit}`;
 }
