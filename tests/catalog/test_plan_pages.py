@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def catalog(url: str, clock: Clock) -> Iterator[Catalog]:
         yield opened
 
 
-def removal(number: int, group: Group, **more: int) -> Removal:
+def removal(number: int, group: Group, **more: Any) -> Removal:
     return replace(Removal("annotation", number, f"a/{number}", "/portal", f"{number}.json", 1, group=group), **more)
 
 
