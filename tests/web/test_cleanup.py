@@ -5,7 +5,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from coverslip.catalog import Catalog
 from coverslip.derive import open_catalog
 from coverslip.ingest.importing import import_layout, open_layout
-from coverslip.model.removal import CleanupPlan, Group, Removal, Scope
+from coverslip.model.removal import BrakeStop, CleanupPlan, Group, Kept, Removal, Scope
 from tests.api.conftest import Service, running
 from tests.ingest.importing.layouts import SPACING, annotation, put, write_layout
 from tests.web.browser import Theme, Visit, visiting
@@ -238,6 +238,58 @@ def test_a_plan_of_a_hundred_thousand_rows_is_looked_through_page_by_page(world:
     expect(removals(page).first).to_contain_text("annotation 60100")
     world.visit.screenshot("cleanup-long")
     assert page.evaluate("document.querySelectorAll('*').length") < 3000
+
+
+def test_duplicates_and_unknown_records_are_told_with_their_reasons(world: World) -> None:
+    def make(catalog: Catalog) -> CleanupPlan:
+        group = Group("20001", "TS_1", "13.480", 14, 3, 5, "/portal", "annotation")
+        rows = (
+            Removal("annotation", 30, "a/30", "/portal", "a/30.json", 1, group=group, bytes=2048),
+            Removal("annotation", 31, "a/31", "/portal", "a/9.json", 1, "duplicate", group, merged_into=9),
+        )
+        unknown = (Kept("annotation", 32, "a/32", "/portal", "a/32.json", "403: access denied"),)
+        stop = BrakeStop(replace(group, run="TS_2", spacing="", number=6), "failed", 0, 12)
+        counts = {"rows": 15, "found": 2, "unknown": 1, "stops": 1}
+        scope = Scope("annotation", dataset_id=3)
+        return CleanupPlan(
+            "some", scope, catalog.now(), "", removals=rows, unknown=unknown, stops=(stop,), counts=counts
+        )
+
+    world.keep(make)
+    page = world.visit.page
+    page.goto("/cleanup/plans/some")
+    expect(page.get_by_role("definition").filter(has_text="annotations of dataset 3 (15)")).to_be_visible()
+    expect(removals(page).nth(0)).to_contain_text("2 KiB")
+    expect(removals(page).nth(1)).to_contain_text("duplicate: becomes part of annotation 9")
+    duplicates = page.get_by_role("region", name="duplicates", exact=True).locator("tbody tr")
+    expect(duplicates).to_have_text(["annotation 31annotation 9a/9.json"])
+    unknown = page.get_by_role("region", name="unknown records").locator("tbody tr")
+    expect(unknown).to_have_text(["annotation 32a/32.json403: access denied"])
+    expect(page.get_by_role("region", name="The brake")).to_contain_text("it could not be listed to the end")
+    world.visit.screenshot("cleanup-kinds")
+    page.get_by_role("link", name="1 unknown").click()
+    expect(page.get_by_role("heading", name="Unknown")).to_be_in_viewport()
+
+
+def test_the_keyboard_is_enough_to_apply_and_undo(world: World) -> None:
+    page, before = world.visit.page, world.documents()
+    page.goto("/cleanup")
+    make_plan(page)
+    page.get_by_role("button", name="voxel spacing").focus()
+    page.keyboard.press("Enter")
+    expect(removals(page)).to_have_count(0)
+    page.keyboard.press("Space")
+    expect(removals(page)).to_have_count(2)
+    for button, question in (("Apply…", "Remove 2 annotations"), ("Undo…", "Bring back")):
+        page.get_by_role("button", name=button).focus()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("dialog").get_by_role("button", name=question)).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.get_by_role("group", name="This plan is")).to_be_focused()
+    assert world.documents() == before
 
 
 def test_incomplete_records_are_listed_and_marked_with_their_tomogram(world: World) -> None:
