@@ -54,7 +54,7 @@ export function PlanFormDialog({ onClose }: { onClose: () => void }) {
           <select id={`${id}-type`} className="text-field" value={form.type} onChange={(event) => change({ type: event.target.value })}>
             {PLANNED.map((type) => (
               <option key={type} value={type}>
-                {type === "record" ? "all of these" : plural(type)}
+                {type === "record" ? "all records of a layout" : plural(type)}
               </option>
             ))}
           </select>
