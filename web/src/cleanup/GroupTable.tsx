@@ -82,7 +82,7 @@ function GroupRows({ id, type, group: { index, group, totals, is_stopped }, open
             </span>
           </button>
           {is_stopped && <span className="badge badge-warning">held by the brake</span>}
-          {group.layout && (
+          {group.layout !== groupWords(group) && (
             <span className="group-layout quiet">
               <Place text={group.layout} />
             </span>
