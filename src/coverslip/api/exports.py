@@ -1,7 +1,7 @@
 """``/api/exports``: pictures in bulk, made by this server and fetched as one archive."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from coverslip.api.zipped import zipped
 from coverslip.errors import CatalogError, InvalidRequestError, NotFoundError
 from coverslip.export import Job, Request
 from coverslip.export.options import request_from
+from coverslip.export.writing import files_in
 from coverslip.model.exporting import ENDED, ExportItem, ExportItemState, ExportJob, ExportMode, ExportState
 
 router = APIRouter(prefix="/api/exports", tags=["exports"])
@@ -206,13 +207,23 @@ async def download_export(rooms: InRooms, export_id: str) -> Response:
         done = rooms.catalog.export_items(export_id, state="ok")
         folder = Path(job.output_dir)
         paths = dict.fromkeys(item.planned.path for item in done)
-        return folder, [*paths, *(path.name for path in sorted(folder.glob("manifest-*")))]
+        return folder, [*_files(folder, paths), *(path.name for path in sorted(folder.glob("manifest-*")))]
 
     folder, names = await run_in_threadpool(look)
     if not names:
         raise NotFoundError(f"export {export_id} has no files yet")
     headers = {"Content-Disposition": f'attachment; filename="export-{export_id[:8]}.zip"', "Cache-Control": "no-store"}
     return StreamingResponse(zipped(folder, names), media_type="application/zip", headers=headers)
+
+
+def _files(folder: Path, paths: Iterable[str]) -> Iterator[str]:
+    """Yield the files that are there, and those in folders that are there."""
+    for path in paths:
+        place = folder / path
+        if place.is_dir():
+            yield from (f"{path}/{name}" for name in sorted(files_in(place)))
+        else:
+            yield path
 
 
 @router.get(

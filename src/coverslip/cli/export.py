@@ -25,7 +25,7 @@ MarkerSetOption = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the files; made if need be.")]
 Fovs = Annotated[str | None, typer.Option("--fovs", help="Names of fields of view, separated by commas.")]
-Format = Annotated[str, typer.Option("--format", "-f", help="png, jpeg, webp, tiff, ome-tiff, pdf or svg.")]
+Format = Annotated[str, typer.Option("--format", "-f", help="png, jpeg, webp, tiff, ome-tiff, ome-zarr, pdf or svg.")]
 Downsample = Annotated[int, typer.Option("--downsample", min=1, help="Pixels of the image along one of the picture.")]
 ScaleBar = Annotated[
     str | None,

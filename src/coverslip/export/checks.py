@@ -17,6 +17,8 @@ from coverslip.render.scale_bar import bar_length, fixed_length
 
 LIKELY = {"png": 0.8, "jpeg": 0.25, "webp": 0.25, "tiff": 1.0, "ome-tiff": 1.0, "pdf": 1.0, "svg": 1.1}
 """Bytes of a file as a part of those of its pixels, rather too many."""
+LEVELS = {"ome-zarr": 1.34}
+"""Pixels of all levels as a part of those of the first."""
 HEADER_BYTES = 4096
 
 
@@ -134,12 +136,14 @@ def _planned(plan: Plan, item: PlannedExport, check: _SpecCheck, output: Output)
     window = whole(size) if item.document["window"] is None else Window(*item.document["window"])
     try:
         height, width = grid(window, size, check.spec.downsample, pad=check.spec.pad, name=facts.source.fov).full
-        _check_bar(check.spec, facts, width)
+        if not output.is_raw:
+            _check_bar(check.spec, facts, width)
     except CoverslipError as found:
         return Planned(item.name, item.path, None, None, 0, f"{type(found).__name__}: {found}", exists)
     pixels = height * width
-    if output.raw:
-        amount = pixels * len(check.spec.markers.channels or facts.metadata.channels) * facts.metadata.bytes_per_sample
+    if output.is_raw:
+        planes = len(check.spec.markers.channels or facts.metadata.channels) + len(check.spec.masks)
+        amount = round(pixels * planes * facts.metadata.bytes_per_sample * LEVELS.get(output.file_format, 1))
     else:
         amount = round(pixels * 3 * LIKELY[output.file_format])
     return Planned(item.name, item.path, width, height, amount + HEADER_BYTES, None, exists)

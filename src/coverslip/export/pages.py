@@ -8,14 +8,14 @@ from dataclasses import replace
 from itertools import islice
 
 from coverslip.errors import ExportError, InvalidRequestError
-from coverslip.export.encoding import details_of, digest
+from coverslip.export.encoding import details_of
 from coverslip.export.pacing import Pace
 from coverslip.export.pieces import Painter, Task, failed
 from coverslip.export.plan import Plan
 from coverslip.export.request import Gallery
 from coverslip.export.run import Notes, Stop
 from coverslip.export.sources import OpenFile
-from coverslip.export.writing import CannotWriteError, created
+from coverslip.export.writing import CannotWriteError, created, digest
 from coverslip.model.exporting import ExportResult
 from coverslip.model.templates import Value, filled
 from coverslip.render.export import Figure, PdfGallery

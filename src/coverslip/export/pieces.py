@@ -19,12 +19,12 @@ from coverslip.errors import (
     UnreadableFileError,
 )
 from coverslip.export.cells import CellTable, plain, read_table
-from coverslip.export.encoding import Shown, Written, digest, make_file
+from coverslip.export.encoding import Shown, Written, make_file
 from coverslip.export.opened import OpenSource, Sources
 from coverslip.export.pacing import Pace
 from coverslip.export.request import Request
 from coverslip.export.sources import OpenFile, Source, fingerprint
-from coverslip.export.writing import CannotWriteError
+from coverslip.export.writing import CannotWriteError, digest
 from coverslip.model.export import ExportSpec
 from coverslip.model.exporting import ExportResult, PlannedExport
 from coverslip.render.export import CellPaint, Fov, Window, cell_paint, whole
@@ -135,7 +135,7 @@ class Painter:
         path = output.folder / task.item.path
         if "error" in task.item.document:
             raise PlannedError(*task.item.document["error"])
-        if output.existing == "skip" and path.is_file():
+        if output.existing == "skip" and path.exists():
             return Written(*digest(path), {"kept": True})
         with self.shown(task) as item:
             return make_file(item, output, path)

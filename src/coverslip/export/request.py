@@ -9,9 +9,13 @@ from coverslip.errors import InvalidRequestError
 from coverslip.model.export import FILE_ENDINGS, ExportSpec, FileForm, Name, ScaleBar
 from coverslip.model.exporting import ExportMode
 from coverslip.model.metadata import Frozen
+from coverslip.ngff import Version
 
 SAME_FORMATS = {"jpg": "jpeg", "tif": "tiff", "ome.tif": "ome-tiff", "ome.tiff": "ome-tiff", "ome_tiff": "ome-tiff"}
+SAME_FORMATS |= dict.fromkeys(("zarr", "ome.zarr", "ome_zarr"), "ome-zarr")
 """Other names of formats."""
+RAW = ("tiff", "ome-tiff", "ome-zarr")
+"""Formats that may hold pixels as they are."""
 
 TEMPLATES: dict[ExportMode, str] = {"fov": "{fov}", "cells": "{fov}_cell_{label}", "rois": "{fov}_roi_{roi}"}
 """What files are called where nobody says otherwise."""
@@ -91,12 +95,20 @@ class Output(Frozen):
     existing: Literal["refuse", "replace", "skip"] = "refuse"
     """What happens where a file is there already: the job does not begin, it is replaced, or kept as it is."""
     raw: bool = False
-    """Whether an OME-TIFF holds the pixels of channels and masks as they are, and not a picture."""
+    """Whether a TIFF or OME-TIFF holds the pixels of channels and masks as they are, and not a picture; OME-Zarr always
+    does."""
+    zarr_version: Version = "0.5"
+    """Of OME-Zarr: ``"0.5"`` is sharded Zarr 3, ``"0.4"`` is Zarr 2, which older programs read."""
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether pixels are written as they are."""
+        return self.raw or self.file_format == "ome-zarr"
 
     @model_validator(mode="after")
     def _check(self) -> "Output":
-        if self.raw and self.file_format != "ome-tiff":
-            raise ValueError(f"pixels as they are go into ome-tiff, not into {self.file_format}")
+        if self.raw and self.file_format not in RAW:
+            raise ValueError(f"pixels as they are go into {', '.join(RAW)}, not into {self.file_format}")
         return self
 
 
@@ -154,6 +166,8 @@ class Request(Frozen):
             raise ValueError(f"{len(self.data)} files, but {len(self.images)} numbers of images")
         if self.gallery is not None and self.output.file_format != "pdf":
             raise ValueError("a gallery is a PDF: choose the format pdf")
+        if self.output.is_raw and self.look.downsample != 1:
+            raise ValueError("pixels as they are have no downsampling")
         return self
 
 

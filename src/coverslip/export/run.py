@@ -11,13 +11,12 @@ from itertools import batched, groupby
 from pathlib import Path
 
 from coverslip.errors import StorageError
-from coverslip.export.encoding import digest
 from coverslip.export.ledger import Ledger
 from coverslip.export.pacing import Pace
 from coverslip.export.pieces import Painter, Task
 from coverslip.export.plan import Plan
 from coverslip.export.sources import OpenFile
-from coverslip.export.writing import SPARE_BYTES, CannotWriteError, check_folder, free_bytes, sweep
+from coverslip.export.writing import SPARE_BYTES, CannotWriteError, check_folder, digest, free_bytes, sweep
 from coverslip.model.exporting import ExportItem, ExportJob, ExportResult
 from coverslip.readers import open_image
 

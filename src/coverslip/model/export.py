@@ -13,8 +13,8 @@ Resampling = Literal["nearest", "area"]
 """``nearest``: every n-th pixel, as it is. ``area``: the mean of n by n pixels, less noisy; labels, which have no mean,
 are then those of the middle pixel."""
 MaskMode = Literal["outline", "fill"]
-FileForm = Literal["png", "jpeg", "webp", "tiff", "ome-tiff", "svg", "pdf"]
-"""Kinds of files that hold one item as a picture."""
+FileForm = Literal["png", "jpeg", "webp", "tiff", "ome-tiff", "svg", "pdf", "ome-zarr"]
+"""Kinds of files that hold one item: a picture, but ``ome-zarr`` is a folder with the pixels as they are."""
 FILE_ENDINGS: dict[FileForm, str] = {
     "png": ".png",
     "jpeg": ".jpg",
@@ -23,6 +23,7 @@ FILE_ENDINGS: dict[FileForm, str] = {
     "ome-tiff": ".ome.tif",
     "svg": ".svg",
     "pdf": ".pdf",
+    "ome-zarr": ".ome.zarr",
 }
 
 NAMED_COLORS = {
