@@ -20,7 +20,7 @@ BLOCK = 1 << 22
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawImage:
-    """A window of a field of view in its own type, as an image of one level; as safe from many threads as its planes."""
+    """A window of a field of view as it is: an image of one level; as safe from many threads as its planes."""
 
     metadata: ImageMetadata
     planes: tuple[Pixels, ...]

@@ -22,6 +22,8 @@ UNIT = "\N{MICRO SIGN}m"
 RAW_AT_ONCE = 64 << 20
 """Bytes of pixels as they are that are written as a whole; more are written in tiles."""
 RAW_TILE = 512
+NOT_IN_OME = frozenset({"int64", "uint64", "float16"})
+"""Types of pixels that OME-XML has no name for."""
 
 
 def tiff(figure: Figure, provenance: Mapping[str, str], *, ome: bool = False) -> bytes:
@@ -91,7 +93,7 @@ def write_raw(
     count, (height, width) = len(image.planes), image.where.full
     dtype = np.dtype(image.metadata.dtype)
     dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
-    if dtype.kind not in "iuf" or (ome and dtype.kind in "iu" and dtype.itemsize == 8):
+    if dtype.kind not in "iuf" or (ome and dtype.name in NOT_IN_OME):
         raise ExportError(f"{'OME-TIFF' if ome else 'TIFF'} has no pixels of the type {dtype}")
     um = image.pixel_um
     sizes: dict[str, Any] = {"resolution": (dpi, dpi), "resolutionunit": "INCH"}
