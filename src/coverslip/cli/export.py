@@ -39,6 +39,10 @@ ExecutorOption = Annotated[str, typer.Option("--executor", help="threads, proces
 PerSecond = Annotated[float | None, typer.Option("--per-second", help="Most items that begin in a second.")]
 Dpi = Annotated[float, typer.Option("--dpi", min=1, help="Pixels of the picture on an inch of paper.")]
 Gallery = Annotated[str | None, typer.Option("--gallery", help="Rows and columns of pages, such as 4x6; a PDF.")]
+PanelsOption = Annotated[
+    bool, typer.Option("--panels", help="Each channel in a panel beside the merge, with its name.")
+]
+SeparateOption = Annotated[bool, typer.Option("--separate", help="A file for each channel.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Any other choice as name=JSON, such as legend='{}'; may be repeated.")
 ]
@@ -66,6 +70,8 @@ def export_fov(
     per_second: PerSecond = None,
     dpi: Dpi = 300,
     gallery: Gallery = None,
+    panels: PanelsOption = False,
+    separate: SeparateOption = False,
     choices: Set = None,
     dry_run: Dry = False,
     resume: Resume = None,
@@ -105,6 +111,8 @@ def export_cells(
     per_second: PerSecond = None,
     dpi: Dpi = 300,
     gallery: Gallery = None,
+    panels: PanelsOption = False,
+    separate: SeparateOption = False,
     choices: Set = None,
     dry_run: Dry = False,
     resume: Resume = None,
@@ -152,6 +160,8 @@ def export_rois(
     per_second: PerSecond = None,
     dpi: Dpi = 300,
     gallery: Gallery = None,
+    panels: PanelsOption = False,
+    separate: SeparateOption = False,
     choices: Set = None,
     dry_run: Dry = False,
     resume: Resume = None,
@@ -189,6 +199,7 @@ def _request(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Re
         raise InvalidRequestError("an export needs a marker set (--marker-set) and a folder (--out)")
     names = ("downsample", "existing", "workers", "executor", "per_second", "dpi", "gallery", "name")
     overrides = {name: given[name] for name in names if given[name] is not None}
+    overrides |= {name: True for name in ("panels", "separate") if given[name]}
     if given["scale_bar"] is not None:
         overrides["scale_bar"] = _scale_bar(given["scale_bar"])
     if given["masks"] is not None:

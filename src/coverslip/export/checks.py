@@ -12,6 +12,7 @@ from coverslip.export.writing import free_bytes, may_write
 from coverslip.model.export import ExportSpec
 from coverslip.model.exporting import PlannedExport
 from coverslip.render.export import Window, whole
+from coverslip.render.export.panels import panel_grid
 from coverslip.render.export.regions import grid
 from coverslip.render.scale_bar import bar_length, fixed_length
 
@@ -140,6 +141,8 @@ def _planned(plan: Plan, item: PlannedExport, check: _SpecCheck, output: Output)
             _check_bar(check.spec, facts, width)
     except CoverslipError as found:
         return Planned(item.name, item.path, None, None, 0, f"{type(found).__name__}: {found}", exists)
+    rows, columns = panel_grid(check.spec)
+    height, width = height * rows, width * columns
     pixels = height * width
     if output.is_raw:
         planes = len(check.spec.markers.channels or facts.metadata.channels) + len(check.spec.masks)

@@ -20,6 +20,7 @@ from coverslip.export.request import TEMPLATES, CellChoice, Request
 from coverslip.export.sources import Source
 from coverslip.model import Cell
 from coverslip.model.export import ExportSpec
+from coverslip.model.rois import RoiShape
 from coverslip.render.export import Window, around, label_boxes
 
 type Opening = Callable[[Source], OpenSource]
@@ -41,6 +42,10 @@ class Chosen:
     """What file names and captions may ask for."""
     error: tuple[str, str] | None = None
     """Why it cannot be made: class and message."""
+    suffix: str = ""
+    """What follows the name of its file; any characters."""
+    shape: RoiShape | None = None
+    """Polygon or line of a region, where it is drawn."""
 
 
 def choose_fields(request: Request, facts: Sequence[SourceFacts]) -> list[Chosen]:

@@ -13,6 +13,7 @@ from coverslip.export.request import Output
 from coverslip.export.writing import created, created_folder, digest, write
 from coverslip.model import Cell
 from coverslip.model.export import ExportSpec
+from coverslip.model.rois import RoiShape
 from coverslip.ngff import write_once
 from coverslip.render.export import (
     Figure,
@@ -50,11 +51,13 @@ class Shown:
     """For the caption."""
     look: str
     """Digest of the spec."""
+    shape: RoiShape | None = None
+    """Of a region, where it is drawn."""
 
     @property
     def figure(self) -> Figure:
         """All of it, drawn."""
-        return figure_of(self.fov, self.spec, self.window, label=self.label, values=self.values)
+        return figure_of(self.fov, self.spec, self.window, label=self.label, shape=self.shape, values=self.values)
 
     @property
     def provenance(self) -> dict[str, str]:

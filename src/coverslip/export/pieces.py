@@ -27,6 +27,7 @@ from coverslip.export.sources import OpenFile, Source, fingerprint
 from coverslip.export.writing import CannotWriteError, digest
 from coverslip.model.export import ExportSpec
 from coverslip.model.exporting import ExportResult, PlannedExport
+from coverslip.model.rois import RoiShape
 from coverslip.render.export import CellPaint, Fov, Window, cell_paint, whole
 
 log = logging.getLogger(__name__)
@@ -157,7 +158,8 @@ class Painter:
             values = {**document["values"], "item": task.item.name}
             fov, window = self._fov(task, opened), document["window"]
             window = whole(fov.size) if window is None else Window(*window)
-            yield Shown(fov, task.spec, window, document.get("label"), values, task.look)
+            shape = RoiShape.model_validate(document["shape"]) if "shape" in document else None
+            yield Shown(fov, task.spec, window, document.get("label"), values, task.look, shape)
 
     def _check(self, task: Task) -> None:
         """Compare the files of a source with what they were, once for all of its items."""

@@ -19,6 +19,7 @@ from coverslip.export.names import distinct, fields_of, fill
 from coverslip.export.opened import OpenSource
 from coverslip.export.regions import choose_rois
 from coverslip.export.request import TEMPLATES, Request, make
+from coverslip.export.separate import separated
 from coverslip.export.sources import OpenFile, Source, bare_name, chosen, fingerprint
 from coverslip.export.sources import fields_of as fields_at
 from coverslip.model.export import FILE_ENDINGS, ExportSpec
@@ -27,7 +28,7 @@ from coverslip.readers import open_image
 
 VERSION = 1
 """Of the documents of jobs and items."""
-KEPT_VALUES = frozenset({"fov", "label", "roi", "roi_id", "x", "y", "tags", "comment", "marker_set"})
+KEPT_VALUES = frozenset({"fov", "label", "roi", "roi_id", "x", "y", "tags", "comment", "marker_set", "channel"})
 """Of an item's values, for captions and the manifest. Other columns of its row are in the table."""
 NOUNS = {"fov": "field of view", "cells": "cell", "rois": "region"}
 
@@ -102,7 +103,7 @@ def plan(request: Request, *, open_file: OpenFile = open_image) -> Plan:
     cell_table = table_path(request, facts) if any(one.spec.cells is not None for one in picked) else None
     if cell_table is not None:
         tables.append(cell_table)
-    return _frozen(request, facts, with_common_bar(picked, facts), tables, cell_table)
+    return _frozen(request, facts, with_common_bar(separated(picked, request.separate), facts), tables, cell_table)
 
 
 def restored(document: Mapping[str, Any], items: Iterable[PlannedExport]) -> Plan:
@@ -156,7 +157,9 @@ def _frozen(
     if request.gallery is not None:
         stems = [fill(request.gallery.name, {})] * len(picked)
     else:
-        stems = distinct(fill(template, one) for one in values)
+        has_channel = "channel" in fields_of(template)
+        suffixes = ["" if has_channel else one.suffix for one in picked]
+        stems = distinct(fill(template, one, suffix) for one, suffix in zip(values, suffixes, strict=True))
     items = tuple(
         PlannedExport(
             number=number,
@@ -170,6 +173,7 @@ def _frozen(
                 "label": one.label,
                 "values": {name: value for name, value in one.values.items() if name in KEPT_VALUES},
                 **({"error": list(one.error)} if one.error else {}),
+                **({"shape": one.shape.model_dump(mode="json")} if one.shape and one.spec.shape else {}),
             },
         )
         for number, (one, stem) in enumerate(zip(picked, stems, strict=True))

@@ -99,7 +99,7 @@ def _chosen(request: Request, roi: Roi, numbers: Mapping[str, int], looks: "_Loo
     except CoverslipError as error:
         return item(request.look, values=values, error=(type(error).__name__, str(error)))
     values |= {"x": (window.x0 + window.x1) // 2, "y": (window.y0 + window.y1) // 2, "marker_set": spec.markers.name}
-    return item(spec, window, values=values)
+    return item(spec, window, values=values, shape=roi.shape)
 
 
 def _overrides(request: Request, roi: Roi) -> dict[str, Any]:
@@ -141,6 +141,8 @@ class _Looks:
         values = look.model_dump()
         if "marker_set" in own:
             values["markers"] = marker_set_from(own.pop("marker_set"), self._place)
+        if "panels" in own and isinstance(own["panels"], bool):
+            own["panels"] = {} if own["panels"] else None
         if "scale_bar" in own:
             values["scale_bar"] = scale_bar_from(own.pop("scale_bar"))
         return make(ExportSpec, values | own, f"region {roi.name or roi.roi_id!r}")

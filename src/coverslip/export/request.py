@@ -112,6 +112,17 @@ class Output(Frozen):
         return self
 
 
+class Separate(Frozen):
+    """A file for each channel of an item, ``<name>_<channel>``, in the place of one for all of them."""
+
+    merge: bool = False
+    """Whether the picture of all channels is there too, under the name of the item; of one channel there is none."""
+    same_color: bool = False
+    """Whether channels of one colour share a file, ``<name>_merged_<channel>_<channel>``."""
+    colors: Literal["own", "white"] = "own"
+    """Of the single channels."""
+
+
 class Gallery(Frozen):
     """All items on pages, in the place of one file for each."""
 
@@ -158,6 +169,7 @@ class Request(Frozen):
     rois: RoiChoice = RoiChoice()
     output: Output
     gallery: Gallery | None = None
+    separate: Separate | None = None
     effort: Effort = Effort()
 
     @model_validator(mode="after")
@@ -166,6 +178,10 @@ class Request(Frozen):
             raise ValueError(f"{len(self.data)} files, but {len(self.images)} numbers of images")
         if self.gallery is not None and self.output.file_format != "pdf":
             raise ValueError("a gallery is a PDF: choose the format pdf")
+        if self.output.is_raw and self.look.panels is not None:
+            raise ValueError("pixels as they are have no panels: ask for separate channels")
+        if self.separate is not None and self.look.panels is not None:
+            raise ValueError("channels are in panels or in files of their own, not both")
         if self.output.is_raw and self.look.downsample != 1:
             raise ValueError("pixels as they are have no downsampling")
         return self
