@@ -207,7 +207,8 @@ async def download_export(rooms: InRooms, export_id: str) -> Response:
         done = rooms.catalog.export_items(export_id, state="ok")
         folder = Path(job.output_dir)
         paths = dict.fromkeys(item.planned.path for item in done)
-        return folder, [*_files(folder, paths), *(path.name for path in sorted(folder.glob("manifest-*")))]
+        about = sorted([*folder.glob("contact-sheet-*.html"), *folder.glob("manifest-*")])
+        return folder, [*_files(folder, paths), *(path.name for path in about)]
 
     folder, names = await run_in_threadpool(look)
     if not names:

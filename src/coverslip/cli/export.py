@@ -43,6 +43,9 @@ PanelsOption = Annotated[
     bool, typer.Option("--panels", help="Each channel in a panel beside the merge, with its name.")
 ]
 SeparateOption = Annotated[bool, typer.Option("--separate", help="A file for each channel.")]
+Sheet = Annotated[
+    bool, typer.Option("--contact-sheet", help="An HTML page with all pictures, small, beside the files.")
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Any other choice as name=JSON, such as legend='{}'; may be repeated.")
 ]
@@ -72,6 +75,7 @@ def export_fov(
     gallery: Gallery = None,
     panels: PanelsOption = False,
     separate: SeparateOption = False,
+    contact_sheet: Sheet = False,
     choices: Set = None,
     dry_run: Dry = False,
     resume: Resume = None,
@@ -113,6 +117,7 @@ def export_cells(
     gallery: Gallery = None,
     panels: PanelsOption = False,
     separate: SeparateOption = False,
+    contact_sheet: Sheet = False,
     choices: Set = None,
     dry_run: Dry = False,
     resume: Resume = None,
@@ -162,6 +167,7 @@ def export_rois(
     gallery: Gallery = None,
     panels: PanelsOption = False,
     separate: SeparateOption = False,
+    contact_sheet: Sheet = False,
     choices: Set = None,
     dry_run: Dry = False,
     resume: Resume = None,
@@ -199,7 +205,7 @@ def _request(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Re
         raise InvalidRequestError("an export needs a marker set (--marker-set) and a folder (--out)")
     names = ("downsample", "existing", "workers", "executor", "per_second", "dpi", "gallery", "name")
     overrides = {name: given[name] for name in names if given[name] is not None}
-    overrides |= {name: True for name in ("panels", "separate") if given[name]}
+    overrides |= {name: True for name in ("panels", "separate", "contact_sheet") if given[name]}
     if given["scale_bar"] is not None:
         overrides["scale_bar"] = _scale_bar(given["scale_bar"])
     if given["masks"] is not None:

@@ -204,9 +204,20 @@ class _Places:
 
 def _wanted(request: Request) -> set[str]:
     """Return the names that file names and captions ask for."""
-    wanted = set(fields_of(request.output.name or TEMPLATES[request.mode]))
+    return set(fields_of(request.output.name or TEMPLATES[request.mode])) | caption_names(request)
+
+
+def caption_names(request: Request) -> set[str]:
+    """Return the names that captions ask for.
+
+    Raises
+    ------
+    InvalidRequestError
+        One is no template.
+    """
+    wanted: set[str] = set()
     captions = [request.look.caption.template] if request.look.caption else []
-    captions += [request.gallery.caption] if request.gallery else []
+    captions += [one.caption for one in (request.gallery, request.contact_sheet) if one is not None]
     for caption in captions:
         try:
             wanted |= {name for _, name, _, _ in string.Formatter().parse(caption) if name}

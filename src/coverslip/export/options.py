@@ -22,7 +22,7 @@ from coverslip.model.export import ExportSpec, MarkerSet, MaskLook
 from coverslip.model.exporting import ExportMode
 from coverslip.model.metadata import Frozen
 
-PLACES = frozenset({"data", "images", "fovs", "t", "z", "gallery", "separate"})
+PLACES = frozenset({"data", "images", "fovs", "t", "z", "gallery", "separate", "contact_sheet"})
 """Choices of the request itself."""
 
 
@@ -135,6 +135,7 @@ def _table(value: object) -> object:
 
 
 _READ: Mapping[str, Callable[[Any], object]] = {
+    "contact_sheet": _switched,
     "gallery": _gallery,
     "masks": _masks,
     "panels": _switched,

@@ -22,11 +22,12 @@ from coverslip.export.cells import CellTable, plain, read_table
 from coverslip.export.encoding import Shown, Written, make_file
 from coverslip.export.opened import OpenSource, Sources
 from coverslip.export.pacing import Pace
+from coverslip.export.plan import Plan
 from coverslip.export.request import Request
 from coverslip.export.sources import OpenFile, Source, fingerprint
 from coverslip.export.writing import CannotWriteError, digest
 from coverslip.model.export import ExportSpec
-from coverslip.model.exporting import ExportResult, PlannedExport
+from coverslip.model.exporting import ExportItem, ExportResult, PlannedExport
 from coverslip.model.rois import RoiShape
 from coverslip.render.export import CellPaint, Fov, Window, cell_paint, whole
 
@@ -198,6 +199,20 @@ class Painter:
             numbers = [int(label) if isinstance(label, int | float) else 0 for label in labels]
             self._paints = {key: cell_paint(look, numbers, values), **dict(list(self._paints.items())[-8:])}
         return self._paints[key]
+
+
+def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
+    """Return items with what is needed to make them."""
+    found = []
+    looks = [spec.digest for spec in plan.specs]
+    for one in items:
+        facts = plan.sources[one.planned.document["source"]]
+        spec = plan.specs[one.planned.document["spec"]]
+        table = plan.cell_table if spec.cells is not None else None
+        found.append(
+            Task(one.planned, facts.source, facts.fingerprint, spec, looks[one.planned.document["spec"]], table)
+        )
+    return found
 
 
 class PlannedError(ExportError):

@@ -13,7 +13,7 @@ from typing import Any
 
 from coverslip.errors import InvalidRequestError
 from coverslip.export.bars import with_common_bar
-from coverslip.export.choices import Chosen, choose_cells, choose_fields
+from coverslip.export.choices import Chosen, caption_names, choose_cells, choose_fields
 from coverslip.export.facts import SourceFacts, facts_of, software, table_path
 from coverslip.export.names import distinct, fields_of, fill
 from coverslip.export.opened import OpenSource
@@ -29,7 +29,7 @@ from coverslip.readers import open_image
 VERSION = 1
 """Of the documents of jobs and items."""
 KEPT_VALUES = frozenset({"fov", "label", "roi", "roi_id", "x", "y", "tags", "comment", "marker_set", "channel"})
-"""Of an item's values, for captions and the manifest. Other columns of its row are in the table."""
+"""Of an item's values, for the manifest, beside those that captions name. Other columns of its row are in the table."""
 NOUNS = {"fov": "field of view", "cells": "cell", "rois": "region"}
 
 
@@ -150,6 +150,7 @@ def _frozen(
         if place == len(kept):
             kept.append(spec)
         places[id(spec)] = place
+    kept_values = KEPT_VALUES | caption_names(request)
     template = request.output.name or TEMPLATES[request.mode]
     fields_of(template)
     ending = FILE_ENDINGS[request.output.file_format]
@@ -171,7 +172,7 @@ def _frozen(
                 "spec": places[id(one.spec)],
                 "window": None if one.window is None else list(one.window),
                 "label": one.label,
-                "values": {name: value for name, value in one.values.items() if name in KEPT_VALUES},
+                "values": {name: value for name, value in one.values.items() if name in kept_values},
                 **({"error": list(one.error)} if one.error else {}),
                 **({"shape": one.shape.model_dump(mode="json")} if one.shape and one.spec.shape else {}),
             },

@@ -136,6 +136,16 @@ class Gallery(Frozen):
     """Of the file."""
 
 
+class Sheet(Frozen):
+    """A page in HTML with all items, beside their files."""
+
+    side: Annotated[int, Field(ge=16, le=1024)] = 220
+    """Longer side of its pictures in pixels."""
+    caption: str = "{item}"
+    """Below each item; see ``model.templates``."""
+    title: str = "Contact sheet"
+
+
 class Effort(Frozen):
     """How hard a job tries."""
 
@@ -170,6 +180,7 @@ class Request(Frozen):
     output: Output
     gallery: Gallery | None = None
     separate: Separate | None = None
+    contact_sheet: Sheet | None = None
     effort: Effort = Effort()
 
     @model_validator(mode="after")

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from itertools import batched, groupby
 from pathlib import Path
 
-from coverslip.errors import StorageError
+from coverslip.errors import InvalidRequestError, StorageError
 from coverslip.export.ledger import Ledger
 from coverslip.export.pacing import Pace
-from coverslip.export.pieces import Painter, Task
+from coverslip.export.pieces import Painter, Task, tasks_of
 from coverslip.export.plan import Plan
+from coverslip.export.sheets import sheet_path, write_sheet
 from coverslip.export.sources import OpenFile
 from coverslip.export.writing import SPARE_BYTES, CannotWriteError, check_folder, digest, free_bytes, sweep
 from coverslip.model.exporting import ExportItem, ExportJob, ExportResult
@@ -104,7 +105,9 @@ def run(
             from coverslip.export.elsewhere import run_elsewhere  # noqa: PLC0415  # few need it
 
             run_elsewhere(plan, job_id, tasks, notes, stop, executor)
-    except StorageError as error:
+        if not stop.flag.is_set():
+            _write_sheet(plan, job_id, ledger, notes, stop, open_file)
+    except (StorageError, InvalidRequestError) as error:  # no room, or a caption that cannot be
         stop.now(str(error))
     except BaseException:
         stop.now("it was interrupted")
@@ -113,6 +116,22 @@ def run(
         notes.flush()
         job = ledger.end_export(job_id, token, is_stopped=stop.flag.is_set(), message=stop.message)
     return job
+
+
+def _write_sheet(plan: Plan, job_id: str, ledger: Ledger, notes: "Notes", stop: Stop, open_file: OpenFile) -> None:
+    asked = plan.request.contact_sheet
+    if asked is None:
+        return
+    notes.flush()
+    write_sheet(
+        plan,
+        asked,
+        sheet_path(plan.request.output.folder, job_id),
+        ledger.export_items(job_id),
+        open_file=open_file,
+        on_item=notes.pass_on,
+        should_stop=stop.flag.is_set,
+    )
 
 
 class Notes:
@@ -240,20 +259,6 @@ def chunks(tasks: Iterable[Task], size: int) -> Iterator[Sequence[Task]]:
     """Yield tasks in portions, each of one field of view."""
     for _, of_one in groupby(tasks, key=lambda task: task.item.group):
         yield from batched(of_one, size)
-
-
-def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
-    """Return items with what is needed to make them."""
-    found = []
-    looks = [spec.digest for spec in plan.specs]
-    for one in items:
-        facts = plan.sources[one.planned.document["source"]]
-        spec = plan.specs[one.planned.document["spec"]]
-        table = plan.cell_table if spec.cells is not None else None
-        found.append(
-            Task(one.planned, facts.source, facts.fingerprint, spec, looks[one.planned.document["spec"]], table)
-        )
-    return found
 
 
 def _pending(plan: Plan, job_id: str, ledger: Ledger) -> list[Task]:
