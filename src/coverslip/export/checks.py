@@ -119,7 +119,7 @@ def _missing(spec: ExportSpec, facts: SourceFacts) -> Iterator[str]:
     for mask in masks:
         if mask not in facts.masks:
             yield f"MissingMaskError: field of view {fov!r} has no mask {mask!r}"
-    if spec.annotation is not None:
+    if spec.annotation is not None and facts.source.mosaic is None:
         try:
             annotation_file(facts.source, spec.annotation.annotation)
         except CoverslipError as error:

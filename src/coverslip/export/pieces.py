@@ -25,6 +25,7 @@ from coverslip.export.pacing import Pace
 from coverslip.export.plan import Plan
 from coverslip.export.request import Request
 from coverslip.export.sources import OpenFile, Source, fingerprint
+from coverslip.export.stitched import OpenMap, open_source
 from coverslip.export.writing import CannotWriteError, digest
 from coverslip.model.export import ExportSpec
 from coverslip.model.exporting import ExportItem, ExportResult, PlannedExport
@@ -70,7 +71,7 @@ class Painter:
 
     def __init__(self, request: Request, open_file: OpenFile, pace: Pace) -> None:
         self._request, self._open_file, self._pace = request, open_file, pace
-        self._sources = Sources(lambda source: OpenSource(source, open_file, t=request.t, z=request.z))
+        self._sources = Sources(lambda source: open_source(source, open_file, t=request.t, z=request.z))
         self._seen: dict[str, Mapping[str, Sequence[int]]] = {}
         self._paints: dict[tuple[str, str], CellPaint] = {}
 
@@ -173,7 +174,7 @@ class Painter:
             if list(self._seen[key][path]) != list(was):
                 raise SourceChangedError(f"{path} has changed since the export was planned")
 
-    def _fov(self, task: Task, opened: OpenSource) -> Fov:
+    def _fov(self, task: Task, opened: OpenSource | OpenMap) -> Fov:
         spec = task.spec
         return Fov(
             task.source.fov,

@@ -20,7 +20,7 @@ from coverslip.export.opened import OpenSource
 from coverslip.export.regions import choose_rois
 from coverslip.export.request import TEMPLATES, Request, make
 from coverslip.export.separate import separated
-from coverslip.export.sources import OpenFile, Source, bare_name, chosen, fingerprint
+from coverslip.export.sources import Mosaic, OpenFile, Source, bare_name, chosen, fingerprint
 from coverslip.export.sources import fields_of as fields_at
 from coverslip.model.export import FILE_ENDINGS, ExportSpec
 from coverslip.model.exporting import PlannedExport
@@ -96,7 +96,7 @@ def plan(request: Request, *, open_file: OpenFile = open_image) -> Plan:
         tables.append(table_path(request, facts))
         picked = choose_cells(request, facts, tables[0], opening)
     else:
-        picked, table = choose_rois(request, facts)
+        picked, facts, table = choose_rois(request, facts)
         tables.append(table)
     if not picked:
         raise InvalidRequestError(f"there is nothing to export: no {NOUNS[request.mode]} is left after the choice")
@@ -130,7 +130,8 @@ def restored(document: Mapping[str, Any], items: Iterable[PlannedExport]) -> Pla
 
 
 def _restored_source(document: Mapping[str, Any]) -> SourceFacts:
-    source = Source(document["fov"], Path(document["path"]), document["image"])
+    mosaic = Mosaic.of(document["mosaic"]) if "mosaic" in document else None
+    source = Source(document["fov"], Path(document["path"]), document["image"], mosaic)
     seen = {path: [int(number) for number in one] for path, one in document["fingerprint"].items()}
     return SourceFacts(source, seen, None, document.get("error"))
 
