@@ -16,8 +16,9 @@ from coverslip.catalog import Catalog
 from coverslip.errors import ReadError
 from coverslip.export import Job
 from coverslip.export.maps import read_maps
+from coverslip.export.mosaics import Mosaic, Placed
 from coverslip.export.opened import OpenSource, Sources
-from coverslip.export.sources import Mosaic, Placed, fields_of
+from coverslip.export.sources import fields_of
 from coverslip.export.stitched import MapPlane
 from coverslip.model.exporting import ExportResult
 from coverslip.readers import open_image

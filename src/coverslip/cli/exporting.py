@@ -16,7 +16,7 @@ from coverslip.cli.output import amount, console, one_line, size_text
 from coverslip.errors import InvalidRequestError
 from coverslip.export import DryRun, Job
 from coverslip.export.manifest import manifest_paths
-from coverslip.export.run import LEASE_SECONDS
+from coverslip.export.notes import LEASE_SECONDS
 from coverslip.model.exporting import ExportJob, ExportResult
 
 WAIT_SECONDS = 0.5

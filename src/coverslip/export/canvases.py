@@ -8,7 +8,8 @@ import numpy as np
 from coverslip.errors import ExportError, MissingFieldError, OutsideImageError, UnreadableFileError
 from coverslip.export.facts import SourceFacts
 from coverslip.export.maps import StitchedMap, maps_beside
-from coverslip.export.sources import Mosaic, Placed, Source, fingerprint
+from coverslip.export.mosaics import Mosaic, Placed
+from coverslip.export.sources import Source, fingerprint
 from coverslip.export.stitched import map_metadata
 from coverslip.model.export import ExportSpec
 from coverslip.render.export import Window

@@ -14,6 +14,7 @@ from coverslip.export.writing import created, created_folder, digest, write
 from coverslip.model import Cell
 from coverslip.model.export import ExportSpec
 from coverslip.model.rois import RoiShape
+from coverslip.model.templates import Value, filled
 from coverslip.ngff import write_once
 from coverslip.render.export import (
     Figure,
@@ -27,6 +28,7 @@ from coverslip.render.export import (
     write_raw,
     write_tiles,
 )
+from coverslip.render.export.stored import stored
 
 LARGEST_AT_ONCE = 1 << 28
 """Pixels of a picture that is drawn as a whole; larger ones are written tile by tile, where the format has tiles."""
@@ -105,6 +107,31 @@ def published(data: bytes, details: dict[str, Any], path: Path) -> Written:
     """Write bytes as a file."""
     write(path, data)
     return Written(hashlib.sha256(data).hexdigest(), len(data), details)
+
+
+def make_piece(item: Shown, caption: str, path: Path) -> Written:
+    """Draw an item of a gallery with its caption into a file that ``render.export.stored`` reads.
+
+    Raises
+    ------
+    ExportError
+        It cannot be drawn.
+    InvalidRequestError
+        The caption names something that the items do not have.
+    StorageError
+        It cannot be written.
+    """
+    figure = item.figure
+    values: dict[str, Value] = {
+        **item.values,
+        "fov": item.fov.name,
+        "marker_set": item.spec.markers.name,
+        "downsample": item.spec.downsample,
+        "width": figure.width,
+        "height": figure.height,
+    }
+    write(path, stored(figure, filled(caption, values)))
+    return Written("", 0, details_of(figure))
 
 
 def details_of(figure: Figure) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from coverslip.errors import ConflictError
 from coverslip.export.checks import DryRun, dry_run
 from coverslip.export.ledger import Ledger, MemoryLedger
 from coverslip.export.manifest import manifest_paths, read_manifest, write_manifest
+from coverslip.export.notes import Stop
 from coverslip.export.options import request_from
 from coverslip.export.plan import Plan, plan, restored
 from coverslip.export.request import Request
-from coverslip.export.run import Stop, lost_items, run
+from coverslip.export.run import lost_items, run
 from coverslip.export.sheets import sheet_path, write_sheet
 from coverslip.export.sources import OpenFile
 from coverslip.model.export import MarkerSet

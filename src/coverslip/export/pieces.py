@@ -4,7 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,11 +15,12 @@ from coverslip.errors import (
     CoverslipError,
     ExportError,
     MissingMaskError,
+    ReadError,
     StorageError,
     UnreadableFileError,
 )
 from coverslip.export.cells import CellTable, plain, read_table
-from coverslip.export.encoding import Shown, Written, make_file
+from coverslip.export.encoding import Shown, Written, details_of, make_file, make_piece
 from coverslip.export.opened import OpenSource, Sources
 from coverslip.export.pacing import Pace
 from coverslip.export.plan import Plan
@@ -31,6 +32,7 @@ from coverslip.model.export import ExportSpec
 from coverslip.model.exporting import ExportItem, ExportResult, PlannedExport
 from coverslip.model.rois import RoiShape
 from coverslip.render.export import CellPaint, Fov, Window, cell_paint, whole
+from coverslip.render.export.stored import restored
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,8 @@ class Task:
     """Its digest."""
     table: Path | None
     """The cell table, where cells have colours of their own."""
+    piece: Path | None = None
+    """Where an item of a gallery is drawn to; others are files of their own."""
 
 
 class SourceChangedError(ConflictError):
@@ -138,10 +142,21 @@ class Painter:
         path = output.folder / task.item.path
         if "error" in task.item.document:
             raise PlannedError(*task.item.document["error"])
+        if task.piece is not None:
+            return self._piece(task, task.piece)
         if output.existing == "skip" and path.exists():
             return Written(*digest(path), {"kept": True})
         with self.shown(task) as item:
             return make_file(item, output, path)
+
+    def _piece(self, task: Task, path: Path) -> Written:
+        """Draw an item of a gallery, unless it was drawn before the job was stopped."""
+        with suppress(FileNotFoundError, ReadError):
+            data = path.read_bytes()
+            return Written("", 0, details_of(restored(data)[0]))
+        with self.shown(task) as item:
+            caption = "" if self._request.gallery is None else self._request.gallery.caption
+            return make_piece(item, caption, path)
 
     @contextmanager
     def shown(self, task: Task) -> Iterator[Shown]:

@@ -15,12 +15,13 @@ from coverslip.errors import InvalidRequestError
 from coverslip.export.bars import with_common_bar
 from coverslip.export.choices import Chosen, caption_names, choose_cells, choose_fields
 from coverslip.export.facts import SourceFacts, facts_of, software, table_path
+from coverslip.export.mosaics import Mosaic
 from coverslip.export.names import distinct, fields_of, fill
 from coverslip.export.opened import OpenSource
 from coverslip.export.regions import choose_rois
 from coverslip.export.request import TEMPLATES, Request, make
 from coverslip.export.separate import separated
-from coverslip.export.sources import Mosaic, OpenFile, Source, bare_name, chosen, fingerprint
+from coverslip.export.sources import OpenFile, Source, bare_name, chosen, fingerprint
 from coverslip.export.sources import fields_of as fields_at
 from coverslip.model.export import FILE_ENDINGS, ExportSpec
 from coverslip.model.exporting import PlannedExport

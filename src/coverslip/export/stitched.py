@@ -14,8 +14,9 @@ from coverslip.errors import (
     MissingFieldError,
     MissingMaskError,
 )
+from coverslip.export.mosaics import Mosaic, Placed
 from coverslip.export.opened import OpenSource, Sources
-from coverslip.export.sources import Mosaic, OpenFile, Placed, Source
+from coverslip.export.sources import OpenFile, Source
 from coverslip.model import ImageMetadata
 from coverslip.model.metadata import ChannelInfo, PhysicalSize
 from coverslip.render.export import Pixels

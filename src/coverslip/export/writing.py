@@ -151,12 +151,15 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes have left of files in a folder, once it is old enough to be nobody's."""
+def sweep(folder: Path, keep: str = "") -> None:
+    """Remove what killed processes have left of files in a folder, once it is old enough to be nobody's.
+
+    What is called ``keep`` stays.
+    """
     limit = time.time() - ABANDONED_SECONDS
     for path in folder.glob(f"{TEMPORARY}*"):
         with suppress(OSError):  # what cannot be removed does no harm
-            if path.stat().st_mtime < limit:
+            if path.name != keep and path.stat().st_mtime < limit:
                 _remove(path)
 
 
