@@ -188,7 +188,7 @@ class Tiles:
         self.shape = (*where.shape, 3)
         self.side = side
         self._fov, self._spec, self._where = fov, spec, where
-        self._stamps = tuple(stamps(figure.marks))
+        self._stamps = tuple(stamps(figure.marks, (figure.height, figure.width)))
         looks = [look.thickness for look in spec.masks]
         looks += [] if fov.paint is None or spec.cells is None else [fov.paint.thickness]
         self._rim = max((scaled_thickness(one, where.step) for one in looks), default=0)
