@@ -11,10 +11,12 @@ from coverslip.errors import ConflictError
 from coverslip.export.checks import DryRun, dry_run
 from coverslip.export.ledger import Ledger, MemoryLedger
 from coverslip.export.manifest import manifest_paths, read_manifest, write_manifest
+from coverslip.export.notes import Stop
 from coverslip.export.options import request_from
 from coverslip.export.plan import Plan, plan, restored
 from coverslip.export.request import Request
-from coverslip.export.run import Stop, lost_items, run
+from coverslip.export.run import lost_items, run
+from coverslip.export.sheets import sheet_path, write_sheet
 from coverslip.export.sources import OpenFile
 from coverslip.model.export import MarkerSet
 from coverslip.model.exporting import ENDED, ExportItem, ExportJob, ExportMode, ExportResult
@@ -250,7 +252,11 @@ class Job:
         status = self.status()
         if status.state == "pending":
             return self.start(background=background)
-        if not manifest_paths(made.request.output.folder, job_id)[0].exists():
+        folder = made.request.output.folder
+        asked, page = made.request.contact_sheet, sheet_path(folder, job_id)
+        if asked is not None and not page.exists():
+            write_sheet(made, asked, page, self._ledger.export_items(job_id), open_file=self._open_file)
+        if not manifest_paths(folder, job_id)[0].exists():
             write_manifest(made, status, self._ledger.export_items(job_id))
         return status
 

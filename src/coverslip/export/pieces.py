@@ -4,7 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,19 +15,24 @@ from coverslip.errors import (
     CoverslipError,
     ExportError,
     MissingMaskError,
+    ReadError,
     StorageError,
     UnreadableFileError,
 )
 from coverslip.export.cells import CellTable, plain, read_table
-from coverslip.export.encoding import Shown, Written, digest, make_file
+from coverslip.export.encoding import Shown, Written, details_of, make_file, make_piece
 from coverslip.export.opened import OpenSource, Sources
 from coverslip.export.pacing import Pace
+from coverslip.export.plan import Plan
 from coverslip.export.request import Request
 from coverslip.export.sources import OpenFile, Source, fingerprint
-from coverslip.export.writing import CannotWriteError
+from coverslip.export.stitched import OpenMap, open_source
+from coverslip.export.writing import CannotWriteError, digest
 from coverslip.model.export import ExportSpec
-from coverslip.model.exporting import ExportResult, PlannedExport
+from coverslip.model.exporting import ExportItem, ExportResult, PlannedExport
+from coverslip.model.rois import RoiShape
 from coverslip.render.export import CellPaint, Fov, Window, cell_paint, whole
+from coverslip.render.export.stored import restored
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +52,8 @@ class Task:
     """Its digest."""
     table: Path | None
     """The cell table, where cells have colours of their own."""
+    piece: Path | None = None
+    """Where an item of a gallery is drawn to; others are files of their own."""
 
 
 class SourceChangedError(ConflictError):
@@ -68,7 +75,7 @@ class Painter:
 
     def __init__(self, request: Request, open_file: OpenFile, pace: Pace) -> None:
         self._request, self._open_file, self._pace = request, open_file, pace
-        self._sources = Sources(lambda source: OpenSource(source, open_file, t=request.t, z=request.z))
+        self._sources = Sources(lambda source: open_source(source, open_file, t=request.t, z=request.z))
         self._seen: dict[str, Mapping[str, Sequence[int]]] = {}
         self._paints: dict[tuple[str, str], CellPaint] = {}
 
@@ -135,10 +142,21 @@ class Painter:
         path = output.folder / task.item.path
         if "error" in task.item.document:
             raise PlannedError(*task.item.document["error"])
-        if output.existing == "skip" and path.is_file():
+        if task.piece is not None:
+            return self._piece(task, task.piece)
+        if output.existing == "skip" and path.exists():
             return Written(*digest(path), {"kept": True})
         with self.shown(task) as item:
             return make_file(item, output, path)
+
+    def _piece(self, task: Task, path: Path) -> Written:
+        """Draw an item of a gallery, unless it was drawn before the job was stopped."""
+        with suppress(FileNotFoundError, ReadError):
+            data = path.read_bytes()
+            return Written("", 0, details_of(restored(data)[0]))
+        with self.shown(task) as item:
+            caption = "" if self._request.gallery is None else self._request.gallery.caption
+            return make_piece(item, caption, path)
 
     @contextmanager
     def shown(self, task: Task) -> Iterator[Shown]:
@@ -157,7 +175,8 @@ class Painter:
             values = {**document["values"], "item": task.item.name}
             fov, window = self._fov(task, opened), document["window"]
             window = whole(fov.size) if window is None else Window(*window)
-            yield Shown(fov, task.spec, window, document.get("label"), values, task.look)
+            shape = RoiShape.model_validate(document["shape"]) if "shape" in document else None
+            yield Shown(fov, task.spec, window, document.get("label"), values, task.look, shape)
 
     def _check(self, task: Task) -> None:
         """Compare the files of a source with what they were, once for all of its items."""
@@ -170,7 +189,7 @@ class Painter:
             if list(self._seen[key][path]) != list(was):
                 raise SourceChangedError(f"{path} has changed since the export was planned")
 
-    def _fov(self, task: Task, opened: OpenSource) -> Fov:
+    def _fov(self, task: Task, opened: OpenSource | OpenMap) -> Fov:
         spec = task.spec
         return Fov(
             task.source.fov,
@@ -196,6 +215,20 @@ class Painter:
             numbers = [int(label) if isinstance(label, int | float) else 0 for label in labels]
             self._paints = {key: cell_paint(look, numbers, values), **dict(list(self._paints.items())[-8:])}
         return self._paints[key]
+
+
+def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
+    """Return items with what is needed to make them."""
+    found = []
+    looks = [spec.digest for spec in plan.specs]
+    for one in items:
+        facts = plan.sources[one.planned.document["source"]]
+        spec = plan.specs[one.planned.document["spec"]]
+        table = plan.cell_table if spec.cells is not None else None
+        found.append(
+            Task(one.planned, facts.source, facts.fingerprint, spec, looks[one.planned.document["spec"]], table)
+        )
+    return found
 
 
 class PlannedError(ExportError):
