@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import BinaryIO, Self
 
 from coverslip.errors import ExportError
-from coverslip.render.encode import encode
+from coverslip.render.encode import lossless
 from coverslip.render.export.figure import Figure, flatten
 from coverslip.render.export.pdf import POINTS, Page, PdfWriter, text_width
 
@@ -163,7 +163,7 @@ class ContactSheet:
         href
             Address of its file, relative to the page; the picture is then a link to it.
         """
-        data = base64.b64encode(encode(flatten(figure), "image/png")).decode()
+        data = base64.b64encode(lossless(flatten(figure))).decode()
         label = html.escape(caption)
         picture = f'<img loading="lazy" alt="{label}" src="data:image/png;base64,{data}">'
         if href is not None:
