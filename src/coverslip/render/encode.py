@@ -41,7 +41,7 @@ _ENCODERS: Mapping[str, tuple[str, Sequence[int]]] = {
 NOISE = 0.4
 """Share of its bytes that noise has left when it is compressed; see ``encode``."""
 NOT_WORTH = 0.9
-"""Share from which on compressing is no use at all; see ``lossless``."""
+"""Share from which on compressing is no use at all; see ``saving``."""
 RUNS, STORED, AS_IS, LEFT = 3, 0, 0x08, 0x10
 """Of libpng: deflate that looks for runs alone, none, and the filters of rows: none, and the left neighbour."""
 TRIED_ROWS = 16
@@ -85,8 +85,7 @@ def encode(rgb: NDArray[np.uint8], media_type: str, *, at_once: bool = False) ->
 def lossless(rgb: NDArray[np.uint8]) -> bytes:
     """Return a picture as a PNG that is written into a file; the same picture always gives the same bytes.
 
-    Smaller than ``encode`` makes it, in half the time: some rows of the picture say whether pixels, or what they differ
-    by, are written; where hardly anything could be saved, they are stored. Without colours the PNG is a grey one.
+    Smaller than ``encode`` makes it, in half the time or less: see ``saving``. Without colours the PNG is a grey one.
 
     Parameters
     ----------
@@ -101,16 +100,29 @@ def lossless(rgb: NDArray[np.uint8]) -> bytes:
     from imagecodecs import PngError, png_encode  # noqa: PLC0415  other formats should not wait for it
 
     pixels = np.ascontiguousarray(_grey(rgb))
-    rows = pixels[:: max(1, len(pixels) // TRIED_ROWS)]
-    alone, apart = _share(rows), _share(rows[:, 1:] - rows[:, :-1])
-    stays = min(alone, apart) > NOT_WORTH
+    is_worth, by_differences = saving(pixels)
     try:
-        if stays:
+        if not is_worth:
             return bytes(png_encode(pixels, level=STORED, filter=AS_IS))
-        return bytes(png_encode(pixels, level=1, strategy=RUNS, filter=AS_IS if alone < apart else LEFT))
+        return bytes(png_encode(pixels, level=1, strategy=RUNS, filter=LEFT if by_differences else AS_IS))
     except (PngError, ValueError) as error:
         size = f"{rgb.shape[1]} x {rgb.shape[0]}"
         raise InvalidRequestError(f"a picture of {size} pixels does not fit into a PNG") from error
+
+
+def saving(pixels: NDArray[np.uint8]) -> tuple[bool, bool]:
+    """Return whether compressing a picture is worth it, and whether differences compress better than pixels.
+
+    Judged by some of its rows. Pixels of which less than a tenth could be saved are as well stored as they are.
+
+    Parameters
+    ----------
+    pixels
+        Shape Y, X, or Y, X, 3.
+    """
+    rows = pixels[:: max(1, len(pixels) // TRIED_ROWS)]
+    alone, apart = _share(rows), _share(rows[:, 1:] - rows[:, :-1])
+    return min(alone, apart) <= NOT_WORTH, apart <= alone
 
 
 def stored_png(pixels: NDArray[np.uint8]) -> bytes:

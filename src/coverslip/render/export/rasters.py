@@ -33,8 +33,8 @@ def png(rgb: NDArray[np.uint8], dpi: float, provenance: Mapping[str, str]) -> by
     per_meter = round(dpi / METERS_PER_INCH)
     chunks = [_chunk(b"pHYs", struct.pack(">IIB", per_meter, per_meter, 1))]
     chunks += [_text_chunk(keyword, text) for keyword, text in provenance.items()]
-    after_header = 8 + 25
-    return data[:after_header] + b"".join(chunks) + data[after_header:]
+    after_header, whole = 8 + 25, memoryview(data)
+    return b"".join((whole[:after_header], *chunks, whole[after_header:]))
 
 
 def jpeg(rgb: NDArray[np.uint8], dpi: float, provenance: Mapping[str, str]) -> bytes:
