@@ -65,7 +65,8 @@ def channel(field: int, number: int) -> NDArray[np.uint16]:
     side = _side()
     noise = np.random.default_rng(100 * field + number).gamma(2, 300, (side, side)).astype(np.uint16)
     bright = mask(field) % len(CHANNELS) == number
-    return noise + np.uint16(900) * bright
+    brighter: NDArray[np.uint16] = noise + np.uint16(900) * bright
+    return brighter
 
 
 def mask(field: int) -> NDArray[np.int32]:

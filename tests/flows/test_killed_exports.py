@@ -58,8 +58,9 @@ def words_of(images: Path, count: int = CELLS) -> tuple[object, ...]:
 def begin(home: Path, *words: object) -> "subprocess.Popen[str]":
     environment = {key: value for key, value in os.environ.items() if not key.startswith("COVERSLIP_")}
     command = [sys.executable, "-m", "coverslip", "export", *map(str, words)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env={**environment, "COVERSLIP_HOME": str(home)}, text=True, **pipes)
+    pipe = subprocess.PIPE
+    environment["COVERSLIP_HOME"] = str(home)
+    return subprocess.Popen(command, env=environment, text=True, stdout=pipe, stderr=pipe)
 
 
 def wait_for(process: "subprocess.Popen[str]", out: Path, count: int, seconds: float = 60) -> None:
@@ -91,7 +92,7 @@ def noted(home: Path) -> dict[str, str]:
 def has_job(home: Path) -> bool:
     try:
         with closing(catalog_of(home)) as database:
-            return database.execute("SELECT count(*) FROM export_job").fetchone()[0] > 0
+            return database.execute("SELECT 1 FROM export_job").fetchone() is not None
     except sqlite3.OperationalError:
         return False
 
@@ -122,7 +123,7 @@ def test_an_export_killed_at_any_instant_has_no_torn_file_and_loses_none(
             shutil.rmtree(home)
             times = {}
         resume = has_job(home)
-        how = ("--resume", "last") if resume else ("-o", out, "--per-second", RATE)
+        how: tuple[object, ...] = ("--resume", "last") if resume else ("-o", out, "--per-second", RATE)
         process = begin(home, *words, *how)
         before = len(list(out.glob("*.png")))
         if number % 3:  # while files are made
