@@ -12,7 +12,7 @@ from pathlib import Path
 
 from coverslip.errors import StorageError
 from coverslip.export.encoding import digest
-from coverslip.export.ledger import Ledger
+from coverslip.export.ledger import Ledger, items_of
 from coverslip.export.pacing import Pace
 from coverslip.export.pieces import Painter, Task
 from coverslip.export.plan import Plan
@@ -90,8 +90,8 @@ def run(
     notes = Notes(ledger, job_id, token, on_item, stop)
     try:
         check_folder(plan.request.output.folder)
-        for folder in {(plan.request.output.folder / item.path).parent for item in plan.items}:
-            sweep(folder)
+        for inner in {item.path.rpartition("/")[0] for item in plan.items}:
+            sweep(plan.request.output.folder / inner)
         _check_room(plan)
         tasks = _pending(plan, job_id, ledger)
         if plan.request.gallery is not None:
@@ -259,11 +259,19 @@ def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
 
 def _pending(plan: Plan, job_id: str, ledger: Ledger) -> list[Task]:
     """Return what is to be made: what nobody has made yet, and what is not on disk as it was written."""
-    items = ledger.export_items(job_id)
-    lost = set(lost_items(plan.request.output.folder, items))
+    wanted: set[int] = set()
+
+    def written() -> Iterator[ExportItem]:
+        for one in items_of(ledger, job_id):
+            if one.state == "pending":
+                wanted.add(one.planned.number)
+            yield one
+
+    lost = lost_items(plan.request.output.folder, written())
     if lost:
         ledger.reset_items(job_id, lost)
-    return tasks_of(plan, (one for one in items if one.state == "pending" or one.planned.number in lost))
+        wanted.update(lost)
+    return tasks_of(plan, (ExportItem(item, "pending") for item in plan.items if item.number in wanted))
 
 
 def lost_items(folder: Path, items: Iterable[ExportItem]) -> list[int]:

@@ -44,7 +44,7 @@ NOT_WORTH = 0.9
 """Share from which on compressing is no use at all; see ``saving``."""
 RUNS, STORED, AS_IS, LEFT = 3, 0, 0x08, 0x10
 """Of libpng: deflate that looks for runs alone, none, and the filters of rows: none, and the left neighbour."""
-TRIED_ROWS = 16
+TRIED_ROWS = 8
 SAMPLED_ROWS = 32
 
 
