@@ -19,7 +19,7 @@ TABLES = {
     "freshness": ("freshness",),
     "states": ("states",),
     "volumes": ("volumes",),
-    "exporting": ("exportrender",),
+    "exporting": ("exportrender", "exporting"),
     "ingest": ("ingest",),
     "existence": ("existence",),
     "cleanup": ("cleanup",),

@@ -185,7 +185,7 @@ def undo(rooms: InRooms, plan_id: str, who: UndoPlan) -> Applied:
 
 
 @router.get("/audit", response_model=AuditLines, responses=responses(403, 503))
-def list_audit(
+def list_audit(  # noqa: PLR0917  one for each parameter
     rooms: InRooms,
     plan_id: Annotated[str | None, Query(description="Only what this plan did.")] = None,
     after: Annotated[int, Query(ge=0, description="Only lines after this one.")] = 0,
