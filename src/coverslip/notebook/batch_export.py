@@ -1,0 +1,496 @@
+"""The page of an export in a notebook: choose, look, start, watch, cancel, come back."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+import traitlets
+
+from coverslip.errors import ConflictError, CoverslipError, InvalidRequestError, NotFoundError
+from coverslip.export import DryRun, Job, Request
+from coverslip.export.ledger import Ledger
+from coverslip.export.sources import OpenFile, marker_set_from
+from coverslip.model.export import ChannelLook, MarkerSet
+from coverslip.model.exporting import ExportJob, ExportMode, ExportResult
+from coverslip.notebook.facts import Facts, look_at, range_of
+from coverslip.notebook.folders import absolute, listing, make_folder
+from coverslip.notebook.form import Form, form_from, request_of
+from coverslip.notebook.ledgers import kept_jobs, usual_ledger
+from coverslip.notebook.matching import Matches, matches_of
+from coverslip.notebook.panel import Panel, in_words, page_module
+from coverslip.notebook.previews import Previewer
+from coverslip.notebook.running import IDLE, Running
+from coverslip.readers import open_image
+
+type Place = str | PathLike[str]
+
+MOST_FILES = 200
+"""Files of a dry run that are listed on a page: those that cannot be made first."""
+NEW_COLORS = ("#ffffff", "#00ff00", "#ff00ff", "#00ffff", "#ffff00", "#ff0000", "#4060ff", "#ff8000")
+
+
+class BatchExport(Panel):
+    """Pictures of fields of view, cells and regions in bulk, from a notebook.
+
+    Everything that the page does is here too: ``update`` fills in the form, ``dry_run``, ``start``, ``cancel``,
+    ``wait`` and ``results`` are those of a ``coverslip.export.Job``. Only ``dry_run`` and ``wait`` block the kernel.
+
+    Parameters
+    ----------
+    data
+        A folder of fields of view, image files, or several of them.
+    marker_set
+        Name of one saved beside the data, a mapping as it is saved, or a ``MarkerSet``; ``None`` is the first there is.
+    output_dir
+        Folder of the files.
+    mode
+        ``"fov"``, ``"cells"`` or ``"rois"``.
+    catalog
+        Where jobs are kept, so that they can be gone on with after the kernel has ended. ``"usual"`` is the catalog
+        that the command line has; ``None`` keeps them in this process.
+    open_file
+        Opens image files.
+    choices
+        Anything else as ``Job`` takes it, such as ``where='area > 50'``, ``scale_bar=True``, ``masks=["whole_cell"]``.
+
+    Raises
+    ------
+    InvalidRequestError
+        Some of it makes no sense.
+    """
+
+    _esm = page_module("common.js", "batch_export.js")
+    _css = page_module("style.css")
+
+    form = traitlets.Dict().tag(sync=True)
+    """What is filled in; see ``form.Form``."""
+    facts = traitlets.Dict().tag(sync=True)
+    """What there is to choose from; empty until it is known."""
+    ranges = traitlets.Dict().tag(sync=True)
+    """Grey levels of channels: ``min``, ``max``, ``low``, ``high``."""
+    check = traitlets.Dict().tag(sync=True)
+    """How many items the form means, or what is wrong with it."""
+    plan = traitlets.Dict().tag(sync=True)
+    """What the last dry run has found."""
+    status = traitlets.Dict().tag(sync=True)
+    """How the job stands."""
+    lines: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    """Its log: the newest items."""
+    unfinished: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    """Jobs of the chosen folder that can be gone on with, the newest first."""
+    preview = traitlets.Dict().tag(sync=True)
+    picture = traitlets.Bytes().tag(sync=True)
+    """The preview itself; ``preview["type"]`` says which kind of file."""
+
+    def __init__(
+        self,
+        data: Place | Sequence[Place],
+        *,
+        marker_set: str | Mapping[str, Any] | MarkerSet | None = None,
+        output_dir: Place | None = None,
+        mode: ExportMode = "fov",
+        catalog: Ledger | Literal["usual"] | None = "usual",
+        open_file: OpenFile = open_image,
+        **choices: Any,
+    ) -> None:
+        places = [data] if isinstance(data, str | PathLike) else list(data)
+        if not places:
+            raise InvalidRequestError("there is nothing to export: name a folder of fields of view, or image files")
+        self._data = tuple(absolute(str(place)) for place in places)
+        folder = "" if output_dir is None else str(absolute(str(output_dir)))
+        self._form, self._more = form_from({"mode": mode, "folder": folder, **choices})
+        if marker_set is not None:
+            chosen = marker_set_from(marker_set, self._data[0])
+            self._form = self._form.model_copy(update={"marker_set": chosen.name, "channels": chosen.channels})
+        self._invalid = ""
+        """What is wrong with what a page has filled in last; ``_form`` is then what it was before."""
+        self._open_file = open_file
+        self._ledger: Ledger | None = None if catalog == "usual" else catalog
+        self._is_usual = catalog == "usual"
+        self._facts: Facts | None = None
+        self._matches: Matches | None = None
+        self._previewer = Previewer(open_file)
+        self._shown = -1
+        """Number of the item that is looked at; nobody has looked yet while it is negative."""
+        self._running: Running | None = None
+        self._state_lock = threading.RLock()
+        super().__init__(form=self._form.model_dump(mode="json"), status=dict(IDLE))
+        self.observe(self._take_form, "form")
+        self.reload()
+
+    # ---- what a caller in Python has --------------------------------------------------------------------------------
+
+    def update(self, **choices: Any) -> None:
+        """Fill in some of the form, by the names that ``Job`` has.
+
+        Raises
+        ------
+        InvalidRequestError
+            Some of it makes no sense; nothing is changed then.
+        """
+        form, more = form_from(choices, self._form)
+        with self._state_lock:
+            self._more |= more
+        self._fill(form)
+
+    def reload(self) -> None:
+        """Look again at what there is to choose from. What is chosen stays chosen."""
+        self._desk.do("facts", self._look)
+
+    @property
+    def request(self) -> Request:
+        """What is filled in, as a job takes it.
+
+        Raises
+        ------
+        InvalidRequestError
+            Some of it makes no sense, or something is missing.
+        """
+        if self._invalid:
+            raise InvalidRequestError(self._invalid)
+        return request_of(self._form, self._data, self._more)
+
+    @property
+    def job(self) -> Job | None:
+        """The job that was started last; ``None`` while there is none."""
+        return None if self._running is None else self._running.job
+
+    def dry_run(self) -> DryRun:
+        """Return what would be made and what is wrong with it; writes nothing.
+
+        Raises
+        ------
+        CoverslipError
+            It cannot even be planned.
+        """
+        self.settle()
+        return self._dry_run()
+
+    def start(self) -> None:
+        """Plan and run a job of what is filled in now; returns at once. Later changes of the form do not change it.
+
+        Raises
+        ------
+        ConflictError
+            A job is running.
+        InvalidRequestError
+            Some of the form makes no sense.
+        """
+        if self._facts is None:
+            self.settle()
+        request = self.request
+
+        def make() -> Job:
+            return Job.of(request, catalog=self._kept_in(), open_file=self._open_file)
+
+        self._begin(make, lambda job: job.start())
+
+    def resume(self, job_id: str | None = None, *, retry_failed: bool = False) -> None:
+        """Go on with a job that was stopped, by default the newest of the chosen folder; returns at once.
+
+        Raises
+        ------
+        ConflictError
+            A job is running.
+        NotFoundError
+            There is none.
+        """
+        mine = self.job
+        if mine is not None and job_id in {None, mine.id}:
+            self._begin(lambda: mine, lambda job: job.resume(retry_failed=retry_failed))
+            return
+        catalog = self._kept_in()
+        if job_id is None:
+            jobs = [] if catalog is None else kept_jobs(catalog, self._form.folder)
+            if not jobs:
+                raise NotFoundError(f"there is no export in {self._form.folder or 'no folder'} to go on with")
+            job_id = jobs[0].id
+        if catalog is None:
+            raise NotFoundError("exports are not kept, so there is none to go on with")
+        chosen, ledger = job_id, catalog
+
+        def make() -> Job:
+            return Job.kept(chosen, ledger, open_file=self._open_file)
+
+        self._begin(make, lambda job: job.resume(retry_failed=retry_failed))
+
+    def cancel(self) -> None:
+        """Have the job end after the items under way; returns at once. Files that are there stay."""
+        running = self._running
+        if running is None or not running.is_alive:
+            return
+        self._put(status={**self.status, "state": "cancelling"})
+        threading.Thread(target=running.cancel, name="notebook cancel", daemon=True).start()
+
+    def wait(self, timeout: float | None = None) -> ExportJob | None:
+        """Wait for the job, at most so many seconds; return how it stands, ``None`` where nothing could be planned."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while (running := self._running) is not None and running.is_alive:
+            running.join(0.1)
+            self._hop.drain()
+            if until is not None and time.monotonic() > until:
+                break
+        self.settle()
+        return None if self.job is None else self.job.status()
+
+    def results(self) -> list[ExportResult]:
+        """Return what became of the items that the job is done with."""
+        return [] if self.job is None else self.job.results()
+
+    def close(self) -> None:
+        """Take the widget off the page, let go of files. A job that runs goes on."""
+        super().close()
+        self._previewer.close()
+
+    # ---- the form ---------------------------------------------------------------------------------------------------
+
+    def _take_form(self, change: Any) -> None:
+        try:
+            form, more = form_from(change["new"])
+            if more:
+                raise InvalidRequestError(f"the form has no {', '.join(sorted(more))[:200]}")
+        except InvalidRequestError as error:
+            self._invalid = in_words(error)
+            self.check = {"count": None, "problem": self._invalid}
+            return
+        if form != self._form or self._invalid:
+            self._fill(form)
+
+    def _fill(self, form: Form) -> None:
+        with self._state_lock:
+            was, self._form, self._invalid = self._form, form, ""
+        self._hop.post(self._show_form)
+        if form.folder != was.folder:
+            self._desk.do("kept", self._look_for_kept)
+        self._desk.do("check", self._check)
+        self._preview_again()
+
+    def _show_form(self) -> None:
+        """Show what is filled in at this moment, in the thread of the loop: a page may have been quicker."""
+        if not self._invalid:
+            self.form = self._form.model_dump(mode="json")
+
+    def _look(self) -> None:
+        """Find out what there is to choose from; in a thread."""
+        try:
+            facts = look_at(self._data, self._open_file)
+        except CoverslipError as error:
+            self._put(facts={"error": in_words(error)}, check={"count": None, "problem": in_words(error)})
+            return
+        self._facts = facts
+        self._put(facts={**facts.document, "home": str(Path.home())})
+        with self._state_lock:
+            form = self._form
+            if not form.channels and not form.marker_set:
+                self._form = form = form.model_copy(update=self._first_markers(facts))
+        self._hop.post(self._show_form)
+        self._desk.do("kept", self._look_for_kept)
+        self._desk.do("check", self._check)
+        self._measure([look.channel for look in form.channels])
+        self._preview_again()
+
+    def _first_markers(self, facts: Facts) -> dict[str, Any]:
+        """Return the first marker set, or the first channels where nobody has saved one."""
+        for name, one in facts.marker_sets.items():
+            return {"marker_set": name, "channels": one.channels}
+        looks = []
+        for color, channel in zip(NEW_COLORS[1:4], facts.channels, strict=False):
+            try:
+                found = range_of(facts, channel, None, self._open_file)
+            except CoverslipError:
+                continue
+            looks.append(ChannelLook(channel=channel, color=color, low=found["low"], high=found["high"]))
+        return {"marker_set": "chosen", "channels": tuple(looks)}
+
+    def _check(self) -> None:
+        """Count what the form means; in a thread."""
+        facts, form = self._facts, self._form
+        if facts is None:
+            return
+        try:
+            found = matches_of(request_of(form, self._data, self._more, folder=form.folder or "."), facts)
+            problem = None if found.items else "nothing matches"
+        except CoverslipError as error:
+            self._matches = None
+            self._put(check={"count": None, "problem": in_words(error)})
+            return
+        self._matches = found
+        self._put(check={"count": len(found.items), "of": found.rows, "problem": problem})
+
+    # ---- channels ---------------------------------------------------------------------------------------------------
+
+    def _measure(self, channels: Sequence[str]) -> None:
+        """Find the grey levels of channels that are not known yet; in a thread."""
+        wanted = [name for name in channels if name not in self.ranges]
+        if wanted:
+            self._desk.do("ranges", partial(self._measured, wanted))
+
+    def _measured(self, channels: Sequence[str]) -> None:
+        found = {}
+        for name in channels:
+            try:
+                found[name] = self._range(name)
+            except CoverslipError:
+                continue  # the dry run names channels that are not there
+        self._hop.post(lambda: self._set({"ranges": {**self.ranges, **found}}))
+
+    def _range(self, channel: str) -> dict[str, float]:
+        if self._facts is None:
+            raise ConflictError("the data has not been looked at yet")
+        fovs = self._form.fovs
+        return range_of(self._facts, channel, fovs[0] if fovs else None, self._open_file)
+
+    def _set_limits(self, channel: str) -> None:
+        """Give a channel the usual limits of contrast, adding it where it is not shown yet; in a thread."""
+        try:
+            found = self._range(channel)
+        except CoverslipError as error:
+            self._say({"is": "error", "to": "limits", "text": in_words(error)})
+            return
+        self._hop.post(lambda: self._set({"ranges": {**self.ranges, channel: found}}))
+        with self._state_lock:
+            looks = list(self._form.channels)
+            names = [look.channel for look in looks]
+            limits = {"low": found["low"], "high": found["high"]}
+            if channel in names:
+                place = names.index(channel)
+                looks[place] = looks[place].model_copy(update=limits)
+            else:
+                taken = {look.color for look in looks}
+                color = next((one for one in NEW_COLORS if one not in taken), NEW_COLORS[0])
+                looks.append(ChannelLook(channel=channel, color=color, **limits))
+            form = self._form.model_copy(update={"channels": tuple(looks)})
+        self._fill(form)
+
+    def _choose_markers(self, name: str) -> None:
+        if self._facts is None or name not in self._facts.marker_sets:
+            raise NotFoundError(f"there is no marker set {name!r}")
+        channels = self._facts.marker_sets[name].channels
+        self._fill(self._form.model_copy(update={"marker_set": name, "channels": channels}))
+        self._measure([look.channel for look in channels])
+
+    # ---- preview and dry run ----------------------------------------------------------------------------------------
+
+    def _show(self, number: int) -> None:
+        self._shown = max(0, number)
+        self._preview_again()
+
+    def _preview_again(self) -> None:
+        if self._shown >= 0:
+            self._desk.do("preview", self._draw)
+
+    def _draw(self) -> None:
+        """Draw the preview; in a thread."""
+        self._check()
+        form, matches = self._form, self._matches
+        if matches is None or not matches.items:
+            problem = self.check.get("problem") or "nothing matches"
+            self._put(preview={"error": problem, "number": 0, "count": 0}, picture=b"")
+            return
+        count = len(matches.items)
+        number = min(self._shown, count - 1)
+        place = {"number": number, "count": count}
+        try:
+            request = request_of(form, self._data, self._more, folder=form.folder or ".")
+            found = self._previewer.draw(request, matches.items[number], number)
+        except CoverslipError as error:
+            self._put(preview={**place, "error": f"{type(error).__name__}: {in_words(error)}"}, picture=b"")
+            return
+        self._put(preview={**found.facts, **place, "type": found.media_type}, picture=found.picture)
+
+    def _dry_run(self) -> DryRun:
+        found = Job.of(self.request, open_file=self._open_file).dry_run()
+        bad = [*found.failing, *(one for one in found.collisions if one.problem is None)]
+        named = {one.path for one in bad}
+        listed = [*bad, *(one for one in found.files if one.path not in named)][:MOST_FILES]
+        document = {
+            "folder": found.folder,
+            "count": len(found.files),
+            "size": found.size,
+            "free": found.free,
+            "failing": len(found.failing),
+            "collisions": len(found.collisions),
+            "problems": list(found.problems),
+            "files": [{name: getattr(one, name) for name in one.__slots__} for one in listed],
+        }
+        self._put(plan=document)
+        return found
+
+    def _dry_run_for_page(self) -> None:
+        try:
+            self._dry_run()
+        except CoverslipError as error:
+            self._put(plan={"error": in_words(error)})
+
+    # ---- jobs -------------------------------------------------------------------------------------------------------
+
+    def _begin(self, make: Callable[[], Job], begin: Callable[[Job], ExportJob]) -> None:
+        with self._state_lock:
+            if self._running is not None and self._running.is_alive:
+                raise ConflictError("an export is running: cancel it, or wait for it")
+            self._running = Running(make, begin, self._told)
+        self._put(status={**IDLE, "state": "planning"}, lines=[])
+        self._running.start()
+
+    def _told(self, status: Mapping[str, Any], lines: list[dict[str, Any]]) -> None:
+        self._put(status=dict(status), lines=lines)
+        if status["state"] not in {"planning", "running", "cancelling"}:
+            self._desk.do("kept", self._look_for_kept)
+
+    def _kept_in(self) -> Ledger | None:
+        with self._state_lock:
+            if self._is_usual and self._ledger is None:
+                self._ledger = usual_ledger()
+            return self._ledger
+
+    def _look_for_kept(self) -> None:
+        """Look for jobs of the chosen folder that can be gone on with; in a thread."""
+        folder = self._form.folder
+        try:
+            ledger = self._kept_in() if folder else None
+            found = [] if ledger is None else kept_jobs(ledger, folder)
+        except CoverslipError as error:
+            self._say({"is": "error", "to": "kept", "text": in_words(error)})
+            return
+        document = [
+            {"id": one.id, "mode": one.mode, "state": one.state, "message": one.message, "total": one.total}
+            | {"succeeded": one.succeeded, "failed": one.failed, "created_at": one.created_at.isoformat()}
+            for one in found
+        ]
+        self._put(unfinished=document)
+
+    # ---- what a page may ask for ------------------------------------------------------------------------------------
+
+    @property
+    def _commands(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
+        return {
+            "start": lambda _: self.start(),
+            "cancel": lambda _: self.cancel(),
+            "resume": lambda said: self._desk.do("resume", partial(self._resume_for_page, said)),
+            "dry_run": lambda _: self._desk.do("dry run", self._dry_run_for_page),
+            "preview": lambda said: self._show(int(said.get("number", 0))),
+            "markers": lambda said: self._choose_markers(str(said.get("name"))),
+            "limits": lambda said: self._desk.do("limits", partial(self._set_limits, str(said.get("channel")))),
+            "reload": lambda _: self.reload(),
+            "browse": lambda said: self._desk.do("browse", partial(self._browse, str(said.get("path", "")), "")),
+            "make_folder": lambda said: self._desk.do(
+                "browse", partial(self._browse, str(said.get("path", "")), str(said.get("name", "")))
+            ),
+        }
+
+    def _resume_for_page(self, said: Mapping[str, Any]) -> None:
+        try:
+            self.resume(said.get("id"), retry_failed=bool(said.get("retry_failed")))
+        except CoverslipError as error:
+            self._say({"is": "error", "to": "resume", "text": in_words(error)})
+
+    def _browse(self, path: str, name: str) -> None:
+        try:
+            place = path if not name else str(make_folder(path, name))
+            self._say({"is": "listing", **listing(place)})
+        except CoverslipError as error:
+            self._say({"is": "error", "to": "browse", "text": in_words(error)})
