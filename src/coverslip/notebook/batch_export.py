@@ -241,9 +241,7 @@ class BatchExport(Panel):
         """Return what became of the items that the job is done with."""
         return [] if self.job is None else self.job.results()
 
-    def close(self) -> None:
-        """Take the widget off the page, let go of files. A job that runs goes on."""
-        super().close()
+    def _let_go(self) -> None:
         self._previewer.close()
 
     # ---- the form ---------------------------------------------------------------------------------------------------
@@ -433,7 +431,7 @@ class BatchExport(Panel):
             if self._running is not None and self._running.is_alive:
                 raise ConflictError("an export is running: cancel it, or wait for it")
             self._running = Running(make, begin, self._told)
-        self._put(status={**IDLE, "state": "planning"}, lines=[])
+        self._put(status={**IDLE, "state": "planning"}, lines=[], plan={})
         self._running.start()
 
     def _told(self, status: Mapping[str, Any], lines: list[dict[str, Any]]) -> None:

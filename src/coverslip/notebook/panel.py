@@ -36,11 +36,15 @@ class Panel(anywidget.AnyWidget):
     kernel's loop. Without a page, and without a loop, all of it works the same.
     """
 
+    _is_made = False
+    """Whether there is anything to let go of: widgets are closed when they are collected, half-made ones too."""
+
     def __init__(self, **traits: Any) -> None:
         self._hop = Hop()
         self._desk = Desk(type(self).__name__)
         super().__init__(**traits)
         self.on_msg(self._hear)
+        self._is_made = True
 
     def settle(self, timeout: float = 60.0) -> bool:
         """Wait until what was asked for is done, at most so many seconds; return whether that is so. Not for jobs."""
@@ -49,9 +53,14 @@ class Panel(anywidget.AnyWidget):
         return found
 
     def close(self) -> None:
-        """Take the widget off the page and let go of its files and threads."""
-        self._desk.close()
+        """Take the widget off the page and let go of its files and threads. A job that runs goes on."""
+        if self._is_made:
+            self._desk.close()
+            self._let_go()
         super().close()
+
+    def _let_go(self) -> None:
+        """Let go of files."""
 
     def __enter__(self) -> Self:
         return self

@@ -15,6 +15,7 @@ from coverslip.export.sources import OpenFile
 from coverslip.model.exporting import ExportItem
 from coverslip.notebook.matching import Match
 from coverslip.render.export import encode_figure
+from coverslip.render.export.regions import grid
 
 LARGEST = 1024
 """Pixels of a preview along its longer side, what lies around it aside: larger items are drawn smaller."""
@@ -121,6 +122,5 @@ def _only(request: Request, match: Match) -> Request:
 def _scaled(shown: Shown) -> tuple[int, int, int]:
     """Return columns and rows of the picture that would be written, and the downsampling that makes it small enough."""
     step = shown.spec.downsample
-    window = shown.window
-    width, height = (max(1, -(-side // step)) for side in (window.x1 - window.x0, window.y1 - window.y0))
+    height, width = grid(shown.window, shown.fov.size, step, pad=shown.spec.pad, name=shown.fov.name).full
     return width, height, step * max(1, -(-max(width, height) // LARGEST))

@@ -67,11 +67,12 @@ class Viewer(Panel):
         look: Mapping[str, Any] | None = None,
         open_file: OpenFile = open_image,
     ) -> None:
-        self._stack = ExitStack()
-        found = self._opened(image, index, open_file) if isinstance(image, str | PathLike) else image
-        self._tiled = Tiled(found, getattr(found, "labels", ()))
-        first = self._tiled.first_look()
-        self._look = first if look is None else make(Look, {**first.model_dump(), **look}, "the look")
+        with ExitStack() as stack:  # closes the file where something is wrong
+            found = _opened(image, index, open_file, stack) if isinstance(image, str | PathLike) else image
+            self._tiled = Tiled(found, getattr(found, "labels", ()))
+            first = self._tiled.first_look()
+            self._look = first if look is None else make(Look, {**first.model_dump(), **look}, "the look")
+            self._stack = stack.pop_all()
         self._has_limits = look is not None and "channels" in look
         super().__init__(facts=self._facts(), look=self._look.model_dump(mode="json"))
         self.observe(self._take_look, "look")
@@ -117,17 +118,8 @@ class Viewer(Panel):
         """
         return self._tiled.draw(k, x, y, self._look)
 
-    def close(self) -> None:
-        """Take the widget off the page and close the file, if it was opened here."""
-        super().close()
+    def _let_go(self) -> None:
         self._stack.close()
-
-    def _opened(self, path: str | PathLike[str], index: int, open_file: OpenFile) -> CanRead:
-        file = self._stack.enter_context(open_file(Path(path)))
-        if not 0 <= index < len(file.images):
-            self._stack.close()
-            raise RegionError(f"{path}: there is no image {index}; it has {len(file.images)}, counted from 0")
-        return file.images[index]
 
     def _facts(self) -> dict[str, Any]:
         meta = self._tiled.metadata
@@ -215,3 +207,11 @@ class Viewer(Panel):
     def _tiles(self, said: Mapping[str, Any]) -> None:
         wanted = [(int(k), int(x), int(y)) for k, x, y in list(said.get("want", ()))[:MOST_TILES]]
         self._desk.do("tiles", partial(self._draw, int(said.get("stamp", 0)), wanted))
+
+
+def _opened(path: str | PathLike[str], index: int, open_file: OpenFile, stack: ExitStack) -> CanRead:
+    """Return an image of a file that the stack closes."""
+    file = stack.enter_context(open_file(Path(path)))
+    if not 0 <= index < len(file.images):
+        raise RegionError(f"{path}: there is no image {index}; it has {len(file.images)}, counted from 0")
+    return file.images[index]
