@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from coverslip.catalog import Catalog
+from coverslip.model.exporting import ExportJob
 from coverslip.notebook import BatchExport, Viewer
 from tests.export.making import roi, write_fields, write_rois
 
@@ -47,13 +48,20 @@ def say(widget: BatchExport | Viewer, /, **content: Any) -> Heard:
     """Send a widget what a page would send, and return what it answers."""
     heard: Heard = []
     usual = widget.send
-    widget.send = lambda said, buffers=None: heard.append((said, list(buffers or ())))  # type: ignore[method-assign]
+    widget.send = lambda said, buffers=None: heard.append((said, list(buffers or ())))
     try:
         widget._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
         assert widget.settle(20)
     finally:
-        widget.send = usual  # type: ignore[method-assign]
+        widget.send = usual
     return heard
+
+
+def finished(widget: BatchExport) -> ExportJob:
+    """Return how a job stands when it is over."""
+    found = widget.wait(30)
+    assert found is not None
+    return found
 
 
 def fill_in(widget: BatchExport, **values: Any) -> None:

@@ -19,7 +19,7 @@ from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError
 from coverslip.export import Job
 from coverslip.notebook import BatchExport
 from tests.export.making import expected, pixels_of, planes_of, write_plane, write_state
-from tests.notebook.conftest import fill_in, say
+from tests.notebook.conftest import fill_in, finished, say
 
 type Make = Callable[..., BatchExport]
 
@@ -309,7 +309,7 @@ def test_start_writes_the_files_that_the_log_lists(images: Path, opened: Make, t
     widget = opened(images, output_dir=tmp_path / "out")
     fill_in(widget, mode="cells", size=16, where="label < 5")
     say(widget, do="start")
-    assert widget.wait(20).state == "completed"
+    assert finished(widget).state == "completed"
     assert {name: widget.status[name] for name in ("state", "total", "succeeded", "failed")} == {
         "state": "completed",
         "total": 4,
@@ -329,7 +329,7 @@ def test_cancel_ends_after_the_items_under_way(images: Path, opened: Make, tmp_p
     while not widget.results() and time.monotonic() < until:
         time.sleep(0.02)
     say(widget, do="cancel")
-    assert widget.wait(20).state == "cancelled"
+    assert finished(widget).state == "cancelled"
     assert widget.status["state"] == "cancelled"
     done = [one["path"] for one in widget.lines]
     assert sorted(done) == names(tmp_path / "out")
@@ -337,7 +337,7 @@ def test_cancel_ends_after_the_items_under_way(images: Path, opened: Make, tmp_p
     assert widget.status["succeeded"] == len(done)
     widget.update(per_second=None)
     widget.resume()
-    assert widget.wait(20).state == "completed"
+    assert finished(widget).state == "completed"
     assert len(names(tmp_path / "out")) == 6
 
 
@@ -345,7 +345,7 @@ def test_items_that_fail_are_in_the_log_with_their_reason(images: Path, opened: 
     widget = opened(images, output_dir=tmp_path / "out")
     (images / "B" / "DNA.tiff").unlink()
     widget.start()
-    assert widget.wait(20).state == "partial"
+    assert finished(widget).state == "partial"
     bad = [one for one in widget.lines if not one["ok"]]
     assert [one["item"] for one in bad] == ["B"]
     assert bad[0]["text"].startswith("MissingChannelError: ")
@@ -367,7 +367,7 @@ def test_edits_while_a_job_runs_change_nothing_about_it(images: Path, opened: Ma
     widget.start()
     fill_in(widget, size=32, folder=str(tmp_path / "other"), channels=widget.form["channels"][:1])
     write_state(images, {"Two": ("DNA",)})
-    assert widget.wait(20).state == "completed"
+    assert finished(widget).state == "completed"
     assert not (tmp_path / "other").exists()
     right = expected(planes_of(0), ("DNA", "CD3"), (26, 18, 34, 26))
     np.testing.assert_array_equal(pixels_of(tmp_path / "out" / "A_cell_2.png"), right)
@@ -383,7 +383,7 @@ def test_files_that_are_there_keep_a_job_from_beginning(images: Path, opened: Ma
     assert "has 2 of the files already" in widget.status["message"]
     fill_in(widget, existing="skip")
     widget.start()
-    assert widget.wait(20).state == "completed"
+    assert finished(widget).state == "completed"
 
 
 def test_a_job_of_another_kernel_is_gone_on_with(images: Path, opened: Make, tmp_path: Path, catalog: Catalog) -> None:
@@ -401,7 +401,7 @@ def test_a_job_of_another_kernel_is_gone_on_with(images: Path, opened: Make, tmp
     (kept,) = second.unfinished
     assert (kept["total"], kept["succeeded"], kept["state"]) == (6, len(there), "cancelled")
     say(second, do="resume", id=kept["id"])
-    assert second.wait(20).state == "completed"
+    assert finished(second).state == "completed"
     assert len(names(tmp_path / "out")) == 6
     assert {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in there} == there
     second.settle()
@@ -422,7 +422,7 @@ def test_jobs_are_kept_in_the_usual_catalog(
     monkeypatch.setenv("COVERSLIP_HOME", str(tmp_path / "home"))
     widget = opened(images, output_dir=tmp_path / "out", catalog="usual")
     widget.start()
-    assert widget.wait(30).state == "completed"
+    assert finished(widget).state == "completed"
     with Catalog.open(f"sqlite:///{tmp_path / 'home' / 'catalog.sqlite'}", versions={}) as kept:
         assert [one.output_dir for one in kept.exports()] == [str(tmp_path / "out")]
 

@@ -11,7 +11,7 @@ import pytest
 
 from coverslip.notebook import BatchExport, Viewer
 from tests.export.making import roi, write_rois
-from tests.notebook.conftest import fill_in, say
+from tests.notebook.conftest import fill_in, finished, say
 
 type Make = Callable[..., BatchExport]
 
@@ -28,7 +28,7 @@ def test_10_a_saved_choice_of_annotations_that_are_not_there_keeps_nothing_from_
     assert widget.facts["notes"] == []
     assert widget.check["count"] == 2
     widget.start()
-    assert widget.wait(20).state == "completed"
+    assert finished(widget).state == "completed"
     with Viewer(images / "A") as viewer:
         assert viewer.tile(0, 0, 0).shape == (40, 60, 3)
 
@@ -39,7 +39,7 @@ def test_10_an_annotation_that_is_asked_for_and_not_there_fails_the_items_alone(
     widget = opened(images, output_dir=tmp_path / "out", annotation={"annotation": "region"})
     assert widget.dry_run().failing[0].problem is not None
     widget.start()
-    assert widget.wait(20).state == "failed"
+    assert finished(widget).state == "failed"
     assert {one.error_type for one in widget.results()} == {"MissingAnnotationError"}
 
 
