@@ -421,6 +421,7 @@ def test_jobs_are_kept_in_the_usual_catalog(
 ) -> None:
     monkeypatch.setenv("COVERSLIP_HOME", str(tmp_path / "home"))
     widget = opened(images, output_dir=tmp_path / "out", catalog="usual")
+    assert not (tmp_path / "home").exists()  # looking at the page makes nothing
     widget.start()
     assert finished(widget).state == "completed"
     with Catalog.open(f"sqlite:///{tmp_path / 'home' / 'catalog.sqlite'}", versions={}) as kept:

@@ -102,6 +102,21 @@ def test_contrast_begins_as_percentiles_of_the_slice(stack: Path, look_at: Open)
     assert [(one["low"], one["high"]) for one in chosen.look["channels"]] == [(5, 6)]
 
 
+def test_channels_that_are_not_shown_are_not_read(tmp_path: Path, look_at: Open) -> None:
+    path = tmp_path / "many.ome.tif"
+    pixels = np.random.default_rng(2).integers(0, 900, (9, 20, 30), np.uint16)
+    tifffile.imwrite(path, pixels, metadata={"axes": "CYX"})
+    viewer = look_at(path)
+    assert set(viewer.ranges) == {"0", "1", "2", "3"}  # of more than seven channels the first four are shown
+    viewer.show(8, visible=True)
+    viewer.settle()
+    assert viewer.ranges["8"]["max"] == pixels[8].max()
+    assert viewer.look["channels"][8]["high"] == viewer.ranges["8"]["high"]
+    viewer.show(7, visible=True, low=1, high=2)
+    viewer.settle()
+    assert (viewer.look["channels"][7]["low"], viewer.look["channels"][7]["high"]) == (1, 2)
+
+
 def test_masks_of_a_field_of_view_are_outlined(images: Path, look_at: Open) -> None:
     viewer = look_at(images / "A")
     assert sorted(viewer.facts["channels"]) == ["Anti-CD3", "CD3", "DNA"]

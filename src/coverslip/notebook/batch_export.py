@@ -23,6 +23,7 @@ from coverslip.notebook.previews import Previewer
 from coverslip.notebook.running import IDLE, Running
 from coverslip.readers import open_image
 
+FIRST_LOOK_SECONDS = 60.0
 MOST_FILES = 200
 """Files of a dry run that are listed on a page: those that cannot be made first."""
 
@@ -120,6 +121,8 @@ class BatchExport(Filling):
     def start(self) -> None:
         """Plan and run a job of what is filled in now; returns at once. Later changes of the form do not change it.
 
+        Right after the widget was made it waits, at most 60 seconds, until the folder has been looked at.
+
         Raises
         ------
         ConflictError
@@ -127,8 +130,7 @@ class BatchExport(Filling):
         InvalidRequestError
             Some of the form makes no sense.
         """
-        if self._facts is None:
-            self.settle()
+        self._desk.wait(FIRST_LOOK_SECONDS, "facts", meanwhile=self._hop.drain)
         request = self.request
 
         def make() -> Job:
@@ -259,17 +261,18 @@ class BatchExport(Filling):
         if status["state"] not in {"planning", "running", "cancelling"}:
             self._desk.do("kept", self._look_for_kept)
 
-    def _kept_in(self) -> Ledger | None:
+    def _kept_in(self, *, make: bool = True) -> Ledger | None:
+        """Return where jobs are kept. A catalog that is not there yet is made for a job, not for a look."""
         with self._state_lock:
             if self._is_usual and self._ledger is None:
-                self._ledger = usual_ledger()
+                self._ledger = usual_ledger(make=make)
             return self._ledger
 
     def _look_for_kept(self) -> None:
         """Look for jobs of the chosen folder that can be gone on with; in a thread."""
         folder = self._form.folder
         try:
-            ledger = self._kept_in() if folder else None
+            ledger = self._kept_in(make=False) if folder else None
             found = [] if ledger is None else kept_jobs(ledger, folder)
         except CoverslipError as error:
             self._say({"is": "error", "to": "kept", "text": in_words(error)})

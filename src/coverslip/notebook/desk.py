@@ -74,15 +74,26 @@ class Desk:
         """Return whether newer work waits, so that what is under way under this topic need not be finished."""
         return self._is_closed or topic in self._newest
 
-    def wait(self, timeout: float, meanwhile: Callable[[], None] = lambda: None) -> bool:
-        """Wait until nothing is under way, at most so many seconds; return whether that is so."""
+    def wait(self, timeout: float, topic: str | None = None, *, meanwhile: Callable[[], None] = lambda: None) -> bool:
+        """Wait until nothing is under way, at most so many seconds; return whether that is so.
+
+        Parameters
+        ----------
+        timeout
+            In seconds.
+        topic
+            Only this one; ``None`` is all.
+        meanwhile
+            Called again and again.
+        """
         until = time.monotonic() + timeout
         while True:
             meanwhile()
             with self._change:
+                is_busy = bool(self._busy) if topic is None else topic in self._busy
                 left = until - time.monotonic()
-                if not self._busy or left <= 0:
-                    return not self._busy
+                if not is_busy or left <= 0:
+                    return not is_busy
                 self._change.wait(min(left, 0.05))
 
     def close(self) -> None:

@@ -123,7 +123,7 @@ class Filling(Panel):
                 raise InvalidRequestError(f"the form has no {', '.join(sorted(more))[:200]}")
         except InvalidRequestError as error:
             self._invalid = in_words(error)
-            self.check = {"count": None, "problem": self._invalid}
+            self._put(check={"count": None, "problem": self._invalid})
             return
         if form != self._form or self._invalid:
             self._fill(form)

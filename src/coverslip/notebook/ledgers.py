@@ -1,5 +1,7 @@
 """Where the jobs of notebooks are kept, and those of a folder that can be gone on with."""
 
+from pathlib import Path
+
 from coverslip.catalog import Catalog
 from coverslip.export.ledger import Ledger
 from coverslip.model.exporting import ExportJob
@@ -9,8 +11,13 @@ MOST_JOBS = 1000
 """The newest ones, among which those of a folder are looked for."""
 
 
-def usual_ledger() -> Catalog:
+def usual_ledger(*, make: bool = True) -> Catalog | None:
     """Return the catalog that the settings name, as the command line has it.
+
+    Parameters
+    ----------
+    make
+        Whether a catalog that is a file is made where there is none; otherwise that is ``None``.
 
     Raises
     ------
@@ -21,7 +28,11 @@ def usual_ledger() -> Catalog:
     """
     from coverslip.derive import open_catalog_of  # noqa: PLC0415  # slow to import, and often not needed
 
-    return open_catalog_of(Settings.load())
+    settings = Settings.load()
+    place = settings.catalog_url.removeprefix("sqlite:///")
+    if not make and place != settings.catalog_url and not Path(place).exists():
+        return None
+    return open_catalog_of(settings)
 
 
 def kept_jobs(ledger: Ledger, folder: str) -> list[ExportJob]:

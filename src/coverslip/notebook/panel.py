@@ -48,7 +48,7 @@ class Panel(anywidget.AnyWidget):
 
     def settle(self, timeout: float = 60.0) -> bool:
         """Wait until what was asked for is done, at most so many seconds; return whether that is so. Not for jobs."""
-        found = self._desk.wait(timeout, self._hop.drain)
+        found = self._desk.wait(timeout, meanwhile=self._hop.drain)
         self._hop.drain()
         return found
 

@@ -73,7 +73,9 @@ class Viewer(Panel):
             first = self._tiled.first_look()
             self._look = first if look is None else make(Look, {**first.model_dump(), **look}, "the look")
             self._stack = stack.pop_all()
-        self._has_limits = look is not None and "channels" in look
+        chosen = look is not None and "channels" in look
+        self._without_limits = set() if chosen else {one.index for one in self._look.channels}
+        """Channels whose contrast nobody has chosen or measured yet."""
         super().__init__(facts=self._facts(), look=self._look.model_dump(mode="json"))
         self.observe(self._take_look, "look")
         self._desk.do("ranges", self._measure)
@@ -90,6 +92,8 @@ class Viewer(Panel):
         at = names.index(channel) if isinstance(channel, str) and channel in names else channel
         if not any(one.index == at for one in self._look.channels):
             raise InvalidRequestError(f"there is no channel {channel!r}; there are: {', '.join(names[:50])}")
+        if {"low", "high"} & set(how):
+            self._without_limits.discard(int(at))
         self._change(channels=[{**one.model_dump(), **(how if one.index == at else {})} for one in self._look.channels])
 
     def go(self, *, t: int | None = None, z: int | None = None) -> None:
@@ -153,23 +157,24 @@ class Viewer(Panel):
         except InvalidRequestError as error:
             problem = in_words(error)
         self._put(problem=problem)
+        if any(one.visible and str(one.index) not in self.ranges for one in self._look.channels):
+            self._desk.do("ranges", self._measure)
 
     def _measure(self) -> None:
-        """Find grey levels, and limits of contrast where nobody has chosen any; in a thread."""
-        look = self._look
-        found = {}
+        """Find the grey levels of channels that are shown, and contrast where nobody has chosen any; in a thread."""
+        look, found = self._look, dict(self.ranges)
         try:
             for one in look.channels:
-                found[str(one.index)] = self._tiled.range_of(one.index, look.t, look.z)
+                if one.visible and str(one.index) not in found:
+                    found[str(one.index)] = self._tiled.range_of(one.index, look.t, look.z)
         except CoverslipError as error:
             self._put(problem=in_words(error))
-        if not self._has_limits:
-            self._has_limits = True
-            limits = {n: {name: one[name] for name in ("low", "high")} for n, one in found.items()}
-            self._change(
-                channels=[{**one.model_dump(), **limits.get(str(one.index), {})} for one in self._look.channels]
-            )
+        limits = {int(n): {"low": one["low"], "high": one["high"]} for n, one in found.items()}
+        new = {n: one for n, one in limits.items() if n in self._without_limits}
+        self._without_limits -= set(new)
         self._put(ranges=found)
+        if new:
+            self._change(channels=[{**one.model_dump(), **new.get(one.index, {})} for one in self._look.channels])
 
     def _limits(self, index: int) -> None:
         """Give a channel the usual limits of the slice that is shown; in a thread."""
@@ -202,7 +207,7 @@ class Viewer(Panel):
         index = int(said.get("index", -1))
         if not any(one.index == index for one in self._look.channels):
             raise InvalidRequestError(f"there is no channel {index}")
-        self._desk.do("ranges", partial(self._limits, index))
+        self._desk.do("limits", partial(self._limits, index))
 
     def _tiles(self, said: Mapping[str, Any]) -> None:
         wanted = [(int(k), int(x), int(y)) for k, x, y in list(said.get("want", ()))[:MOST_TILES]]
