@@ -408,6 +408,19 @@ def test_a_job_of_another_kernel_is_gone_on_with(images: Path, opened: Make, tmp
     assert second.unfinished == []
 
 
+def test_a_job_whose_process_was_killed_is_gone_on_with_when_that_is_certain(
+    images: Path, opened: Make, tmp_path: Path, catalog: Catalog
+) -> None:
+    choices = {"output_dir": tmp_path / "out", "mode": "cells", "size": 8, "catalog": catalog}
+    killed = Job.of(opened(images, **choices).request, catalog=catalog)
+    catalog.claim_export(killed.id, lease_seconds=1.5)  # and nobody renews it
+    widget = opened(images, **choices)
+    assert [(one["id"], one["state"]) for one in widget.unfinished] == [(killed.id, "running")]
+    say(widget, do="resume", id=killed.id)
+    assert finished(widget).state == "completed"
+    assert len(names(tmp_path / "out")) == 6
+
+
 def test_without_a_job_in_the_folder_there_is_nothing_to_go_on_with(
     images: Path, opened: Make, tmp_path: Path, catalog: Catalog
 ) -> None:

@@ -17,7 +17,7 @@ from coverslip.model.exporting import ExportJob, ExportMode, ExportResult
 from coverslip.notebook.filling import Filling, Place
 from coverslip.notebook.folders import absolute, listing, make_folder
 from coverslip.notebook.form import Form, request_of
-from coverslip.notebook.ledgers import kept_jobs, usual_ledger
+from coverslip.notebook.ledgers import kept_jobs, usual_ledger, wait_until_free
 from coverslip.notebook.panel import in_words, page_module
 from coverslip.notebook.previews import Previewer
 from coverslip.notebook.running import IDLE, Running
@@ -141,6 +141,8 @@ class BatchExport(Filling):
     def resume(self, job_id: str | None = None, *, retry_failed: bool = False) -> None:
         """Go on with a job that was stopped, by default the newest of the chosen folder; returns at once.
 
+        Where its process may have been killed, it begins when that is certain, after 16 seconds at most.
+
         Raises
         ------
         ConflictError
@@ -163,6 +165,7 @@ class BatchExport(Filling):
         chosen, ledger = job_id, catalog
 
         def make() -> Job:
+            wait_until_free(ledger, chosen)
             return Job.kept(chosen, ledger, open_file=self._open_file)
 
         self._begin(make, lambda job: job.resume(retry_failed=retry_failed))
@@ -273,7 +276,8 @@ class BatchExport(Filling):
         folder = self._form.folder
         try:
             ledger = self._kept_in(make=False) if folder else None
-            found = [] if ledger is None else kept_jobs(ledger, folder)
+            own = self.job.id if self.job is not None and self._running is not None and self._running.is_alive else None
+            found = [] if ledger is None else [one for one in kept_jobs(ledger, folder) if one.id != own]
         except CoverslipError as error:
             self._say({"is": "error", "to": "kept", "text": in_words(error)})
             return

@@ -344,7 +344,7 @@ function render({ model, el }) {
     const isBusy = BUSY.has(model.get("status").state);
     kept.replaceChildren(...(isBusy ? [] : model.get("unfinished").slice(0, 3)).map((one) => {
       const left = one.total - one.succeeded - one.failed;
-      const words = left ? `${amount(left)} of ${many(one.total, "item")} still to make` : `${many(one.failed, "item")} failed`;
+      const words = one.state === "running" || one.state === "cancelling" ? "running elsewhere, or its process was killed a moment ago" : left ? `${amount(left)} of ${many(one.total, "item")} still to make` : `${many(one.failed, "item")} failed`;
       return h("div", { class: "cs-bar cs-note" }, h("span", {}, `An export of ${new Date(one.created_at).toLocaleString("en-GB")} in this folder: ${words}.`),
         h("button", { type: "button", class: "cs-small", "data-do": "resume", onclick: () => send({ do: "resume", id: one.id, retry_failed: !left }) }, left ? "Go on with it" : "Try them again"));
     }));
