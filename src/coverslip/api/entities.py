@@ -156,7 +156,7 @@ def get_entity(rooms: InRooms, number: EntityId) -> EntityDocument:
         **same,
         layout=shown(record.layout),
         files=[FileDocument.of(file) for file in record.files],
-        children=rooms.catalog.count_children(number),
+        children=rooms.catalog.count_children(record.id),
     )
 
 

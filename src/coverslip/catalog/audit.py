@@ -48,10 +48,15 @@ def digest(before: str, seq: int, at: datetime, words: Sequence[str], record: st
     return hashlib.sha256(f"{before}\n{said}".encode()).hexdigest()
 
 
-def append(connection: Connection, lines: Iterable[Line], now: datetime) -> tuple[int, str]:
-    """Add lines to the log; return number and digest of the last one. Before events are written."""
+def lock_log(connection: Connection) -> None:
+    """Let nobody else add lines until the end of the transaction. After entities are locked, before files are."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
+
+
+def append(connection: Connection, lines: Iterable[Line], now: datetime) -> tuple[int, str]:
+    """Add lines to the log; return number and digest of the last one. Before events are written."""
+    lock_log(connection)
     last = connection.execute(select(AuditRow.seq, AuditRow.hash).order_by(AuditRow.seq.desc()).limit(1)).first()
     seq, before = (last.seq, last.hash) if last is not None else (0, BEGINNING)
     rows: list[dict[str, Any]] = []

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.errors import NotFoundError
-from coverslip.model.removal import BrakeStop, CleanupPlan, Group, Kept, Removal, Scope
+from coverslip.model.removal import BrakeStop, CleanupPlan, Dependent, Group, Kept, Removal, Scope
 
 LISTS = ("removals", "unknown", "incomplete", "complete", "orphans", "stops")
 """What the document of a plan holds."""
@@ -89,6 +89,12 @@ def get_head(connection: Connection, plan_id: str) -> Any:
     return row
 
 
+def find(connection: Connection, plan_id: str) -> Any:
+    """Return the row of a plan, locked; ``None`` where there is none."""
+    wanted = select(*PlanRow.__table__.columns).where(PlanRow.id == plan_id).with_for_update()
+    return connection.execute(wanted).one_or_none()
+
+
 def heads(limit: int) -> Any:
     """Return the query for the newest plans without their documents."""
     return select(*_HEAD).order_by(PlanRow.created_at.desc(), PlanRow.id).limit(limit)
@@ -104,7 +110,14 @@ def _scope(kept: Mapping[str, Any]) -> Scope:
 
 def to_removal(kept: Mapping[str, Any]) -> Removal:
     """Return a row that goes, as the document of a plan has it."""
-    return Removal(**{**kept, "group": Group(**kept["group"]), "dependents": tuple(kept["dependents"])})
+    return Removal(
+        **{
+            **kept,
+            "group": Group(**kept["group"]),
+            "dependents": tuple(kept["dependents"]),
+            "depending": tuple(Dependent(**one) for one in kept.get("depending", ())),
+        }
+    )
 
 
 def to_stop(kept: Mapping[str, Any]) -> BrakeStop:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from coverslip.cli.clean import DbUri
+from coverslip.cli.clean_bytes import DbUri
 from coverslip.cli.output import console, size_text
 from coverslip.derive import open_catalog
 from coverslip.settings import Settings

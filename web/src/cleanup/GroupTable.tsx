@@ -40,7 +40,7 @@ export function GroupTable({ id, report, paged }: GroupTableProps) {
           <thead>
             <tr>
               <th scope="col">Record</th>
-              <th scope="col">Document</th>
+              <th scope="col">{plan.scope.type === "image" ? "File" : "Document"}</th>
               {NUMBERS.map(([name, words]) => (
                 <th key={name} scope="col" className="number">
                   {words}
@@ -82,7 +82,7 @@ function GroupRows({ id, type, group: { index, group, totals, is_stopped }, open
             </span>
           </button>
           {is_stopped && <span className="badge badge-warning">held by the brake</span>}
-          {group.layout && (
+          {group.layout !== groupWords(group) && (
             <span className="group-layout quiet">
               <Place text={group.layout} />
             </span>
