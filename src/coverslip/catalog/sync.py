@@ -143,7 +143,7 @@ class _Work:
             set_={**replaced, "revision": Image.revision + literal_column("1"), "missing_since": null()},
         )
         execute_many(connection, statement, self.images)
-        execute_many(connection, _put_facts(connection), self.facts)
+        execute_many(connection, put_facts(connection), self.facts)
         execute_many(connection, insert(Artifact), new_artifacts(self.added, self.kinds, self.now))
         note_marked(connection, self.added)
         mark_stale(connection, self.changed, self.now, cause="the file has changed")
@@ -191,7 +191,7 @@ class _Work:
             self.news.append(News("image.missing", image.id, {}))
 
 
-def _put_facts(connection: Connection) -> Any:
+def put_facts(connection: Connection) -> Any:
     """Return the statement that writes facts of images, in place where there are some."""
     statement = upsert(connection, Facts)
     names = [one.key for one in Facts.__table__.columns if one.key not in {"id", "image_id"}]
