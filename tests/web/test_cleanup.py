@@ -13,11 +13,14 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from coverslip.catalog import Catalog
 from coverslip.derive import open_catalog
+from coverslip.ingest import add
 from coverslip.ingest.importing import import_layout, open_layout
 from coverslip.model.removal import BrakeStop, CleanupPlan, Group, Kept, Removal, Scope
 from tests.api.conftest import Service, running
 from tests.ingest.importing.layouts import SPACING, annotation, put, write_layout
 from tests.web.browser import Theme, Visit, visiting
+from tests.web.specimens import write_plain
+from tests.web.steps import card
 
 pytestmark = pytest.mark.browser
 
@@ -269,6 +272,32 @@ def test_duplicates_and_unknown_records_are_told_with_their_reasons(world: World
     world.visit.screenshot("cleanup-kinds")
     page.get_by_role("link", name="1 unknown").click()
     expect(page.get_by_role("heading", name="Unknown")).to_be_in_viewport()
+
+
+def test_images_whose_files_are_gone_are_cleaned_like_records(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "library"
+    folder.mkdir()
+    with open_catalog(world.service.settings.catalog_url) as catalog:
+        add([write_plain(folder / "gone.tif"), write_plain(folder / "stays.tif", 15)], catalog=catalog)
+    (folder / "gone.tif").unlink()
+    page = world.visit.page
+    page.goto("/cleanup")
+    page.get_by_role("button", name="Make a plan…").click()
+    page.get_by_role("dialog").get_by_label("Records").select_option("images")
+    page.get_by_role("dialog").get_by_label("Layout", exact=True).fill(str(folder))
+    page.get_by_role("dialog").get_by_role("button", name="Make a plan").click()
+    expect(removals(page)).to_have_count(1)
+    expect(removals(page)).to_contain_text("gone.tif")
+    world.visit.screenshot("cleanup-images")
+    apply(page, "1 image")
+    expect(page.get_by_text("1 image removed")).to_be_visible()
+    page.get_by_role("link", name="Coverslip, all images").click()
+    expect(card(page, "stays")).to_be_visible()
+    expect(card(page, "gone")).to_have_count(0)
+    page.go_back()
+    page.get_by_role("button", name="Undo…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Bring back").click()
+    expect(page.get_by_text("1 image brought back")).to_be_visible()
 
 
 def test_the_keyboard_is_enough_to_apply_and_undo(world: World) -> None:

@@ -1,7 +1,7 @@
 """The routes that look through a plan of a cleanup a page at a time; only looking. For this machine alone."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
@@ -10,17 +10,9 @@ from coverslip.api.cleanup import Author, PlanHead, only_from_here
 from coverslip.api.errors import responses
 from coverslip.api.rooms import InRooms, Rooms
 from coverslip.model.plan_pages import GroupTotals, RowTotals
-from coverslip.model.removal import BrakeStop, Kept, Permit, Removal
+from coverslip.model.removal import BrakeStop, Kept, Removal
 
 LARGEST_SKIP = 2**31 - 1
-
-
-class _Asked(TypedDict):
-    skip: int
-    limit: int
-    actor: str
-    permitted: Permit
-
 
 router = APIRouter(prefix="/api/cleanup/plans/{plan_id}", tags=["cleanup"], dependencies=[Depends(only_from_here)])
 
@@ -33,8 +25,8 @@ class Slice:
     limit: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100
     author: Author = ""
 
-    def asked(self, rooms: Rooms) -> _Asked:
-        """Return it as the catalog takes it."""
+    def asked(self, rooms: Rooms) -> dict[str, Any]:
+        """Return what the catalog is asked with."""
         return {"skip": self.skip, "limit": self.limit, "actor": self.author, "permitted": rooms.permit}
 
 

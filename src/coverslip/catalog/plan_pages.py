@@ -1,6 +1,7 @@
 """Plans of cleanups a page at a time: a plan of 100,000 rows is too much for one answer."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from sqlalchemy import Connection, select
@@ -20,7 +21,7 @@ Raw = Mapping[str, Any]
 
 
 class PlanPages(Part):
-    """Looking through a plan."""
+    """Looking through a plan, as an actor may see it: with the rows that this actor may remove."""
 
     def plan_report(
         self, plan_id: str, *, skip: int = 0, limit: int = 50, actor: str = "", permitted: Permit = anything
@@ -34,7 +35,7 @@ class PlanPages(Part):
         skip, limit
             How many groups are left out first, and how many are given at most.
         actor, permitted
-            Who asks, and what this actor may remove: only of that anything is told.
+            Who asks, and what tells whether this actor may remove a row.
 
         Raises
         ------
@@ -42,7 +43,8 @@ class PlanPages(Part):
             There is no such plan, or it is about rows that the actor may not remove.
         """
         with self._database.reading() as connection:
-            plan, found = _parts(connection, plan_id, ("removals", "complete", "stops"), actor, permitted)
+            found = _parts(connection, plan_id, actor, permitted, "removals", "complete", "stops")
+            plan = _head(connection, plan_id, actor, permitted)
         stops = tuple(plan_rows.to_stop(one) for one in found["stops"])
         stopped = {stop.group for stop in stops}
         groups = [
@@ -78,15 +80,15 @@ class PlanPages(Part):
         skip, limit
             How many are left out first, and how many are given at most.
         actor, permitted
-            As for ``plan_report``.
+            Who asks, and what tells whether this actor may remove a row.
 
         Raises
         ------
         NotFoundError
-            There is no such plan for this actor, or it has no such group.
+            There is no such plan, it is about rows that the actor may not remove, or it has no such group.
         """
         with self._database.reading() as connection:
-            rows: Sequence[Raw] = _parts(connection, plan_id, ("removals",), actor, permitted)[1]["removals"]
+            rows: Sequence[Raw] = _parts(connection, plan_id, actor, permitted, "removals")["removals"]
         if group is not None:
             groups = list(_by_group(rows).values())
             if group >= len(groups):
@@ -108,7 +110,7 @@ class PlanPages(Part):
     ) -> PlanPage[Kept]:
         """Return a page of the rows that stay although they are not as they should be; raises as ``plan_report``."""
         with self._database.reading() as connection:
-            rows = _parts(connection, plan_id, (why,), actor, permitted)[1][why]
+            rows = _parts(connection, plan_id, actor, permitted, why)[why]
         return PlanPage(len(rows), tuple(Kept(**one) for one in rows[skip : skip + limit]))
 
     def plan_orphans(
@@ -116,25 +118,31 @@ class PlanPages(Part):
     ) -> PlanPage[str]:
         """Return a page of the documents that the catalog lacks, as places; raises as ``plan_report``."""
         with self._database.reading() as connection:
-            rows = _parts(connection, plan_id, ("orphans",), actor, permitted)[1]["orphans"]
+            rows = _parts(connection, plan_id, actor, permitted, "orphans")["orphans"]
         return PlanPage(len(rows), tuple(rows[skip : skip + limit]))
 
 
-def _parts(
-    connection: Connection, plan_id: str, names: Sequence[str], actor: str, permitted: Permit
-) -> tuple[CleanupPlan, dict[str, Sequence[Any]]]:
-    """Return a plan, and lists of its document as an actor may see them.
+def _head(connection: Connection, plan_id: str, actor: str, permitted: Permit) -> CleanupPlan:
+    """Return a plan without its rows."""
+    if permitted is anything:
+        return plan_rows.to_plan(plan_rows.get_head(connection, plan_id))
+    plan = visible(connection, plan_rows.to_plan(plan_rows.get(connection, plan_id)), actor, permitted)
+    return replace(plan, removals=(), unknown=(), incomplete=(), complete=(), orphans=(), stops=())
 
-    Where everything may be seen the database leaves out the other lists, which may be long.
-    """
+
+def _parts(
+    connection: Connection, plan_id: str, actor: str, permitted: Permit, *names: str
+) -> dict[str, Sequence[Any]]:
+    """Return lists of a plan's document; where nobody is kept from anything, the database leaves out the others."""
     if permitted is not anything:
         plan = visible(connection, plan_rows.to_plan(plan_rows.get(connection, plan_id)), actor, permitted)
         content = plan_rows.to_row(plan)["content"]
-        return plan, {name: content[name] for name in names}
-    plan = plan_rows.to_plan(plan_rows.get_head(connection, plan_id))
+        return {name: content[name] for name in names}
     wanted = select(*(PlanRow.content[name].label(name) for name in names)).where(PlanRow.id == plan_id)
-    row = connection.execute(wanted).one()
-    return plan, {name: row._mapping[name] or () for name in names}
+    row = connection.execute(wanted).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no plan {plan_id[:64]!r}")
+    return {name: row._mapping[name] or () for name in names}
 
 
 def _by_group(rows: Iterable[Raw]) -> dict[Group, list[Raw]]:

@@ -40,7 +40,7 @@ export function GroupTable({ id, report, paged }: GroupTableProps) {
           <thead>
             <tr>
               <th scope="col">Record</th>
-              <th scope="col">Document</th>
+              <th scope="col">{plan.scope.type === "image" ? "File" : "Document"}</th>
               {NUMBERS.map(([name, words]) => (
                 <th key={name} scope="col" className="number">
                   {words}

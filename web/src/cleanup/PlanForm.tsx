@@ -48,7 +48,7 @@ export function PlanFormDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Make a plan" onClose={onClose}>
       <form className="form" onSubmit={(event) => void make(event)} noValidate>
-        <p className="quiet">Looks which records have no metadata document in their layout any more. Nothing is removed.</p>
+        <p className="quiet">Looks which records have no metadata document in their layout any more, or which images no file. Nothing is removed.</p>
         <div className="field">
           <label htmlFor={`${id}-type`}>Records</label>
           <select id={`${id}-type`} className="text-field" value={form.type} onChange={(event) => change({ type: event.target.value })}>

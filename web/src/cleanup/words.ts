@@ -17,7 +17,7 @@ const NOUNS: { readonly [type: string]: readonly [one: string, many: string] } =
 };
 
 /** The types that a plan can be about, in the order in which they are offered. */
-export const PLANNED = ["annotation", "tomogram", "alignment", "tiltseries", "frame", "gain", "identified_object", "record"] as const;
+export const PLANNED = ["annotation", "tomogram", "alignment", "tiltseries", "frame", "gain", "identified_object", "record", "image"] as const;
 
 /** Such as `annotations`. */
 export const plural = (type: string): string => nouns(type)[1];
