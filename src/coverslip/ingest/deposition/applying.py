@@ -186,6 +186,10 @@ class _Ingest:
             log.warning("%s: %s", name, error)
             with self._lock:
                 self._failed[name] = str(error)
+        except Exception as error:  # a library that stumbles must not take the report of the other runs along
+            log.exception("%s", name)
+            with self._lock:
+                self._failed[name] = f"{type(error).__name__}: {error}"
 
     def report(self, seconds: float) -> Report:
         """Return what was done."""

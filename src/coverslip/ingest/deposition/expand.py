@@ -110,7 +110,7 @@ class _Expander:
     maps: RunMaps
     expansion: Expansion
     hits: Counter[tuple[Step, ...]] = field(default_factory=Counter)
-    """How many files were found for each shape of an annotation that was looked for at all."""
+    """How much was found for each block, and of annotations for each shape, that was looked for at all."""
 
     def below(self, parent: Entity | None) -> None:
         """Add everything below an entity."""
@@ -134,6 +134,8 @@ class _Expander:
         seen: dict[str, Entity] = {}
         for index, block in enumerate(blocks):
             steps: tuple[Step, ...] = (kind.section, index)
+            if kind.name != "alignment" and any(applies(source, parent) for source in block.sources):
+                self.hits[steps] += 0
             found = list(self._found(steps, block.sources, parent, values))
             if kind.is_one and found:
                 files = tuple(EntityFile(path) for path in dict.fromkeys(one.path for _, one in found) if path)
@@ -154,11 +156,13 @@ class _Expander:
                 continue
             try:
                 for one in find(source, values, self.listing, SECTIONS[str(steps[0])].name):
+                    self.hits[steps] += 1
                     if one.problem:
                         self._say("error", where, one.problem)
                     elif not any(compiled(regex).match(one.name) for regex in source.exclude or ()):
                         yield where, one
             except FindError as error:
+                self.hits[steps] += 1
                 self._say("error", where, str(error))
 
     def _entity(

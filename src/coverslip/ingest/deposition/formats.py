@@ -9,6 +9,8 @@ from coverslip.ingest.deposition.plan import Plan
 from coverslip.ingest.deposition.steps import Step
 
 VERSIONS = ("0.4", "0.5")
+USUAL = "0.4"
+"""What recipes write where a step does not say."""
 VOLUMES = ("volume", "mask")
 """Recipes of what the formats are chosen of."""
 PATHS = ("omezarr_dir", "mrc_file")
@@ -38,7 +40,7 @@ class Formats:
 
     mrc: bool = True
     zarr: bool = True
-    zarr_version: str = "0.4"
+    zarr_version: str = USUAL
     photos: bool = True
     states: bool = True
 
@@ -61,7 +63,8 @@ class Formats:
     def _step(self, step: Step, dropped: set[str]) -> Step:
         if step.recipe in VOLUMES:
             outputs = tuple(key for key in step.outputs if key not in dropped)
-            return replace(step, outputs=outputs, options={**step.options, "zarr_version": self.zarr_version})
+            version = {} if self.zarr_version == USUAL else {"zarr_version": self.zarr_version}
+            return replace(step, outputs=outputs, options={**step.options, **version})
         return replace(step, options=self._without(step.options, dropped)) if step.recipe == "document" else step
 
     def _without(self, options: Mapping[str, Any], dropped: set[str]) -> dict[str, Any]:

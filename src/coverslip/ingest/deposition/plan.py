@@ -36,6 +36,8 @@ class Plan:
     unselected
         Names of the steps of entities that are written which the config asks for and the selection leaves out. What an
         earlier ingest wrote by them still counts.
+    mentioned
+        Identities of everything that the config finds, whether it is selected or not.
     """
 
     targets: tuple[Target, ...] = ()
@@ -43,6 +45,7 @@ class Plan:
     remarks: tuple[Remark, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     unselected: frozenset[str] = frozenset()
+    mentioned: frozenset[str] = frozenset()
 
     @property
     def has_errors(self) -> bool:
@@ -94,14 +97,16 @@ def make_plan(
     of_written = [step for step in made.steps if step.target in written]
     steps = [step for step in of_written if step.recipe == "document" or not chosen.is_metadata_only]
     unselected = frozenset(step.name for step in of_written).difference(step.name for step in steps)
-    remarks = (*expansion.remarks, *found.remarks, *made.remarks)
-    return Plan(tuple(targets), tuple(steps), remarks, tuple(skipped), unselected)
+    remarks = [*expansion.remarks, *found.remarks, *made.remarks]
+    if not expansion.counts["run"]:
+        remarks.append(Remark("error", ("runs",), "No run is found."))
+    mentioned = frozenset(target.identity for target in found.targets)
+    return Plan(tuple(targets), tuple(steps), tuple(remarks), tuple(skipped), unselected, mentioned)
 
 
 def unmentioned(plan: Plan, known: Known) -> Mapping[str, str]:
     """Return the documents, by identity, of what lies at the destination and is not in the config: it is left alone."""
-    mentioned = {target.identity for target in plan.targets}
-    return {identity: key for identity, key in sorted(known.keys.items()) if identity not in mentioned}
+    return {identity: key for identity, key in sorted(known.keys.items()) if identity not in plan.mentioned}
 
 
 def outdated(plan: Plan, known: Known) -> tuple[str, ...]:

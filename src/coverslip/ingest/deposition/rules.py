@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date
 
-from coverslip.cryoet import layout
 from coverslip.errors import InvalidRequestError
 from coverslip.ingest.deposition.document import Document, Node
 from coverslip.ingest.deposition.entities import SECTIONS, SHAPES, ancestors
@@ -252,6 +251,8 @@ def _day(node: Node | None) -> date | None:
 
 def _names(document: Document) -> Iterator[Remark]:
     """Names that become folders of the layout, and the folder that everything is looked for in."""
+    from coverslip.cryoet import layout  # noqa: PLC0415  brings numpy along
+
     for section in ("datasets", "runs"):
         for steps, source in sources(document, section):
             literal = source.step("literal")

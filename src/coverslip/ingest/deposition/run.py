@@ -166,7 +166,7 @@ class Run:
         )
         self._work = work
         contents = {one: found.digest for one, found in fingerprints.items()}
-        said = recipe.depends(work) if recipe.depends else None
+        said = recipe.depends(step, needs) if recipe.depends else None
         digest = step_digest(step, recipe.version, contents, needs, said)
         inputs = {key_of(one): (found.mark, found.digest) for one, found in fingerprints.items() if found.mark}
         if before is not None and before.digest == digest and self._are_there(step, before):
