@@ -148,6 +148,13 @@ def test_rows_that_an_actor_may_not_remove_are_neither_removed_nor_told(restrict
     listed = service.client.get("/api/cleanup/plans", params=ada).json()["plans"]
     assert [one["counts"]["found"] for one in listed] == [1, 1]
     check_problem(service.client.get(address, params={"author": "bob"}), 404, "not-found")
+    report = service.client.get(f"{address}/report", params=ada).json()
+    assert (report["plan"]["counts"], report["totals"]["rows"], report["going"]) == (found["counts"], 1, 1)
+    rows = service.client.get(f"{address}/removals", params={**ada, "group": 0}).json()
+    assert ([one["id"] for one in rows["rows"]], rows["total"]) == ([mine], 1)
+    for part in ("report", "removals", "kept", "orphans"):
+        answer = service.client.get(f"{address}/{part}", params={"author": "bob", "state": "unknown"})
+        check_problem(answer, 404, "not-found")
     assert service.client.get("/api/cleanup/plans", params={"author": "bob"}).json() == {"plans": []}
     check_problem(service.client.post(f"{address}/apply", json={"author": "bob"}), 404, "not-found")
     applied = service.client.post(f"{address}/apply", json=ada)

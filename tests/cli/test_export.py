@@ -76,6 +76,22 @@ def test_a_marker_set_may_be_written_out(run: Shell, images: Path, tmp_path: Pat
     np.testing.assert_array_equal(pixels_of(tmp_path / "out" / "A.png"), right)
 
 
+def test_a_whole_dataset_of_the_catalog_is_exported(run: Shell, images: Path, tmp_path: Path) -> None:
+    run("add", images)
+    words = ("export", "fov", "--dataset", images, "-m", "Two", "-o", tmp_path / "out")
+    text = run(*words, "--panels", "--contact-sheet", "--dry-run")
+    assert "B.png: 180 x 40" in text
+    text = run(*words, "--format", "ome-zarr", "--masks", "whole_cell", "--contact-sheet")
+    assert "2 of 2 files, completed." in text
+    assert sorted(path.name.split("-")[0] for path in (tmp_path / "out").iterdir()) == [
+        *("A.ome.zarr", "B.ome.zarr", "contact", "manifest", "manifest")
+    ]
+    run("export", "fov", "--dataset", images, "-m", "Two", "-o", tmp_path / "two", "--separate")
+    assert sorted(digests(tmp_path / "two")) == ["A_CD3.png", "A_DNA.png", "B_CD3.png", "B_DNA.png"]
+    assert "there is no dataset 'x'" in run("export", "fov", "--dataset", "x", "-m", "Two", "-o", tmp_path, code=3)
+    assert "or a dataset" in run("export", "fov", "-m", "Two", "-o", tmp_path, code=2)
+
+
 def test_what_cannot_be_made_is_said_and_the_exit_code_is_one(run: Shell, images: Path, tmp_path: Path) -> None:
     (images / "B" / "CD3.tiff").unlink()
     text = run("export", "fov", images, "-m", "Two", "-o", tmp_path / "out", code=1)

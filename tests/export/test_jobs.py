@@ -20,7 +20,7 @@ import pytest
 from coverslip.catalog import Catalog
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError, UnreadableFileError
 from coverslip.export import Job, export_fovs_batch
-from coverslip.export.run import LEASE_SECONDS
+from coverslip.export.notes import LEASE_SECONDS
 from coverslip.model.exporting import ExportResult
 from coverslip.readers import ImageFile, open_image
 from tests.export.making import (

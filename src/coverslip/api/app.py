@@ -20,6 +20,7 @@ from coverslip.api import (
     artifacts,
     cleanup,
     cleanup_bytes,
+    cleanup_pages,
     combined,
     entities,
     errors,
@@ -138,7 +139,8 @@ def create_app(
     errors.install(app)
     pixels, marks = (uploads, images, views, zarr), (annotations, combined, entities)
     viewers = (viewing, saved_views, precomputed, neuroglancer)
-    for part in (*pixels, *marks, artifacts, *viewers, cleanup, cleanup_bytes, exports, events, health, metrics):
+    cleanups = (cleanup, cleanup_bytes, cleanup_pages)
+    for part in (*pixels, *marks, artifacts, *viewers, *cleanups, exports, events, health, metrics):
         app.include_router(part.router)
     app.router.routes.insert(0, QuickSlices())
     app.router.default = Page(page_folder)

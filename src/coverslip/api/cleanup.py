@@ -120,7 +120,7 @@ class UndoPlan(BaseModel):
 
 
 class AuditLines(BaseModel):
-    """Lines of the log, oldest first."""
+    """Lines of the log, oldest first unless asked for otherwise."""
 
     lines: list[AuditEntry]
 
@@ -133,9 +133,16 @@ class AuditCheck(BaseModel):
 
 
 @router.post(
-    "/cleanup/plans", response_model=PlanDocument, status_code=201, responses=responses(400, 403, 404, 409, 503)
+    "/cleanup/plans",
+    response_model=PlanDocument | PlanHead,
+    status_code=201,
+    responses=responses(400, 403, 404, 409, 503),
 )
-def create_plan(rooms: InRooms, new: NewPlan) -> PlanDocument:
+def create_plan(
+    rooms: InRooms,
+    new: NewPlan,
+    with_rows: Annotated[bool, Query(alias="rows", description="Whether its rows are given too.")] = True,
+) -> PlanDocument | PlanHead:
     """Look which records are stale, and keep a plan that would remove them. Nothing is removed."""
     look = asking(RemoteRules.of(rooms.settings))
     plan = make_plan(
@@ -144,7 +151,7 @@ def create_plan(rooms: InRooms, new: NewPlan) -> PlanDocument:
         command="POST /api/cleanup/plans",
         permitted=rooms.permit,
     )
-    return PlanDocument(**_values(plan))
+    return PlanDocument(**_values(plan)) if with_rows else PlanHead.model_validate(plan, from_attributes=True)
 
 
 @router.get("/cleanup/plans", response_model=PlanList, responses=responses(403, 503))
@@ -178,15 +185,17 @@ def undo(rooms: InRooms, plan_id: str, who: UndoPlan) -> Applied:
 
 
 @router.get("/audit", response_model=AuditLines, responses=responses(403, 503))
-def list_audit(
+def list_audit(  # noqa: PLR0917  one for each parameter
     rooms: InRooms,
     plan_id: Annotated[str | None, Query(description="Only what this plan did.")] = None,
     after: Annotated[int, Query(ge=0, description="Only lines after this one.")] = 0,
+    before: Annotated[int | None, Query(ge=1, description="Only lines before this one.")] = None,
+    newest: Annotated[bool, Query(description="Newest line first.")] = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     author: Author = "",
 ) -> AuditLines:
     """List what was removed, brought back and purged, by whom and why, and how each record was before."""
-    lines = rooms.catalog.audit(plan_id=plan_id, after=after, limit=limit)
+    lines = rooms.catalog.audit(plan_id=plan_id, after=after, before=before, newest=newest, limit=limit)
     return AuditLines(lines=told_lines(lines, author, rooms.permit))
 
 

@@ -30,6 +30,7 @@ from coverslip.catalog.keeping import Keeping
 from coverslip.catalog.marks import Kinds, add_missing_artifacts, missing_artifacts
 from coverslip.catalog.opening import prepare
 from coverslip.catalog.places import QuickPlaces
+from coverslip.catalog.plan_pages import PlanPages
 from coverslip.catalog.purging import Purges
 from coverslip.catalog.removals import Removals
 from coverslip.catalog.sync import Sync
@@ -53,6 +54,7 @@ class Catalog(
     Dependents,
     Removals,
     Purges,
+    PlanPages,
     Audit,
     Backups,
     Views,

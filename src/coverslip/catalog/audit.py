@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, func, insert, select, text
 
-from coverslip.catalog.part import Part
+from coverslip.catalog.part import LARGEST, Part
 from coverslip.catalog.removal_tables import Audit as AuditRow
 from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.catalog.types import CleanText
@@ -77,7 +77,15 @@ def append(connection: Connection, lines: Iterable[Line], now: datetime) -> tupl
 class Audit(Part):
     """Reading the log, and checking it."""
 
-    def audit(self, *, plan_id: str | None = None, after: int = 0, limit: int = 100) -> list[AuditEntry]:
+    def audit(
+        self,
+        *,
+        plan_id: str | None = None,
+        after: int = 0,
+        before: int | None = None,
+        newest: bool = False,
+        limit: int = 100,
+    ) -> list[AuditEntry]:
         """Return lines of the log in their order.
 
         Parameters
@@ -86,10 +94,17 @@ class Audit(Part):
             Only those of this plan.
         after
             Only lines with a number above this one.
+        before
+            Only lines with a number below this one.
+        newest
+            Whether they are given newest first.
         limit
             How many at most.
         """
-        wanted = _lines().where(AuditRow.seq > after).limit(limit)
+        wanted = select(*AuditRow.__table__.columns).where(AuditRow.seq > min(after, LARGEST)).limit(limit)
+        wanted = wanted.order_by(AuditRow.seq.desc() if newest else AuditRow.seq)
+        if before is not None:
+            wanted = wanted.where(AuditRow.seq < min(before, LARGEST))
         if plan_id is not None:
             wanted = wanted.where(AuditRow.plan_id == plan_id)
         with self._database.reading() as connection:

@@ -74,7 +74,8 @@ def _purge(
             connection.execute(delete(Artifact).where(Artifact.entity_id.in_(some)))
             connection.execute(delete(Entity).where(Entity.id.in_(some)))
         gone += leaves
-        left = {number: row for number, row in left.items() if number not in set(leaves)}
+        for number in leaves:
+            del left[number]
     if not gone:
         return [], False
     command = "purge" if plan is None else plan.command

@@ -1,7 +1,7 @@
 """Plans of cleanups: which records are asked about, what is known of them, what would go; and applying them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -53,8 +53,25 @@ class Asked(Answers, Protocol):
         """Folders that could not be listed to the end, and why: orphans may be missing."""
 
 
-Look = Callable[[str, Collection[str], Collection[str]], Asked]
-"""Asks what is there: given a layout, keys below its top, and folders of it that are listed for orphans."""
+class Look(Protocol):
+    """Asks what is there."""
+
+    def __call__(
+        self, layout: str, keys: Collection[str], prefixes: Collection[str], only_with: Mapping[str, str] = ..., /
+    ) -> Asked:
+        """Return what is known of keys.
+
+        Parameters
+        ----------
+        layout
+            Where the layout lies.
+        keys
+            Below its top.
+        prefixes
+            Folders of it that are listed for orphans.
+        only_with
+            Keys that matter only while another one is there, and that one.
+        """
 
 
 def make_plan(
@@ -107,8 +124,9 @@ def make_plan(
     with excluding_others(catalog, _exclusive(scope, by_layout)):
         for layout, rows in by_layout.items():
             near, others = near_by.get(layout, []), untold.get(layout, [])
-            witnesses = {key for one in (*near, *others) for key in _witnesses(one)}
-            asked = look(layout, {key for one in rows for key in one.keys} | witnesses, _prefixes(scope, rows, near))
+            around = [*near, *others]
+            keys = {key for one in rows for key in one.keys} | {key for one in around for key in _witnesses(one)}
+            asked = look(layout, keys, _prefixes(scope, rows, near), _only_with(rows, around))
             requests, seconds = requests + asked.requests, seconds + asked.seconds
             found = plan_removals(rows, asked, beside=near, hidden=others)
             planned.append(replace(found, orphans=_documents(layout, found.orphans)))
@@ -218,6 +236,19 @@ def _witnesses(one: Candidate) -> Iterator[str]:
         yield one.document
     else:
         yield from one.files
+
+
+def _only_with(rows: Sequence[Candidate], near: Sequence[Candidate]) -> dict[str, str]:
+    """Return the files that say nothing about a row whose document is gone, with that document.
+
+    A file that several rows name, or that stands for a row without a document, is none of them.
+    """
+    found: dict[str, str] = {}
+    named = {key for one in near for key in _witnesses(one)}
+    for one in rows:
+        for file in one.files:
+            found[file] = one.document if file not in found and file not in named else ""
+    return {file: document for file, document in found.items() if document}
 
 
 def _prefixes(scope: Scope, rows: Sequence[Candidate], near: Sequence[Candidate]) -> list[str]:

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,7 +182,15 @@ class OpenSource:
         return lambda: Plane(image, t, c, z)
 
 
-class Sources:
+class CanClose(Protocol):
+    """What is open until it is closed."""
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class Sources[Opened: CanClose]:
     """Fields of view that several threads draw from; those that nobody holds are closed, but for the last few.
 
     Parameters
@@ -193,15 +201,15 @@ class Sources:
         How many stay open though nobody draws from them at this moment.
     """
 
-    def __init__(self, open_source: Callable[[Source], OpenSource], idle: int = 1) -> None:
+    def __init__(self, open_source: Callable[[Source], Opened], idle: int = 1) -> None:
         self._open_source, self._idle = open_source, idle
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
-        self._open: OrderedDict[str, OpenSource] = OrderedDict()
+        self._open: OrderedDict[str, Opened] = OrderedDict()
         self._users: dict[str, int] = {}
 
     @contextmanager
-    def hold(self, source: Source) -> Iterator[OpenSource]:
+    def hold(self, source: Source) -> Iterator[Opened]:
         """Give an open field of view for the time of a ``with`` statement."""
         key = source.key
         with self._guard:
