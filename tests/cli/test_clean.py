@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from coverslip.cli import acting
 from coverslip.cli.clean import address
 from coverslip.derive import open_catalog
 from coverslip.errors import InvalidRequestError
+from coverslip.model.removal import Named, anything
 from tests.cli.here import Here, commands
 from tests.ingest.importing.layouts import ANNOTATION, RUN, SPACING, annotation, put, write_layout
 
@@ -238,6 +240,38 @@ def test_what_depends_on_a_removal_is_named(run: Here, top: Path) -> None:
     (removal,) = plan_of(run, "--all")["removals"]
     assert (len(removal["depending"]), removal["more_depending"]) == (10, 2)
     assert removal["depending"][0] == {"kind": "view", "id": views[0].id, "name": "view a"}
+
+
+def only_of_others(_actor: str, row: Named) -> bool:
+    return "ribosome 105" not in row.identity
+
+
+def test_an_import_neither_removes_nor_tells_what_its_actor_may_not_remove(
+    run: Here, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (105, 106):
+        shutil.rmtree(top / SPACING / "Annotations" / str(number))
+    monkeypatch.setattr(acting, "PERMIT", only_of_others)
+    said = run("import", "portal")
+    assert "Removed, because their documents are gone: 1 record." in said
+    assert "105" not in run("audit", "list")
+    monkeypatch.setattr(acting, "PERMIT", anything)
+    assert names(plan_of(run, "--all")) == ["ribosome 105"]
+
+
+def test_a_purge_neither_removes_nor_tells_what_its_actor_may_not_remove(
+    run: Here, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (105, 106):
+        shutil.rmtree(top / SPACING / "Annotations" / str(number))
+    plan = plan_of(run, "--all", "--no-dry-run", "--yes")
+    monkeypatch.setattr(acting, "PERMIT", only_of_others)
+    said = run("purge", "--older-than-days", "0")
+    assert "1 removed record" in said
+    assert "ribosome-105" not in said
+    run("purge", "--older-than-days", "0", "--yes")
+    monkeypatch.setattr(acting, "PERMIT", anything)
+    assert run("undo", plan["id"]) == "1 annotation brought back.\n"
 
 
 def test_tomograms_are_cleaned_alike(run: Here, top: Path) -> None:
