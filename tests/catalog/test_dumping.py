@@ -3,7 +3,7 @@
 import gzip
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def _first_is_list(line: str) -> str:
     return json.dumps([["x"], *json.loads(line)[1:]]) + "\n"
 
 
-DAMAGES = {
+DAMAGES: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
     "cut off": (lambda lines: lines[:-1], "ends before its end"),
     "cut within a line": (lambda lines: [*lines[:-1], lines[-1][:9]], "ends before its end"),
     "a row is gone": (lambda lines: [*lines[:-2], lines[-1]], "not as it was written"),

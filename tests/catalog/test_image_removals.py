@@ -60,7 +60,7 @@ def news(catalog: Catalog, image_id: str) -> list[str]:
 
 def test_images_are_looked_at_in_the_folder_their_file_lies_in(catalog: Catalog) -> None:
     add(catalog, item("/data/a/x.tif", "one", "two"), item("/data/b.zarr"), item("s3://bucket/c.tif"))
-    add(catalog, item("/home/uploads/1/u.tif", origin="uploaded"))
+    add(catalog, item("/ours/uploads/1/u.tif", origin="uploaded"))
     found = [(one.layout, one.key, one.identity) for one in catalog.image_candidates(EVERYTHING)]
     assert found == [
         ("/data/a", "x.tif", "/data/a/x.tif#0"),

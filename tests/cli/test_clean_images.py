@@ -16,7 +16,8 @@ from coverslip.cli import acting
 from coverslip.model.removal import Named
 from coverslip.settings import Settings
 from coverslip.storage import Storage, open_storage, put_content
-from tests.cli.test_clean import Here, run
+from tests.cli.here import Here
+from tests.cli.test_clean import run
 from tests.ingest.importing.layouts import put
 
 __all__ = ["run"]
