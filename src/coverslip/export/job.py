@@ -44,7 +44,7 @@ class Job:
     output_dir
         Folder of the files; made if need be.
     file_format
-        ``"png"``, ``"jpeg"``, ``"webp"``, ``"tiff"``, ``"ome-tiff"``, ``"pdf"``, ``"svg"``.
+        ``"png"``, ``"jpeg"``, ``"webp"``, ``"tiff"``, ``"ome-tiff"``, ``"ome-zarr"``, ``"pdf"``, ``"svg"``.
     overrides
         Further choices by name: fields of ``model.ExportSpec``, ``request.Output`` and ``request.Effort``, such as
         ``{"downsample": 2, "scale_bar": True, "name": "{fov}_{index:04}", "workers": 4}``.
