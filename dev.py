@@ -244,7 +244,7 @@ def lock(arguments: argparse.Namespace, rest: list[str]) -> int:
     extras = [word for name in names for word in ("--extra", name)] + ["--group", "examples", "--group", "web"]
     peers = ["--group", "bench", "-c", LOCKS["dev"]]
     for name, more in (
-        ("dev", ["--group", "lint", "--group", "test"]),
+        ("dev", ["--extra", "notebook", "--group", "lint", "--group", "test"]),
         ("run", ["-c", LOCKS["dev"]]),
         ("bench", peers),
     ):

@@ -1,11 +1,8 @@
 """``coverslip clean``, ``undo``, ``purge``, ``audit`` and ``backup`` as a person runs them."""
 
-import io
 import json
-import logging
 import shutil
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,48 +10,19 @@ from typing import Any
 
 import pytest
 
-from coverslip.cli import main
 from coverslip.cli.clean import address
 from coverslip.errors import InvalidRequestError
+from tests.cli.here import Here, commands
 from tests.ingest.importing.layouts import ANNOTATION, RUN, SPACING, annotation, put, write_layout
 
 OTHER = SPACING.replace("13.480", "26.960")
 
 
-class Here:
-    """Runs commands in this process, which takes a tenth of the time."""
-
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) -> None:
-        self.folder = folder
-        self._patch = patch
-        self._captured = captured
-
-    def __call__(self, *words: str, code: int = 0, answer: str = "") -> str:
-        """Return what a command prints on stdout, then on stderr."""
-        self._patch.setattr(sys, "argv", ["coverslip", *words])
-        self._patch.setattr(sys, "stdin", io.StringIO(answer))
-        self._captured.readouterr()
-        try:
-            main(list(words))
-            left: object = 0
-        except SystemExit as end:
-            left = end.code or 0
-        said = self._captured.readouterr()
-        assert left == code, f"{words} left with {left}\n{said.out}\n{said.err}"
-        return said.out + said.err
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Here]:
     """Return what runs commands with a home of their own."""
-    monkeypatch.setenv("COVERSLIP_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    loggers = [logging.getLogger(name) for name in ("", "coverslip")]
-    before = [(logger, list(logger.handlers), logger.level) for logger in loggers]
-    yield Here(tmp_path, monkeypatch, capsys)
-    for logger, handlers, level in before:
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
+    with commands(tmp_path, monkeypatch, capsys) as here:
+        yield here
 
 
 def write_annotation(top: Path, number: int, spacing: str = SPACING) -> Path:
@@ -79,8 +47,7 @@ def top(tmp_path: Path, run: Here) -> Path:
 
 
 def plan_of(run: Here, *words: str, code: int = 0) -> dict[str, Any]:
-    text = run("clean", "annotations", "--json", *words, code=code)
-    found: dict[str, Any] = json.JSONDecoder().raw_decode(text)[0]  # what follows was said on stderr
+    found: dict[str, Any] = run.json("clean", "annotations", *words, code=code)
     return found
 
 
@@ -111,7 +78,7 @@ def test_a_plan_is_reviewed_applied_and_undone(run: Here, top: Path) -> None:
     )
     lines = json.loads(run("audit", "list", "--json"))
     assert [(line["action"], line["record"]["id"]) for line in lines] == [("remove", plan["removals"][0]["id"])]
-    assert "clean annotations --json --all" in lines[0]["command"]
+    assert "clean annotations --all --json" in lines[0]["command"]
     assert "1 line checked: they are as they were written." in run("audit", "verify")
     assert run("undo", plan["id"]) == "1 annotation brought back.\n"
     assert names(plan_of(run, "--all")) == ["ribosome 105"]

@@ -26,6 +26,7 @@ class EntityLists(Part):
         deposition: str | None = None,
         parent_id: int | None = None,
         q: str | None = None,
+        incomplete: bool = False,
         after: int = 0,
         limit: int = 100,
     ) -> list[EntityRecord]:
@@ -45,12 +46,16 @@ class EntityLists(Part):
             Directly below this entity.
         q
             Part of the name or of the identity; letter case does not count.
+        incomplete
+            Only those of which files are known not to be there.
         after, limit
             Only numbers above this one, and so many at most.
         """
         conditions = [Entity.id > min(after, LARGEST)]
         equal = ((Entity.type, type), (Entity.deposition, deposition), (Entity.parent_id, parent_id))
         conditions += [column == value for column, value in equal if value is not None]
+        if incomplete:
+            conditions.append(Entity.incomplete_since.is_not(None))
         if run is not None:
             is_it = or_(_Run.name == run, _Run.identity == run)
             if run.isdecimal() and run.isascii() and len(run) < 19:

@@ -1,6 +1,7 @@
 """The multiplexed fields of view as a folder: one TIFF per channel, cell masks, cell table, marker sets and regions."""
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -56,6 +57,15 @@ def fields_of_view() -> Iterator[tuple[str, Callable[[Path], None]]]:
     yield TABLE, partial(write_table, header=header, rows=_cell_rows(fields))
     yield STATES, partial(_write_json, document={"marker_sets": _marker_sets(fields)})
     yield REGIONS, partial(write_table, header=ROI_COLUMNS, rows=_regions(fields))
+
+
+def write_fields(folder: str | os.PathLike[str]) -> Path:
+    """Write the fields of view alone to a folder and return the one with their images."""
+    for name, write in fields_of_view():
+        path = Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path)
+    return Path(folder, IMAGES)
 
 
 def _cell_rows(fields: Mapping[str, FieldOfView]) -> list[tuple[object, ...]]:

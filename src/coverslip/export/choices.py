@@ -66,10 +66,9 @@ def choose_cells(request: Request, facts: Sequence[SourceFacts], table: Path, op
         The table has no such column, or the filter makes no sense.
     """
     cells = read_table(table)
-    choice = request.cells
     names = {one.source.fov: n for n, one in enumerate(facts)}
-    of_field = _fields_of_rows(cells, choice, facts)
-    chosen = np.flatnonzero(_meant(cells, choice, of_field))
+    of_field = fields_of_rows(cells, request.cells, tuple(names))
+    chosen = np.flatnonzero(meant_cells(cells, request.cells, of_field))
     wanted = _wanted(request) & set(cells.columns)
     by_source: dict[int, list[int]] = {n: [] for n in range(len(facts))}
     for row in chosen:
@@ -83,14 +82,27 @@ def choose_cells(request: Request, facts: Sequence[SourceFacts], table: Path, op
     return found
 
 
-def _fields_of_rows(cells: CellTable, choice: CellChoice, facts: Sequence[SourceFacts]) -> list[str]:
-    """Return the field of view of each row, as text."""
-    if choice.fov not in cells.columns and len(facts) == 1:
-        return [facts[0].source.fov] * cells.row_count
-    return [_text(value) for value in cells.column(choice.fov)]
+def fields_of_rows(cells: CellTable, choice: CellChoice, names: Sequence[str]) -> list[str]:
+    """Return the field of view of each row, as text; all are of the only one there is where the table names none.
+
+    Raises
+    ------
+    InvalidRequestError
+        The table does not name them.
+    """
+    if choice.fov not in cells.columns and len(names) == 1:
+        return [names[0]] * cells.row_count
+    return [as_text(value) for value in cells.column(choice.fov)]
 
 
-def _meant(cells: CellTable, choice: CellChoice, of_field: Sequence[str]) -> NDArray[np.bool_]:
+def meant_cells(cells: CellTable, choice: CellChoice, of_field: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which rows are meant, fields of view aside: shape N.
+
+    Raises
+    ------
+    InvalidRequestError
+        The table has no such column, or the filter makes no sense.
+    """
     meant = np.ones(cells.row_count, bool)
     if choice.where:
         predicate, _ = parse(choice.where)
@@ -98,12 +110,12 @@ def _meant(cells: CellTable, choice: CellChoice, of_field: Sequence[str]) -> NDA
     if choice.clusters:
         wanted = set(choice.clusters)
         column = cells.column(choice.cluster_column)
-        meant &= np.fromiter((_text(value) in wanted for value in column), bool, cells.row_count)
+        meant &= np.fromiter((as_text(value) in wanted for value in column), bool, cells.row_count)
     for marker, least in choice.markers.items():
         meant &= cells.numbers(marker) >= least
     if choice.ids:
         ids = {str(one) for one in choice.ids}
-        labels = [_text(value) for value in cells.column(choice.label)]
+        labels = [as_text(value) for value in cells.column(choice.label)]
         pairs = zip(labels, of_field, strict=True)
         meant &= np.fromiter((label in ids or f"{fov}:{label}" in ids for label, fov in pairs), bool, len(labels))
     return meant
@@ -136,7 +148,7 @@ def _cells_of_field(
             error = type(problem).__name__, str(problem)
             values |= {"x": None, "y": None}
         shown = int(label) if choice.isolate and isinstance(label, int | float) else None
-        yield Chosen(f"{fov} cell {_text(label)}", number, look, window, shown, values, error)
+        yield Chosen(f"{fov} cell {as_text(label)}", number, look, window, shown, values, error)
 
 
 class _Places:
@@ -226,7 +238,8 @@ def caption_names(request: Request) -> set[str]:
     return wanted
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a value of a table as text: whole numbers without a point, nothing for an empty one."""
     value = plain(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)

@@ -71,11 +71,15 @@ class Painter:
         Opens image files.
     pace
         How fast items may begin.
+    idle
+        How many fields of view stay open though nobody draws from them at this moment; ``None`` is one where several
+        items are of one field.
     """
 
-    def __init__(self, request: Request, open_file: OpenFile, pace: Pace) -> None:
+    def __init__(self, request: Request, open_file: OpenFile, pace: Pace, idle: int | None = None) -> None:
         self._request, self._open_file, self._pace = request, open_file, pace
-        self._sources = Sources(lambda source: open_source(source, open_file, t=request.t, z=request.z))
+        kept = (0 if request.mode == "fov" else 1) if idle is None else idle
+        self._sources = Sources(lambda source: open_source(source, open_file, t=request.t, z=request.z), kept)
         self._seen: dict[str, Mapping[str, Sequence[int]]] = {}
         self._paints: dict[tuple[str, str], CellPaint] = {}
         self._should_stop: Callable[[], bool] = lambda: False
@@ -215,8 +219,8 @@ class Painter:
         if key not in self._paints:
             if task.table is None:
                 raise MissingMaskError(f"{task.source.fov}: there is no cell table with colours of cells", (look.mask,))
-            table = table_at(task.table)
-            rows = rows_of(table, self._request.cells.fov, task.source.fov)
+            table, rows_of = table_at(task.table, self._request.cells.fov)
+            rows = rows_of.get(task.source.fov, []) if rows_of is not None else list(range(table.row_count))
             labels = [plain(one) for one in table.numbers(look.label_column)[rows]]
             values = [plain(one) for one in table.column(look.column)[rows]]
             numbers = [int(label) if isinstance(label, int | float) else 0 for label in labels]
@@ -246,22 +250,24 @@ class PlannedError(ExportError):
         self.kind = kind
 
 
-def rows_of(table: CellTable, column: str, fov: str) -> list[int]:
-    """Return the rows of a field of view; all of them where the table names none."""
-    if column not in table.columns:
-        return list(range(table.row_count))
-    return [n for n, value in enumerate(table.columns[column]) if str(plain(value)) == fov]
+def table_at(path: Path, column: str) -> tuple[CellTable, Mapping[str, list[int]] | None]:
+    """Return a cell table, read once while it stays as it is, and the rows of each field of view.
 
-
-def table_at(path: Path) -> CellTable:
-    """Return a cell table, read once while it stays as it is."""
+    Rows are ``None`` where the table has no such column: all of them are of every field.
+    """
     seen = path.stat()
-    return _table(path, seen.st_size, seen.st_mtime_ns)
+    return _table(path, column, seen.st_size, seen.st_mtime_ns)
 
 
 @lru_cache(TABLES_KEPT)
-def _table(path: Path, *_stamp: int) -> CellTable:
-    return read_table(path)
+def _table(path: Path, column: str, *_stamp: int) -> tuple[CellTable, Mapping[str, list[int]] | None]:
+    table = read_table(path)
+    if column not in table.columns:
+        return table, None
+    found: dict[str, list[int]] = {}
+    for number, value in enumerate(table.columns[column].tolist()):
+        found.setdefault(str(plain(value)), []).append(number)
+    return table, found
 
 
 def is_retryable(error: BaseException) -> bool:

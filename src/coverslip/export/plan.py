@@ -86,7 +86,7 @@ def plan(request: Request, *, open_file: OpenFile = open_image) -> Plan:
     else:
         pairs = zip(request.data, request.images, strict=True)
         found = [Source(f"{bare_name(place)}_{n}" if n else bare_name(place), place, n) for place, n in pairs]
-    sources = chosen(tuple(_distinct_fields(found)), request.fovs)
+    sources = chosen(tuple(distinct_fields(found)), request.fovs)
     annotation = None if request.look.annotation is None else request.look.annotation.annotation
     facts = [facts_of(source, open_file, annotation) for source in sources]
     opening = partial(_opened, request, open_file)
@@ -188,7 +188,7 @@ def _opened(request: Request, open_file: OpenFile, source: Source) -> OpenSource
     return OpenSource(source, open_file, t=request.t, z=request.z)
 
 
-def _distinct_fields(sources: Sequence[Source]) -> Iterator[Source]:
+def distinct_fields(sources: Sequence[Source]) -> Iterator[Source]:
     """Yield fields of view with names that differ: a second ``FOV1``, of another folder, is ``<folder>_FOV1``."""
     taken: set[str] = set()
     for source in dict.fromkeys(sources):

@@ -49,7 +49,7 @@ def choose_rois(request: Request, facts: Sequence[SourceFacts]) -> tuple[list[Ch
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no table of regions {path}") from error
     numbers = {one.source.fov: n for n, one in enumerate(facts)}
-    chosen = [roi for roi in _meant(request, rois) if request.fovs is None or roi.fov in numbers]
+    chosen = [roi for roi in meant_rois(request, rois) if request.fovs is None or roi.fov in numbers]
     chosen.sort(key=lambda roi: (numbers.get(roi.fov, len(numbers)), roi.map_id))
     looks, canvases = _Looks(request), Canvases(request.data[0], facts)
     picked = [_chosen(request, roi, numbers, looks, canvases) for roi in chosen]
@@ -66,7 +66,16 @@ def _table(request: Request) -> Path:
     raise NotFoundError(f"{request.data[0]} has no table of regions beside it; name one")
 
 
-def _meant(request: Request, rois: Sequence[Roi]) -> list[Roi]:
+def meant_rois(request: Request, rois: Sequence[Roi]) -> list[Roi]:
+    """Return the regions that a request means, fields of view aside.
+
+    Raises
+    ------
+    NotFoundError
+        There is no region of an identifier or name.
+    InvalidRequestError
+        The expression over tags makes no sense.
+    """
     choice = request.rois
     if choice.ids:
         known = {name for roi in rois for name in (roi.roi_id, roi.name)}

@@ -10,7 +10,7 @@ from itertools import batched, groupby
 from pathlib import Path
 
 from coverslip.errors import InvalidRequestError, StorageError
-from coverslip.export.ledger import Ledger
+from coverslip.export.ledger import Ledger, items_of
 from coverslip.export.notes import LEASE_SECONDS, Notes, Stop, Tell
 from coverslip.export.pacing import Pace
 from coverslip.export.pages import CanNote, Draw, pieces_folder, run_gallery
@@ -70,7 +70,8 @@ def run(
     notes = Notes(ledger, job_id, token, on_item, stop)
     try:
         check_folder(plan.request.output.folder)
-        for folder in {(plan.request.output.folder / item.path).parent for item in plan.items}:
+        for inner in {item.path.rpartition("/")[0] for item in plan.items}:
+            folder = plan.request.output.folder / inner
             sweep(folder, keep=pieces_folder(folder, job_id).name)
         _check_room(plan)
         tasks = _pending(plan, job_id, ledger)
@@ -237,11 +238,19 @@ def chunks(tasks: Iterable[Task], size: int) -> Iterator[Sequence[Task]]:
 
 def _pending(plan: Plan, job_id: str, ledger: Ledger) -> list[Task]:
     """Return what is to be made: what nobody has made yet, and what is not on disk as it was written."""
-    items = ledger.export_items(job_id)
-    lost = set(lost_items(plan.request.output.folder, items))
+    wanted: set[int] = set()
+
+    def written() -> Iterator[ExportItem]:
+        for one in items_of(ledger, job_id):
+            if one.state == "pending":
+                wanted.add(one.planned.number)
+            yield one
+
+    lost = lost_items(plan.request.output.folder, written())
     if lost:
         ledger.reset_items(job_id, lost)
-    return tasks_of(plan, (one for one in items if one.state == "pending" or one.planned.number in lost))
+        wanted.update(lost)
+    return tasks_of(plan, (ExportItem(item, "pending") for item in plan.items if item.number in wanted))
 
 
 def lost_items(folder: Path, items: Iterable[ExportItem]) -> list[int]:

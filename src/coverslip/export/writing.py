@@ -29,8 +29,14 @@ class CannotWriteError(StorageError):
 
 def write(path: Path, data: bytes) -> None:
     """Write a file that appears under its name whole or not at all; raises what ``created`` raises."""
-    with created(path) as stream:
-        stream.write(data)
+    with _placed(path) as temporary:
+        file = _opened(temporary)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(file, view) :]
+        finally:
+            os.close(file)
 
 
 @contextmanager
@@ -47,19 +53,23 @@ def created(path: Path) -> Iterator[BinaryIO]:
     StorageError
         It could not be written now.
     """
-    temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+    with _placed(path) as temporary:
+        os.close(_opened(temporary))
+        with Path(temporary).open("r+b") as stream:
+            yield stream
+
+
+@contextmanager
+def _placed(path: Path) -> Iterator[str]:
+    """Give the name of a file to make beside another, which takes the other's name when the block ends."""
+    temporary = os.path.join(path.parent, f"{TEMPORARY}{uuid.uuid4().hex}")  # noqa: PTH118  # many a second
     try:
         try:
-            stream = temporary.open("x+b")
-        except FileNotFoundError:
-            make_folders(path.parent)
-            stream = temporary.open("x+b")
-        try:
-            with stream:
-                yield stream
-            temporary.replace(path)
+            yield temporary
+            os.replace(temporary, path)  # noqa: PTH105
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                os.unlink(temporary)  # noqa: PTH108
             raise
     except CoverslipError:
         raise
@@ -149,6 +159,16 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)  # what is left is swept later
     else:
         path.unlink(missing_ok=True)
+
+
+def _opened(temporary: str) -> int:
+    """Return a new file, and make its folder if need be."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(temporary, flags, 0o666)
+    except FileNotFoundError:
+        make_folders(Path(temporary).parent)
+        return os.open(temporary, flags, 0o666)
 
 
 def sweep(folder: Path, keep: str = "") -> None:

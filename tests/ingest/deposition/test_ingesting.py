@@ -283,6 +283,20 @@ def test_documents_alone_are_written_again_without_opening_anything(site: Site) 
     assert {one.identity: one.files for one in site.catalog.entities(site.top)} == entities
 
 
+def test_a_shape_that_left_the_config_does_not_come_back_with_the_documents(site: Site) -> None:
+    site.ingest()
+    mesh = "  - TriangularMesh: {file_format: obj, glob_string: '{run_name}/mesh.obj', scale_factor: 2}\n"
+    site.config.write_text(site.config.read_text().replace(mesh, ""))
+    site.ingest(select(metadata_only=True))
+    key = f"{SPACING}/Annotations/101/membrane-1.0.json"
+    (membrane,) = (one for one in site.catalog.entities(site.top) if one.key == key)
+    assert {file.shape for file in membrane.files} == {"SemanticSegmentationMask"}
+    assert [file["shape"] for file in membrane.document["files"]] == ["SegmentationMask"] * 2
+    site.ingest()
+    (again,) = (one for one in site.catalog.entities(site.top) if one.key == key)
+    assert again.files == membrane.files
+
+
 def test_a_source_that_is_damaged_fails_alone(site: Site) -> None:
     path = site.source / "session/TS_1/tomogram.mrc"
     whole = path.read_bytes()
@@ -334,6 +348,21 @@ def test_formats_that_nobody_wants_are_neither_written_nor_named(
         assert {file["format"] for file in annotation["files"]} == endings | {"glb"}
         names = {path.name for path in (Path(site.top) / SPACING).rglob("zarr.json")}
         assert names == ({"zarr.json"} if formats.zarr_version == "0.5" else set())
+
+
+@pytest.mark.parametrize("photos", [True, False])
+@pytest.mark.parametrize("states", [True, False])
+def test_views_that_are_not_published_are_not_named(tmp_path: Path, photos: bool, states: bool) -> None:
+    config = write_session(tmp_path / "in", ("TS_1",))
+    with open_catalog(tmp_path / "home") as catalog:
+        site = Site(config, tmp_path / "in", str(tmp_path / "layout"), catalog)
+        assert site.ingest(formats=Formats(photos=photos, states=states)).is_whole
+        tomogram = site.read(f"{SPACING}/Tomograms/100/tomogram_metadata.json")
+    names = ("snapshot", "thumbnail")
+    expected = {name: f"{SPACING}/Images/100/key-photo-{name}.png" for name in names}
+    assert tomogram["key_photo"] == (expected if photos else None)
+    config_path = f"{SPACING}/NeuroglancerPrecompute/100-neuroglancer_config.json"
+    assert tomogram["neuroglancer_config_path"] == (config_path if states else None)
 
 
 @pytest.mark.service

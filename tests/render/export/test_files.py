@@ -101,6 +101,22 @@ def test_a_tiff_has_all_pixels_its_density_and_the_size_of_a_pixel(form: FileFor
         assert "FOV1 µ" in file.ome_metadata
 
 
+@pytest.mark.parametrize("form", ["png", "tiff", "ome-tiff", "pdf"])
+def test_pictures_are_compressed_where_that_saves_room_and_stored_where_it_does_not(form: FileForm) -> None:
+    noise = np.random.default_rng(2).integers(0, 256, (200, 300, 3), np.uint8)
+    stored = encode_figure(Figure(noise, 300, 200), form)
+    assert noise.nbytes <= len(stored) < 1.02 * noise.nbytes + 3000
+    flat = np.repeat(noise[:, ::50], 50, axis=1)
+    assert len(encode_figure(Figure(flat, 300, 200), form)) < flat.nbytes / 10
+    for made, pixels in ((stored, noise), (encode_figure(Figure(flat, 300, 200), form), flat)):
+        if form == "pdf":
+            (image,) = pages(made)[0].get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
+            found = np.asarray(image.get_bitmap().to_pil().convert("RGB"))
+        else:
+            found = picture_of(made)[0]
+        np.testing.assert_array_equal(found, pixels)
+
+
 def test_an_svg_has_the_picture_as_it_is_and_bar_and_label_as_vectors() -> None:
     made = figure(caption=Caption(template="{fov} <&> \x01"))
     root = ET.fromstring(encode_figure(made, "svg", PROVENANCE))

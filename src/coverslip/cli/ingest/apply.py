@@ -88,7 +88,14 @@ def apply_config(  # noqa: PLR0917  one for each option
     from coverslip.storage import open_storage  # noqa: PLC0415
 
     selection = select(only or (), filters or (), excludes or (), everything=everything, metadata_only=metadata_only)
-    formats = Formats(mrc=not no_mrc, zarr=not no_zarr, zarr_version=zarr_version)
+    are_published = views and publishes
+    formats = Formats(
+        mrc=not no_mrc,
+        zarr=not no_zarr,
+        zarr_version=zarr_version,
+        photos=are_published,
+        states=are_published and https_prefix is not None,
+    )
     settings = Settings.load()
     if https_prefix is not None:
         check_top(https_prefix)

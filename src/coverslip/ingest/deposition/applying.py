@@ -37,6 +37,11 @@ class Planned(Protocol):
         """Entities, parents before children."""
         ...
 
+    @property
+    def unselected(self) -> frozenset[str]:
+        """Names of steps that are not done now, and whose earlier results count."""
+        ...
+
 
 def apply(
     plan: Planned,
@@ -90,6 +95,7 @@ def apply(
             Tally(),
             steps,
             {step.name: step for step in plan.steps},
+            plan.unselected,
             given or {},
             should_stop,
             now,

@@ -95,7 +95,11 @@ def expand(config: Config, listing: Listing, maps: RunMaps) -> Expansion:
     What cannot be found because something does not fit is in the remarks; everything else is there nevertheless.
     """
     expansion = Expansion()
-    _Expander(config, listing, maps, expansion).below(None)
+    expander = _Expander(config, listing, maps, expansion)
+    expander.below(None)
+    for steps, found in expander.hits.items():
+        if not found:
+            expansion.remarks.append(Remark("warning", steps, "It finds nothing."))
     return expansion
 
 
@@ -105,6 +109,8 @@ class _Expander:
     listing: Listing
     maps: RunMaps
     expansion: Expansion
+    hits: Counter[tuple[Step, ...]] = field(default_factory=Counter)
+    """How many files were found for each shape of an annotation that was looked for at all."""
 
     def below(self, parent: Entity | None) -> None:
         """Add everything below an entity."""
@@ -202,6 +208,7 @@ class _Expander:
                 except FindError as error:
                     self._say("error", where, str(error))
                     continue
+                self.hits[where] += len(paths)
                 excluded = [compiled(regex).match for regex in source.exclude or ()]
                 paths = tuple(path for path in paths if not any(match(path.rsplit("/", 1)[-1]) for match in excluded))
                 if len(paths) > 1:

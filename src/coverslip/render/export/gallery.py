@@ -7,7 +7,7 @@ from typing import BinaryIO, Self
 
 from coverslip.errors import ExportError
 from coverslip.model.render import MediaType
-from coverslip.render.encode import encode
+from coverslip.render.encode import encode, lossless
 from coverslip.render.export.figure import Figure, flatten
 from coverslip.render.export.pdf import POINTS, Page, PdfWriter, text_width
 
@@ -178,7 +178,8 @@ class ContactSheet:
             Address of its file, relative to the page; the picture is then a link to it.
         """
         kind: MediaType = "image/png" if figure.width * figure.height <= self._exact_pixels else "image/jpeg"
-        data = base64.b64encode(encode(flatten(figure), kind)).decode()
+        picture = flatten(figure)
+        data = base64.b64encode(lossless(picture) if kind == "image/png" else encode(picture, kind)).decode()
         label = html.escape(caption)
         self._item(f'<img loading="lazy" alt="{label}" src="data:{kind};base64,{data}">', label, href)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from coverslip.errors import ExportError
 from coverslip.model import Region
+from coverslip.render.encode import saving
 from coverslip.render.export.figure import Figure, flatten
 from coverslip.render.export.pictures import Tiles
 from coverslip.render.export.raw import RawImage
@@ -171,6 +172,8 @@ def _write(
     known = (
         {} if figure.pixel_um is None else {"PhysicalSizeX": figure.pixel_um[1], "PhysicalSizeY": figure.pixel_um[0]}
     )
+    is_worth, by_differences = saving(pixels) if isinstance(pixels, np.ndarray) else (True, True)
+    saved: dict[str, Any] = {"compression": "zlib", "compressionargs": {"level": 1}, "predictor": by_differences}
     description = None if ome else json.dumps({**known, **({"PhysicalSizeUnit": "um"} if known else {}), **provenance})
     with tifffile.TiffWriter(stream, ome=ome, bigtiff=int(np.prod(shape)) > BIG) as writer:
         writer.write(
@@ -183,9 +186,8 @@ def _write(
             software=SOFTWARE,
             description=description,
             metadata=_ome("YXS", figure.pixel_um, ("rendered",), provenance) if ome else None,
-            compression="zlib",
-            predictor=True,
             tile=tile,
+            **(saved if is_worth else {}),
         )
 
 
