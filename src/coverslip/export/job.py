@@ -255,7 +255,7 @@ class Job:
         folder = made.request.output.folder
         asked, page = made.request.contact_sheet, sheet_path(folder, job_id)
         if asked is not None and not page.exists():
-            write_sheet(made, asked, page, list(items_of(self._ledger, job_id)), open_file=self._open_file)
+            write_sheet(made, asked, page, items_of(self._ledger, job_id), open_file=self._open_file)
         if not manifest_paths(folder, job_id)[0].exists():
             write_manifest(made, status, items_of(self._ledger, job_id))
         return status

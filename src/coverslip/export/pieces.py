@@ -78,7 +78,8 @@ class Painter:
 
     def __init__(self, request: Request, open_file: OpenFile, pace: Pace, idle: int | None = None) -> None:
         self._request, self._open_file, self._pace = request, open_file, pace
-        kept = (0 if request.mode == "fov" else 1) if idle is None else idle
+        is_alone = request.mode == "fov" and request.separate is None
+        kept = (0 if is_alone else 1) if idle is None else idle
         self._sources = Sources(lambda source: open_source(source, open_file, t=request.t, z=request.z), kept)
         self._seen: dict[str, Mapping[str, Sequence[int]]] = {}
         self._paints: dict[tuple[str, str], CellPaint] = {}
