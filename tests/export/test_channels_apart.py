@@ -76,6 +76,16 @@ def test_panels_are_labelled_with_vectors_in_svg(images: Path, tmp_path: Path, l
     assert len(re.findall(r'<rect[^>]*width="6"', text)) == 1  # 3 µm of 0.5 µm, in the last panel alone
 
 
+def test_labels_may_have_a_box_behind_them(images: Path, tmp_path: Path) -> None:
+    look = {"panels": {"backing": "#ff00ff", "backing_alpha": 1, "gap": 3, "labels": "inside"}}
+    made("fov", images, tmp_path, look, form="svg")
+    boxes = re.findall(
+        r'<rect x="(\d+)" y="\d+" width="(\d+)"[^>]*fill="#ff00ff"', (tmp_path / "B.svg").read_text("utf-8")
+    )
+    assert [int(x) // 63 for x, _ in boxes] == [0, 1, 2]
+    assert all(int(x) % 63 + int(width) <= 60 for x, width in boxes)
+
+
 @pytest.mark.parametrize(("where", "count"), [("merge", 1), ("all", 3)])
 def test_the_scale_bar_of_panels_is_true_and_in_the_panels_it_is_asked_for(
     images: Path, tmp_path: Path, where: str, count: int

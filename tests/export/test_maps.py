@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -236,6 +236,7 @@ def test_a_file_may_have_several_slides_and_sizes_in_two_directions(tmp_path: Pa
     assert (two.map_id, two.number, two.tiles[0].x) == ("7", 1, 0)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=4),
     st.tuples(st.integers(-5, 80), st.integers(-5, 80), st.integers(1, 7)),

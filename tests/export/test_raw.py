@@ -17,6 +17,7 @@ from ome_zarr_models.v05.image import Image as ImageV05
 from coverslip.catalog import Catalog
 from coverslip.errors import ConflictError
 from coverslip.export import Job
+from coverslip.export.opened import Plane
 from coverslip.export.writing import digest
 from coverslip.model.exporting import ExportResult
 from coverslip.readers import open_image
@@ -181,6 +182,35 @@ def test_unfinished_folders_of_killed_processes_are_swept(images: Path, tmp_path
             os.utime(tmp_path / "out" / name, (age, age))
     export("fov", images, tmp_path / "out", "ome-zarr")
     assert [path.name for path in (tmp_path / "out").glob(".tmp-*")] == [".tmp-new"]
+
+
+@pytest.mark.parametrize("form", ["tiff", "ome-tiff", "ome-zarr", "a picture"])
+def test_cancelling_stops_in_the_middle_of_a_field_of_view_that_is_read_in_parts(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr("coverslip.export.opened.WHOLE_BYTES", 100)
+    monkeypatch.setattr("coverslip.export.encoding.LARGEST_AT_ONCE", 100)
+    monkeypatch.setattr("coverslip.export.encoding.TILE", 16)
+    monkeypatch.setattr("coverslip.render.export.tiffs.RAW_AT_ONCE", 100)
+    monkeypatch.setattr("coverslip.render.export.tiffs.RAW_TILE", 16)
+    look = {"workers": 1, "raw": form != "a picture"}
+    job = Job("fov", images, "Two", tmp_path / "out", "tiff" if form == "a picture" else form, look)
+    read = Plane.__getitem__
+    count = 0
+
+    def counted(plane: Plane, key: tuple[slice, slice]) -> Any:
+        nonlocal count
+        count += 1
+        if count == 1:
+            job.cancel()
+        return read(plane, key)
+
+    monkeypatch.setattr(Plane, "__getitem__", counted)
+    status = job.start()
+    assert (status.state, status.completed, count) == ("cancelled", 0, 1)
+    assert [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith("manifest")] == []
+    monkeypatch.setattr(Plane, "__getitem__", read)
+    assert job.resume().state == "completed"
 
 
 @pytest.mark.parametrize("form", ["tiff", "ome-tiff", "ome-zarr"])

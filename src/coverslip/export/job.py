@@ -44,7 +44,7 @@ class Job:
     output_dir
         Folder of the files; made if need be.
     file_format
-        ``"png"``, ``"jpeg"``, ``"webp"``, ``"tiff"``, ``"ome-tiff"``, ``"pdf"``, ``"svg"``.
+        ``"png"``, ``"jpeg"``, ``"webp"``, ``"tiff"``, ``"ome-tiff"``, ``"ome-zarr"``, ``"pdf"``, ``"svg"``.
     overrides
         Further choices by name: fields of ``model.ExportSpec``, ``request.Output`` and ``request.Effort``, such as
         ``{"downsample": 2, "scale_bar": True, "name": "{fov}_{index:04}", "workers": 4}``.
@@ -255,7 +255,7 @@ class Job:
         folder = made.request.output.folder
         asked, page = made.request.contact_sheet, sheet_path(folder, job_id)
         if asked is not None and not page.exists():
-            write_sheet(made, asked, page, list(items_of(self._ledger, job_id)), open_file=self._open_file)
+            write_sheet(made, asked, page, items_of(self._ledger, job_id), open_file=self._open_file)
         if not manifest_paths(folder, job_id)[0].exists():
             write_manifest(made, status, items_of(self._ledger, job_id))
         return status

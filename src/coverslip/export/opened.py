@@ -83,6 +83,51 @@ class Planes(Mapping[str, Pixels]):
             return pixels
 
 
+class StoppedError(Exception):
+    """The job is to stop while an item is under way: the item has not failed, and what was begun of its file goes."""
+
+
+class Watched(Mapping[str, Pixels]):
+    """Planes that are not read on once the job is to stop: those that are read in parts, which may take long.
+
+    Parameters
+    ----------
+    planes
+        By name.
+    should_stop
+        Asked before each part.
+    """
+
+    def __init__(self, planes: Mapping[str, Pixels], should_stop: Callable[[], bool]) -> None:
+        self._planes, self._should_stop = planes, should_stop
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._planes)
+
+    def __len__(self) -> int:
+        return len(self._planes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._planes
+
+    def __getitem__(self, name: str) -> Pixels:
+        plane = self._planes[name]
+        return plane if isinstance(plane, np.ndarray) else _WatchedPlane(plane, self._should_stop)
+
+
+class _WatchedPlane:
+    """A plane, Y, X; raises ``StoppedError`` in the place of pixels."""
+
+    def __init__(self, plane: Pixels, should_stop: Callable[[], bool]) -> None:
+        self.shape, self.dtype = plane.shape, plane.dtype
+        self._plane, self._should_stop = plane, should_stop
+
+    def __getitem__(self, key: tuple[slice, slice]) -> Any:
+        if self._should_stop():
+            raise StoppedError
+        return self._plane[key]
+
+
 class OpenSource:
     """One field of view, open. Safe from several threads; close it when nobody draws from it any more.
 

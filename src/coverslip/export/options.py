@@ -44,6 +44,9 @@ def request_from(
         There is no such marker set.
     """
     chosen = _items(items)
+    away = [str(place) for place in chosen.get("data", ()) if "://" in str(place)]
+    if away:
+        raise InvalidRequestError(f"{away[0]}: exports read files of this machine, not what is elsewhere")
     data = tuple(Path(os.path.abspath(Path(place).expanduser())) for place in chosen.pop("data", ()))  # noqa: PTH100
     if not data:
         raise InvalidRequestError("there is nothing to export: name a folder of fields of view, or image files")

@@ -21,7 +21,7 @@ from coverslip.errors import (
 )
 from coverslip.export.cells import CellTable, plain, read_table
 from coverslip.export.encoding import Shown, Written, details_of, make_file, make_piece
-from coverslip.export.opened import OpenSource, Sources
+from coverslip.export.opened import OpenSource, Sources, StoppedError, Watched
 from coverslip.export.pacing import Pace
 from coverslip.export.plan import Plan
 from coverslip.export.request import Request
@@ -78,26 +78,34 @@ class Painter:
 
     def __init__(self, request: Request, open_file: OpenFile, pace: Pace, idle: int | None = None) -> None:
         self._request, self._open_file, self._pace = request, open_file, pace
-        kept = (0 if request.mode == "fov" else 1) if idle is None else idle
+        is_alone = request.mode == "fov" and request.separate is None
+        kept = (0 if is_alone else 1) if idle is None else idle
         self._sources = Sources(lambda source: open_source(source, open_file, t=request.t, z=request.z), kept)
         self._seen: dict[str, Mapping[str, Sequence[int]]] = {}
         self._paints: dict[tuple[str, str], CellPaint] = {}
+        self._should_stop: Callable[[], bool] = lambda: False
 
     def make(
         self, tasks: Iterable[Task], *, should_stop: Callable[[], bool], tell: Callable[[ExportResult], None]
     ) -> None:
-        """Make items one after the other and tell what became of each; stops between two of them.
+        """Make items one after the other and tell what became of each.
+
+        It stops between two of them, and between two parts of one whose planes are read in parts.
 
         Raises
         ------
         CannotWriteError
             No file can be written until somebody does something.
         """
+        self._should_stop = should_stop
         for task in tasks:
             self._pace.wait(should_stop)
             if should_stop():
                 return
-            result = self._attempts(task, should_stop)
+            try:
+                result = self._attempts(task, should_stop)
+            except StoppedError:
+                return
             if result is None:
                 return
             tell(result)
@@ -126,7 +134,7 @@ class Painter:
         began = time.perf_counter()
         try:
             written = self._written(task)
-        except CannotWriteError:
+        except (CannotWriteError, StoppedError):
             raise
         except Exception as error:  # noqa: BLE001  # the outer edge of a worker: the others go on
             return failed(task, error, time.perf_counter() - began)
@@ -197,8 +205,8 @@ class Painter:
         spec = task.spec
         return Fov(
             task.source.fov,
-            opened.channels,
-            masks=opened.masks,
+            Watched(opened.channels, self._should_stop),
+            masks=Watched(opened.masks, self._should_stop),
             annotations={} if spec.annotation is None else opened.annotation(spec.annotation.annotation),
             pixel_um=opened.pixel_um,
             paint=self._paint(task),

@@ -143,7 +143,7 @@ def _write_sheet(plan: Plan, job_id: str, ledger: Ledger, notes: Notes, stop: St
         plan,
         asked,
         sheet_path(plan.request.output.folder, job_id),
-        ledger.export_items(job_id),
+        items_of(ledger, job_id),
         open_file=open_file,
         on_item=notes.pass_on,
         should_stop=stop.flag.is_set,

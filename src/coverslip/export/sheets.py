@@ -1,9 +1,9 @@
 """All items of a job on one page in HTML, with links to their files; drawn anew, small, when the files are there."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import batched, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,8 +26,14 @@ from coverslip.render.export.regions import grid
 
 LARGEST_STEP = 1024
 """Of ``ExportSpec.downsample``."""
+PORTION = 500
+"""Items that are looked up at a time."""
 EXACT_PIXELS = 64 * 64
 """Smaller pictures, in which each pixel is seen, are embedded without loss."""
+
+
+type Drawn = tuple[ExportItem, Figure | None, dict[str, Value], str]
+"""An item, its small picture, what its caption may name, and why there is no picture."""
 
 
 def sheet_path(folder: Path, job_id: str) -> Path:
@@ -39,7 +45,7 @@ def write_sheet(
     plan: Plan,
     asked: Sheet,
     path: Path,
-    items: Sequence[ExportItem],
+    items: Iterable[ExportItem],
     *,
     open_file: OpenFile,
     on_item: Callable[[], None] = lambda: None,
@@ -74,25 +80,23 @@ def write_sheet(
     """
     painter = Painter(plan.request, open_file, Pace(None))
 
-    def draw(task: Task) -> tuple[Figure | None, dict[str, Value], str]:
-        item = items[task.item.number]
+    def draw(one: tuple[Task, ExportItem]) -> Drawn:
+        task, item = one
         values: dict[str, Value] = {**task.item.document["values"], "item": task.item.name, "fov": task.source.fov}
         if item.result is not None and not item.result.ok:
-            return None, values, f"{item.result.error_type}: {item.result.message}"
+            return item, None, values, f"{item.result.error_type}: {item.result.message}"
         try:
             with painter.shown(task) as shown:
-                return small(shown, asked.side), caption_values(shown, values), ""
+                return item, small(shown, asked.side), caption_values(shown, values), ""
         except Exception as error:  # noqa: BLE001  # the outer edge of a worker: the page has the others
-            return None, values, f"no preview: {error}"
+            return item, None, values, f"no preview: {error}"
 
     try:
         with created(path) as stream:
             page = ContactSheet(stream, title=asked.title, side=asked.side, exact_pixels=EXACT_PIXELS)
-            tasks = tasks_of(plan, items)
-            for task, (figure, values, message) in zip(
-                tasks, in_order(draw, tasks, plan.request.effort.workers, should_stop), strict=False
-            ):
-                _add(page, asked, items[task.item.number], figure, values, message)
+            pairs = (pair for some in batched(items, PORTION) for pair in zip(tasks_of(plan, some), some, strict=True))
+            for drawn in in_order(draw, pairs, plan.request.effort.workers, should_stop):
+                _add(page, asked, *drawn)
                 on_item()
             if should_stop():
                 raise _StoppedError
@@ -128,8 +132,8 @@ def caption_values(shown: Shown, values: dict[str, Value]) -> dict[str, Value]:
     return {**values, **own, "width": width, "height": height}
 
 
-def in_order[R](
-    work: Callable[[Task], R], tasks: Sequence[Task], workers: int, should_stop: Callable[[], bool]
+def in_order[T, R](
+    work: Callable[[T], R], tasks: Iterable[T], workers: int, should_stop: Callable[[], bool]
 ) -> Iterator[R]:
     """Yield what comes of tasks in their order, a few of them done ahead by threads, until it is to stop."""
     waiting = iter(tasks)

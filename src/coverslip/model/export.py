@@ -256,6 +256,9 @@ class Panels(Frozen):
     """Where the names of channels are: in the upper left corner in their colours, or above the panel."""
     merge_label: Annotated[str, Field(max_length=256)] = "Merge"
     font_size: Annotated[float, Field(ge=4, le=1000)] | None = None
+    backing: HexColor | None = None
+    """Colour of a box behind labels inside."""
+    backing_alpha: Share = 0.6
 
 
 class ShapeLook(Frozen):

@@ -10,7 +10,7 @@ import numpy as np
 import pypdfium2
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -265,6 +265,7 @@ def test_raw_crops_can_have_their_labels_and_keep_their_size_at_an_edge() -> Non
     assert raw_image(fov, looks, Window(-4, -6, 12, 10)).read(0, Region()).shape == (1, 1, 1, 10, 12)
 
 
+@settings(deadline=None)
 @given(st.integers(-5, 40), st.integers(-5, 40), st.integers(6, 20), st.integers(6, 20), st.booleans())
 def test_a_raw_window_read_in_parts_is_what_it_is_as_a_whole(x: int, y: int, wide: int, high: int, pad: bool) -> None:
     fov = fov_of()

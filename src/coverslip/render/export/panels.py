@@ -11,7 +11,7 @@ from coverslip.model.export import ChannelLook, ExportSpec, Panels
 from coverslip.model.templates import Value
 from coverslip.render.export.figure import Figure, Mark, Path, Raster, Rect, Text, line_height
 from coverslip.render.export.furniture import furnished, in_corner, ink_on, margin_of, usual_font
-from coverslip.render.export.text import fitting_size
+from coverslip.render.export.text import fitting_size, text_mask
 
 GAP_PART = 0.02
 MAX_PIXELS = 1 << 30
@@ -155,7 +155,13 @@ def _label(
     if asked.labels == "above":
         return [Text(x, y, panel.label, fitting, ink_on(spec.margin_color))]
     across, down = in_corner("upper left", (figure.width, figure.height), (0, line_height(fitting)), margin)
-    return [Text(x + across, y + down, panel.label, fitting, panel.color or ink_on(spec.background))]
+    text = Text(x + across, y + down, panel.label, fitting, panel.color or ink_on(spec.background))
+    if asked.backing is None:
+        return [text]
+    rim, wide = max(1, margin // 2), text_mask(panel.label, fitting).shape[1]
+    left, top = max(0, across - rim), max(0, down - rim)
+    size_of = min(figure.width, across + wide + rim) - left, min(figure.height, down + line_height(fitting) + rim) - top
+    return [Rect(x + left, y + top, *size_of, asked.backing, asked.backing_alpha), text]
 
 
 def _shade(look: ChannelLook) -> tuple[str, str | None]:
