@@ -89,7 +89,7 @@ def _end(server: "subprocess.Popen[bytes]") -> None:
     except psutil.NoSuchProcess:
         all_of_it = []
     server.terminate()
-    _, alive = psutil.wait_procs(all_of_it, timeout=5)
+    _, alive = psutil.wait_procs(all_of_it, timeout=3)
     for one in alive:
         one.kill()
     server.wait(10)

@@ -3,13 +3,15 @@
 import base64
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
+import tifffile
+from nbformat import v4
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -27,9 +29,14 @@ ITEMS = 55
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the example notebook."""
+    """Return a folder with the example notebook, to which a cell is added that shows a stack."""
     folder = tmp_path_factory.mktemp("notebooks")
-    shutil.copy(ROOT / "examples" / "batch-export.ipynb", folder)
+    notebook: Any = nbformat.read(ROOT / "examples" / "batch-export.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+    notebook.cells.append(v4.new_code_cell('Viewer("stack.ome.tif")'))  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, folder / "batch-export.ipynb")  # type: ignore[no-untyped-call]
+    planes = 100 * np.arange(1, 7, dtype=np.uint16).reshape(2, 3, 1, 1) + np.zeros((1, 1, 90, 160), np.uint16)
+    planes[..., :10] = 1000
+    tifffile.imwrite(folder / "stack.ome.tif", planes, metadata={"axes": "TZYX"})
     return folder
 
 
@@ -213,6 +220,25 @@ def test_the_viewer_shows_channels_and_masks_near_and_far(visit: Visit) -> None:
     expect(stage).to_have_attribute("data-waiting", "0")
     expect(viewer.locator(".cs-scale")).to_have_text("20 µm")
     visit.screenshot("notebook-viewer")
+
+
+def test_the_viewer_goes_through_slices_and_time_points(visit: Visit) -> None:
+    viewer = visit.page.locator(".cs-viewer").nth(1)
+    viewer.scroll_into_view_if_needed()
+    expect(viewer.locator(".cs-stage")).to_have_attribute("data-waiting", "0")
+    viewer.get_by_label("Channel 0: black").fill("0")
+    viewer.get_by_label("Channel 0: full colour").fill("1000")
+    viewer.get_by_label("Channel 0: full colour").press("Enter")
+    middle = """([grey]) => {
+        const canvas = document.querySelectorAll(".cs-viewer canvas")[1];
+        const spot = canvas.getContext("2d").getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data;
+        return Math.abs(spot[0] - grey) <= 3 && spot[1] === spot[0];
+    }"""
+    for slice_, time, value in ((0, 0, 100), (2, 0, 300), (2, 1, 600)):
+        viewer.get_by_label("Slice", exact=True).fill(str(slice_))
+        viewer.get_by_label("Time point", exact=True).fill(str(time))
+        visit.page.wait_for_function(middle, arg=[value * 255 / 1000])
+    visit.screenshot("notebook-stack")
 
 
 def test_colours_follow_the_theme_of_the_notebook(visit: Visit) -> None:

@@ -165,5 +165,5 @@ def visiting(
         yield visit
     finally:
         context.close()
-    assert visit.outside == []
-    assert visit.console_errors == []
+    assert visit.outside == [], visit.outside  # not a test module: pytest does not say what was compared
+    assert visit.console_errors == [], visit.console_errors

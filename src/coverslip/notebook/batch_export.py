@@ -208,10 +208,11 @@ class BatchExport(Filling):
 
     def _draw(self) -> None:
         """Draw the preview; in a thread."""
-        self._check()
-        form, matches = self._form, self._matches
-        if matches is None or not matches.items:
-            problem = self.check.get("problem") or "nothing matches"
+        if self._facts is None:
+            return  # it is drawn when they are there
+        form = self._form
+        matches, problem = self._check()
+        if problem is not None:
             self._put(preview={"error": problem, "number": 0, "count": 0}, picture=b"")
             return
         count = len(matches.items)

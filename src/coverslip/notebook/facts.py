@@ -19,9 +19,9 @@ TRIED = 5
 """Fields of view that are opened until one says which channels there are."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Facts:
-    """What is known of the data without reading pixels."""
+    """What is known of the data without reading pixels, at one look."""
 
     sources: tuple[Source, ...] = ()
     first: SourceFacts | None = None

@@ -76,7 +76,8 @@ class Filling(Panel):
         """What is wrong with what a page has filled in last; ``_form`` is then what it was before."""
         self._open_file = open_file
         self._facts: Facts | None = None
-        self._matches: Matches | None = None
+        self._matched: tuple[object, Matches] | None = None
+        """What the last matches were of, and they."""
         self._state_lock = threading.RLock()
         super().__init__(form=self._form.model_dump(mode="json"), **traits)
         self.observe(self._take_form, "form")
@@ -132,7 +133,7 @@ class Filling(Panel):
         with self._state_lock:
             was, self._form, self._invalid = self._form, form, ""
         self._hop.post(self._show_form)
-        self._desk.do("check", self._check)
+        self._desk.do("check", self._count)
         self._changed(was)
 
     def _show_form(self) -> None:
@@ -154,7 +155,7 @@ class Filling(Panel):
             if not form.channels and not form.marker_set:
                 self._form = form = form.model_copy(update=self._first_markers(facts))
         self._hop.post(self._show_form)
-        self._desk.do("check", self._check)
+        self._desk.do("check", self._count)
         self._measure([look.channel for look in form.channels])
         self._changed(None)
 
@@ -171,20 +172,26 @@ class Filling(Panel):
             looks.append(ChannelLook(channel=channel, color=color, low=found["low"], high=found["high"]))
         return {"marker_set": "chosen", "channels": tuple(looks)}
 
-    def _check(self) -> None:
-        """Count what the form means; in a thread."""
-        facts, form = self._facts, self._form
+    def _count(self) -> None:
+        self._check()
+
+    def _check(self) -> tuple[Matches, str | None]:
+        """Count what the form means; return it, and what is wrong with it. In a thread."""
+        facts, form, known = self._facts, self._form, self._matched
         if facts is None:
-            return
+            return Matches([]), "the data has not been looked at yet"
         try:
-            found = matches_of(request_of(form, self._data, self._more, folder=form.folder or "."), facts)
-            problem = None if found.items else "nothing matches"
+            request = request_of(form, self._data, self._more, folder=form.folder or ".")
+            # a look has no part in it: while colours are chosen, no table is filtered again
+            key = facts, request.mode, request.fovs, {"cells": request.cells, "rois": request.rois}.get(request.mode)
+            found = known[1] if known is not None and known[0] == key else matches_of(request, facts)
         except CoverslipError as error:
-            self._matches = None
             self._put(check={"count": None, "problem": in_words(error)})
-            return
-        self._matches = found
+            return Matches([]), in_words(error)
+        self._matched = key, found
+        problem = None if found.items else "nothing matches"
         self._put(check={"count": len(found.items), "of": found.rows, "problem": problem})
+        return found, problem
 
     # ---- channels ---------------------------------------------------------------------------------------------------
 
