@@ -30,8 +30,7 @@ from benchmarks.row import Row, take_turns
 from coverslip.catalog import Catalog
 from coverslip.export import Job
 from coverslip.export.pacing import Pace
-from coverslip.export.pieces import Painter
-from coverslip.export.run import tasks_of
+from coverslip.export.pieces import Painter, tasks_of
 from coverslip.model.exporting import ExportItem, ExportJob, ExportMode
 from coverslip.readers import open_image
 
