@@ -19,7 +19,8 @@ from zarr.storage import MemoryStore
 from coverslip.derive import open_catalog
 from coverslip.ingest import add
 from tests.api.conftest import Service, running
-from tests.export.making import expected, planes_of, write_fields
+from tests.export.making import expected, planes_of, roi, write_fields, write_rois
+from tests.export.test_maps import write_map
 
 Body = dict[str, Any]
 
@@ -214,3 +215,21 @@ def test_images_or_a_dataset_are_named(fields: Service, change: Body, status: in
     answer = fields.client.post("/api/exports", json={"mode": "fov", "marker_set": "Two", **change})
     assert answer.status_code == status
     assert words in answer.text
+
+
+def test_regions_of_a_map_are_exported_by_the_server(fields: Service, tmp_path: Path) -> None:
+    images = tmp_path / "data" / "images"
+    size = {"frameSizePixels": {"width": 60, "height": 40}, "fovSizeMicrons": 30}
+    fovs = [
+        {"name": name, "slideId": "S", "centerPointMicrons": {"x": x, "y": 0}, **size}
+        for name, x in (("A", 0), ("B", 30))
+    ]
+    write_map(images, fovs)
+    write_rois(images, [{**roi("r", "", (40, 80, 0, 40)), "map_id": "S"}])
+    job_id = fields.client.post("/api/exports", json=body_of(fields, "rois")).json()["id"]
+    assert ended(fields, job_id)["state"] == "completed"
+    data = fields.client.get(f"/api/exports/{job_id}/download").content
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, Image.open(io.BytesIO(archive.read("S_roi_r.png"))) as picture:
+        pixels = np.asarray(picture)
+    sides = [expected(planes_of(n), ("DNA", "CD3"), box) for n, box in ((0, (40, 0, 60, 40)), (1, (0, 0, 20, 40)))]
+    np.testing.assert_array_equal(pixels, np.hstack(sides))

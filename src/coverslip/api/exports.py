@@ -18,6 +18,7 @@ from coverslip.api.rooms import InRooms, Rooms
 from coverslip.api.zipped import zipped
 from coverslip.errors import CatalogError, InvalidRequestError, NotFoundError
 from coverslip.export import Job, Request
+from coverslip.export.library import dataset_items, items_at
 from coverslip.export.options import request_from
 from coverslip.export.writing import files_in
 from coverslip.model.exporting import ENDED, ExportItem, ExportItemState, ExportJob, ExportMode, ExportState
@@ -275,10 +276,7 @@ def _request(rooms: Rooms, body: ExportBody) -> Request:
     if refused:
         raise InvalidRequestError(f"options: {', '.join(refused)} are the server's own choice")
     if body.dataset is None:
-        places = [rooms.catalog.place_of(image_id) for image_id in body.images]
+        items = items_at(rooms.catalog.place_of(image_id) for image_id in body.images)
     else:
-        places = rooms.catalog.images_of_dataset(body.dataset)
-    if len(places) > MOST_IMAGES:
-        raise InvalidRequestError(f"{body.dataset!r} has {len(places):,} images; at most {MOST_IMAGES:,} go at once")
-    items = {"data": [one.path for one in places], "images": [one.index for one in places]}
+        items = dataset_items(rooms.catalog, body.dataset)
     return request_from(body.mode, items, body.marker_set, rooms.exports.new_folder(), body.file_format, body.options)

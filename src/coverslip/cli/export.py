@@ -11,6 +11,7 @@ from coverslip.cli.exporting import job_id, run, say, say_dry_run, wait_until_fr
 from coverslip.confined import Opener
 from coverslip.errors import InvalidRequestError
 from coverslip.export import Job, Request
+from coverslip.export.library import dataset_items
 from coverslip.export.options import request_from
 from coverslip.export.sources import marker_sets_of
 from coverslip.model.export import MarkerSet
@@ -225,8 +226,7 @@ def _request(mode: ExportMode, own: dict[str, Any], given: dict[str, Any], catal
         raise InvalidRequestError("name folders of fields of view or image files, or a dataset (--dataset)")
     items: dict[str, Any] = {"data": given["data"]}
     if catalog is not None and given["dataset"] is not None:
-        places = catalog.images_of_dataset(given["dataset"])
-        items = {"data": [Path(one.path) for one in places], "images": [one.index for one in places]}
+        items = dataset_items(catalog, given["dataset"])
     names = ("downsample", "existing", "workers", "executor", "per_second", "dpi", "gallery", "name")
     overrides = {name: given[name] for name in names if given[name] is not None}
     overrides |= {name: True for name in ("panels", "separate", "contact_sheet") if given[name]}
