@@ -2,8 +2,8 @@
 
 Its numbers were recorded on data of this size on two cores; they are scaled by how long two of the pieces that they
 consist of take here, in turns with what is measured: the formulas in plain NumPy for one field of view, and its PNG
-written by Pillow. The smaller one of the two factors counts. Of each the fastest turn counts. The limit is drawing the same items in as many threads
-from pixels in memory, without a file.
+written by Pillow. The smaller one of the two factors counts, and of everything the fastest turn. The limit is drawing
+the same items in as many threads from pixels in memory, without a file.
 """
 
 import gc
