@@ -2,14 +2,14 @@
 
 Its numbers were recorded on data of this size on two cores; they are scaled by how long two of the pieces that they
 consist of take here, in turns with what is measured: the formulas in plain NumPy for one field of view, and its PNG
-written by Pillow. The smaller one of the two factors counts. The limit is drawing the same items in as many threads
-from pixels in memory, without a file.
+written by Pillow. The smaller one of the two factors counts, and of everything the fastest turn. The limit is drawing
+the same items in as many threads from pixels in memory, without a file.
 """
 
+import gc
 import io
 import os
 import shutil
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ from benchmarks import exportdata as data
 from benchmarks import exportrender as drawing
 from benchmarks.conditions import folder, is_quick, rounds
 from benchmarks.contest import LIMIT, OURS, memory
-from benchmarks.row import Row, take_turns
+from benchmarks.row import Row
 from coverslip.catalog import Catalog
 from coverslip.export import Job
 from coverslip.export.pacing import Pace
@@ -73,7 +73,7 @@ class Case:
 CASES = (
     Case("full fields of view, PNG, outlines", "fov", 8, 1.23, 5, OUTLINES, peak=895),
     Case("full fields of view, PNG, cells in colours of their classes", "fov", 8, 1.64, 5, {"cells": PALETTE}),
-    Case("full fields of view, TIFF, outlines", "fov", 8, 0.45, 2, OUTLINES, file_format="tiff"),
+    Case("full fields of view, TIFF, outlines", "fov", 8, 0.45, 5, OUTLINES, file_format="tiff"),
     Case("full fields of view, JPEG, outlines", "fov", 8, 0.51, 5, OUTLINES, file_format="jpeg"),
     Case("1,000 cells of 128 x 128, PNG, outlines", "cells", 1000, 0.0220, 20, OUTLINES, peak=723),
     Case("1,000 cells, PNG, in colours of their classes", "cells", 1000, 0.0742, 20, {"cells": PALETTE}),
@@ -117,6 +117,18 @@ def factor_of(taken: Mapping[str, float]) -> float:
     return min(taken["drawn"] / 1e3 / DRAWN_SECONDS, taken["written"] / 1e3 / WRITTEN_SECONDS)
 
 
+def fastest(contestants: Mapping[str, Callable[[], object]], turns: int) -> dict[str, float]:
+    """Return the milliseconds of the fastest turn of each contestant: the one that others disturbed least."""
+    taken = dict.fromkeys(contestants, float("inf"))
+    for _ in range(turns):
+        for name, call in contestants.items():
+            gc.collect()
+            began = time.perf_counter()
+            call()
+            taken[name] = min(taken[name], (time.perf_counter() - began) * 1e3)
+    return taken
+
+
 @cache
 def catalog() -> Catalog:
     """Return the catalog that jobs are kept in; a person has one before an export begins."""
@@ -140,7 +152,7 @@ def _row(case: Case) -> Row:
     images = data.images(case.compression)
     made = _count(case)
     drawn = _in_memory(case, images)
-    taken = take_turns({OURS: partial(once, case), LIMIT: drawn, **pieces()}, rounds(5))
+    taken = fastest({OURS: partial(once, case), LIMIT: drawn, **pieces()}, rounds(5))
     factor = factor_of(taken)
     ours, limit = (float(f"{made / taken[name] * 1e3:.3g}") for name in (OURS, LIMIT))
     theirs = float(f"{1 / (case.recorded * factor):.3g}")
@@ -237,8 +249,8 @@ def _nothing_to_do() -> Row:
             again = Job.kept(done.id, catalog()).resume()
             taken.append(time.perf_counter() - began)
             assert (again.state, again.succeeded) == ("completed", number)
-        rates[number] = float(f"{number / statistics.median(taken):.3g}")
-    factor = factor_of(take_turns(pieces(), rounds(3)))
+        rates[number] = float(f"{number / min(taken):.3g}")
+    factor = factor_of(fastest(pieces(), rounds(3)))
     theirs = float(f"{16_000 / (19.7 * factor):.3g}")
     return Row(
         work=f"{many:,} items of which every file is there, gone on with",

@@ -245,7 +245,9 @@ class Job:
             It is running.
         """
         made, job_id = self._planned()
-        if self.status().state not in {"running", "cancelling"}:
+        status = self.status()
+        if status.state not in {"running", "cancelling"} and status.completed == status.total:
+            # of one that has items left, ``run`` looks at the files of the others
             lost = lost_items(made.request.output.folder, items_of(self._ledger, job_id, state="ok"))
             self._ledger.reset_items(job_id, lost)
         self._ledger.reopen_export(job_id, retry_failed=retry_failed)

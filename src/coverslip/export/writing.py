@@ -68,7 +68,7 @@ def _placed(path: Path) -> Iterator[str]:
             yield temporary
             os.replace(temporary, path)  # noqa: PTH105
         except BaseException:
-            with suppress(FileNotFoundError, NotADirectoryError):
+            with suppress(OSError):  # it is not there, or stays until it is swept
                 os.unlink(temporary)  # noqa: PTH108
             raise
     except CoverslipError:
