@@ -254,6 +254,21 @@ def test_a_channel_is_added_with_the_usual_contrast(images: Path, opened: Make) 
     assert "'CD4'" in answer[0]["text"]
 
 
+def test_a_command_knows_the_form_as_it_was_when_it_was_given(images: Path, opened: Make, tmp_path: Path) -> None:
+    """A page sends values later than commands while the kernel is busy."""
+    widget = opened(images, output_dir=tmp_path / "out")
+    edited = {**widget.form, "downsample": 2}
+    say(widget, do="limits", channel="Anti-CD3", form=edited)
+    assert (widget.form["downsample"], len(widget.form["channels"])) == (2, 3)
+    fill_in(widget, **edited)  # what was sent before the command comes after it
+    assert (widget.form["downsample"], len(widget.form["channels"])) == (2, 3)
+    fill_in(widget, **edited)
+    assert len(widget.form["channels"]) == 2
+    say(widget, do="start", form={**widget.form, "downsample": 4})
+    assert finished(widget).state == "completed"
+    assert pixels_of(tmp_path / "out" / "A.png").shape == (10, 15, 3)
+
+
 def test_edits_of_a_marker_set_are_undone_by_choosing_it_again(images: Path, opened: Make, tmp_path: Path) -> None:
     widget = opened(images, output_dir=tmp_path / "out")
     saved = widget.form["channels"]

@@ -163,6 +163,14 @@ def test_a_page_gets_the_tiles_it_asks_for(stack: Path, look_at: Open) -> None:
     assert all(sum(map(len, buffers)) < 1 << 20 for _, buffers in heard)
 
 
+def test_tiles_are_those_of_the_look_that_came_with_the_message(stack: Path, look_at: Open) -> None:
+    viewer = look_at(stack)
+    white = [{"index": 0, "color": "#ffffff", "low": -2, "high": -1}]
+    ((_, (picture,)),) = say(viewer, do="tiles", stamp=1, want=[[0, 0, 0]], look={**viewer.look, "channels": white})
+    with Image.open(io.BytesIO(picture)) as shown:
+        assert np.array(shown).min() > 250
+
+
 def test_a_page_changes_the_look_and_asks_for_the_usual_contrast(stack: Path, look_at: Open) -> None:
     viewer = look_at(stack)
     usual = viewer.look["channels"][1]

@@ -117,9 +117,23 @@ class Filling(Panel):
 
     # ---- what a page fills in ------------------------------------------------------------------------------------
 
+    def _hear(self, widget: object, content: object, buffers: object) -> None:
+        if isinstance(content, dict):
+            self._hear_value(content.get("form"), self.form, self._take)
+        super()._hear(widget, content, buffers)
+
     def _take_form(self, change: Any) -> None:
+        if self._is_showing:
+            return
+        if self._is_late(change["new"]):
+            self._hop.post(self._show_form)
+        else:
+            self._take(change["new"])
+
+    def _take(self, values: Mapping[str, Any]) -> None:
+        """Take a form that a page has filled in."""
         try:
-            form, more = form_from(change["new"])
+            form, more = form_from(values)
             if more:
                 raise InvalidRequestError(f"the form has no {', '.join(sorted(more))[:200]}")
         except InvalidRequestError as error:
@@ -139,7 +153,7 @@ class Filling(Panel):
     def _show_form(self) -> None:
         """Show what is filled in at this moment, in the thread of the loop: a page may have been quicker."""
         if not self._invalid:
-            self.form = self._form.model_dump(mode="json")
+            self._show_value("form", self._form.model_dump(mode="json"))
 
     def _look(self) -> None:
         """Find out what there is to choose from; in a thread."""

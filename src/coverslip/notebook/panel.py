@@ -42,6 +42,8 @@ class Panel(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         self._hop = Hop()
         self._desk = Desk(type(self).__name__)
+        self._heard: object = None
+        self._is_showing = False
         super().__init__(**traits)
         self.on_msg(self._hear)
         self._is_made = True
@@ -84,6 +86,29 @@ class Panel(anywidget.AnyWidget):
             command(content)
         except (CoverslipError, ValueError, TypeError, LookupError) as error:
             self._say({"is": "error", "to": name, "text": in_words(error)})
+
+    def _hear_value(self, value: object, known: object, take: Callable[[Any], None]) -> None:
+        """Take a value that came with a command.
+
+        A page synchronises a trait a little later while the kernel is busy, and commands do not wait for it: so they
+        bring the value along. When it comes once more, something may have changed it meanwhile: see ``_is_late``.
+        """
+        if isinstance(value, dict) and value != known:
+            take(value)
+            self._heard = value
+
+    def _show_value(self, name: str, value: object) -> None:
+        """Set a trait that pages change too, and take that for no change of theirs."""
+        self._is_showing = True
+        try:
+            setattr(self, name, value)
+        finally:
+            self._is_showing = False
+
+    def _is_late(self, value: object) -> bool:
+        """Return whether a value that was synchronised just now came with a command already."""
+        heard, self._heard = self._heard, None
+        return heard is not None and value == heard
 
     def _put(self, **values: Any) -> None:
         """Set traits, in the thread of the loop."""

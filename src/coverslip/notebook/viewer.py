@@ -148,15 +148,33 @@ class Viewer(Panel):
 
     def _show_look(self) -> None:
         """Show the look of this moment, in the thread of the loop: a page may have been quicker."""
-        self.look = self._look.model_dump(mode="json")
+        self._show_value("look", self._look.model_dump(mode="json"))
+        self._measure_shown()
+
+    def _hear(self, widget: object, content: object, buffers: object) -> None:
+        if isinstance(content, dict):
+            self._hear_value(content.get("look"), self.look, self._take)
+        super()._hear(widget, content, buffers)
 
     def _take_look(self, change: Any) -> None:
+        if self._is_showing:
+            return
+        if self._is_late(change["new"]):
+            self._hop.post(self._show_look)
+        else:
+            self._take(change["new"])
+
+    def _take(self, values: Mapping[str, Any]) -> None:
+        """Take a look that a page has chosen."""
         try:
-            self._look = make(Look, dict(change["new"]), "the look")
+            self._look = make(Look, dict(values), "the look")
             problem = ""
         except InvalidRequestError as error:
             problem = in_words(error)
         self._put(problem=problem)
+        self._measure_shown()
+
+    def _measure_shown(self) -> None:
         if any(one.visible and str(one.index) not in self.ranges for one in self._look.channels):
             self._desk.do("ranges", self._measure)
 
@@ -186,9 +204,8 @@ class Viewer(Panel):
         self._hop.post(lambda: self._set({"ranges": {**self.ranges, str(index): found}}))
         self.show(index, low=found["low"], high=found["high"])
 
-    def _draw(self, stamp: int, wanted: Sequence[tuple[int, int, int]]) -> None:
+    def _draw(self, stamp: int, wanted: Sequence[tuple[int, int, int]], look: Look) -> None:
         """Draw tiles and send each when it is done, until newer ones are asked for; in a thread."""
-        look = self._look
         for at in wanted:
             if self._desk.is_outdated("tiles"):
                 return
@@ -211,7 +228,7 @@ class Viewer(Panel):
 
     def _tiles(self, said: Mapping[str, Any]) -> None:
         wanted = [(int(k), int(x), int(y)) for k, x, y in list(said.get("want", ()))[:MOST_TILES]]
-        self._desk.do("tiles", partial(self._draw, int(said.get("stamp", 0)), wanted))
+        self._desk.do("tiles", partial(self._draw, int(said.get("stamp", 0)), wanted, self._look))
 
 
 def _opened(path: str | PathLike[str], index: int, open_file: OpenFile, stack: ExitStack) -> CanRead:

@@ -26,7 +26,7 @@ function render({ model, el }) {
   const send = (message) => {
     save.stop();
     model.save_changes();
-    model.send(message);
+    model.send({ ...message, form: form() }); // a busy kernel gets the trait later than the command
   };
   const on = (names, call) => {
     for (const name of names) hear(`change:${name}`, call);

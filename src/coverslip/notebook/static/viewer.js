@@ -75,13 +75,15 @@ function render({ model, el }) {
   };
   const name = (at) => at.join("/");
   const ask = calmly(() => {
+    if (!view) return; // it is not on the page yet
     save.stop();
     model.save_changes();
     const wanted = inView(level()).filter((at) => tiles.get(name(at))?.stamp !== stamp);
-    if (wanted.length) model.send({ do: "tiles", stamp, want: wanted });
+    if (wanted.length) model.send({ do: "tiles", stamp, want: wanted, look: look() }); // a busy kernel gets the trait later
     stage.dataset.waiting = String(wanted.length);
   }, 40);
   const paint = () => {
+    if (!view) return;
     const ratio = window.devicePixelRatio || 1;
     const [w, ht] = box();
     if (canvas.width !== Math.round(w * ratio) || canvas.height !== Math.round(ht * ratio)) {
@@ -134,8 +136,8 @@ function render({ model, el }) {
       if (tiles.size <= MOST_KEPT) break;
       tiles.delete(old);
     }
-    const left = inView(level()).filter((at) => tiles.get(name(at))?.stamp !== stamp).length;
-    stage.dataset.waiting = String(left);
+    if (!view) return;
+    stage.dataset.waiting = String(inView(level()).filter((at) => tiles.get(name(at))?.stamp !== stamp).length);
     paint();
   });
 
@@ -201,7 +203,7 @@ function render({ model, el }) {
     const tick = h("input", { type: "checkbox", "aria-label": `Show ${label}`, "data-channel": label, onchange: () => change(index, { visible: tick.checked }) });
     const color = h("input", { type: "color", "aria-label": `Colour of ${label}`, hidden: facts.is_color, oninput: () => change(index, { color: color.value }) });
     const contrast = rangeSlider(label, (low, high) => change(index, { low, high }));
-    const auto = h("button", { type: "button", class: "cs-small", title: `Usual contrast of ${label} in this slice`, onclick: () => model.send({ do: "limits", index }) }, "Auto");
+    const auto = h("button", { type: "button", class: "cs-small", title: `Usual contrast of ${label} in this slice`, onclick: () => model.send({ do: "limits", index, look: look() }) }, "Auto");
     const node = h("div", { class: "cs-channel" }, tick, color, h("span", { class: "cs-name", title: label }, label), auto, contrast);
     node.show = () => {
       const one = look().channels.find((other) => other.index === index);
