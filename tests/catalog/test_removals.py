@@ -10,7 +10,13 @@ from coverslip.catalog import Catalog
 from coverslip.catalog.planning import plan_removals
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError
 from coverslip.model.entities import EntityRecord, EntitySeen
-from coverslip.model.removal import Applied, CleanupPlan, Named, Removal, Scope
+from coverslip.model.removal import (
+    CleanupPlan,
+    Named,
+    Removal,
+    Scope,
+)
+from coverslip.model.removed import Applied
 from tests.catalog.making import VERSIONS, Clock
 from tests.catalog.test_entities import (
     COARSE,

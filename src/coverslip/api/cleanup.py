@@ -12,7 +12,14 @@ from coverslip.api.rooms import InRooms
 from coverslip.catalog.visible import told_lines
 from coverslip.cleanup import apply_plan, asking, make_plan
 from coverslip.model.annotations import Name
-from coverslip.model.removal import Applied, AuditEntry, AuditProblem, BrakeStop, CleanupPlan, Kept, Removal, Scope
+from coverslip.model.removal import (
+    BrakeStop,
+    CleanupPlan,
+    Kept,
+    Removal,
+    Scope,
+)
+from coverslip.model.removed import Applied, AuditEntry, AuditProblem
 from coverslip.sources import RemoteRules
 
 FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")

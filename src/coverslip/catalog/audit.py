@@ -13,7 +13,7 @@ from coverslip.catalog.part import LARGEST, Part
 from coverslip.catalog.removal_tables import Audit as AuditRow
 from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.catalog.types import CleanText
-from coverslip.model.removal import AuditEntry, AuditProblem
+from coverslip.model.removed import AuditEntry, AuditProblem
 
 BEGINNING = "0" * 64
 """What the first line has for the digest of the line before."""

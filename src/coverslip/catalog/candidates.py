@@ -11,7 +11,16 @@ from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.part import Part
 from coverslip.catalog.tables import Artifact
 from coverslip.errors import InvalidRequestError, NotFoundError
-from coverslip.model.removal import CLEANED, DOCUMENTED, OF_SPACINGS, RECORD, Along, Candidate, Group, Scope
+from coverslip.model.removal import (
+    CLEANED,
+    DOCUMENTED,
+    OF_SPACINGS,
+    RECORD,
+    Candidate,
+    Group,
+    Scope,
+)
+from coverslip.model.removed import Along
 
 _LEAN = (
     *(Entity.id, Entity.type, Entity.identity, Entity.layout, Entity.key, Entity.files, Entity.alignment),

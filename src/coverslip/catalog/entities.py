@@ -13,9 +13,9 @@ from coverslip.catalog.entity_writing import Writing, identities_of, lock_known,
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
 from coverslip.catalog.removal_tables import Alias
-from coverslip.catalog.removals import removal_news
 from coverslip.catalog.sync import write_files
 from coverslip.catalog.tables import Chore, Image
+from coverslip.catalog.tombstones import removal_news
 from coverslip.errors import NotFoundError
 from coverslip.model.entities import EntityChanges, EntityRecord, EntitySeen, StepRecord, Surroundings
 from coverslip.model.records import SyncItem

@@ -14,7 +14,7 @@ from coverslip.catalog.entity_marks import EntityMarks, Seen
 from coverslip.catalog.entity_rows import to_files, values_of
 from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.part import chunks
-from coverslip.catalog.removals import is_as_planned, remove_rows
+from coverslip.catalog.tombstones import is_as_planned, remove_rows
 from coverslip.errors import NotFoundError
 from coverslip.model.entities import EntitySeen
 from coverslip.model.removal import CleanupPlan, Removal

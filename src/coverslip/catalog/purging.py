@@ -13,9 +13,14 @@ from coverslip.catalog.audit import Line, append
 from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.part import Part
 from coverslip.catalog.removal_tables import Plan as PlanRow
-from coverslip.catalog.removals import lock_rows
 from coverslip.catalog.tables import Artifact
-from coverslip.model.removal import Permit, Purged, Removal, anything
+from coverslip.catalog.tombstones import lock_rows
+from coverslip.model.removal import (
+    Permit,
+    Removal,
+    anything,
+)
+from coverslip.model.removed import Purged
 
 _Below = aliased(Entity)
 

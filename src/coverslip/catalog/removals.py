@@ -1,7 +1,6 @@
 """Removing rows by a plan, bringing them back, and making that final; each in one transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -11,27 +10,37 @@ from sqlalchemy import Connection, and_, func, select, update
 
 from coverslip.catalog import plan_rows
 from coverslip.catalog.around import numbers
-from coverslip.catalog.audit import Line, append
-from coverslip.catalog.entity_marks import EntityMarks, Seen
-from coverslip.catalog.entity_rows import to_files
+from coverslip.catalog.entity_marks import EntityMarks
 from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.image_removals import remove_images, restore_images
 from coverslip.catalog.marks import Kinds
-from coverslip.catalog.merging import merge_rows, part_rows
+from coverslip.catalog.merging import part_rows
 from coverslip.catalog.part import Part
 from coverslip.catalog.removal_tables import Audit as AuditRow
 from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.catalog.tables import Image
+from coverslip.catalog.tombstones import (
+    RESTORED,
+    Rows,
+    is_as_planned,
+    lock_rows,
+    removal_news,
+    remove_rows,
+    restore_rows,
+)
 from coverslip.catalog.visible import visible, whose
 from coverslip.errors import ConflictError, NotFoundError
-from coverslip.model.removal import Applied, CleanupPlan, CleanupTotals, Permit, Removal, anything
+from coverslip.model.removal import (
+    CleanupPlan,
+    Permit,
+    Removal,
+    anything,
+)
+from coverslip.model.removed import Applied, CleanupTotals
 
-REMOVED, RESTORED = "entities.removed", "entities.restored"
-"""Types of events: no image of theirs, and the plan and how many."""
 _COUNTED = ("found", "unknown", "incomplete", "stops", "requests", "milliseconds")
 _DONE = {"remove": "removed", "merge": "merged", "restore": "restored", "purge": "purged"}
-Rows = Mapping[int, Any]
 
 
 class Removals(Part):
@@ -170,7 +179,7 @@ class Removals(Part):
             _must_have_parents(connection, plan, [rows[one.id] for one in back], permitted)
             marks = EntityMarks(self._entity_kinds, now, "brought back")
             part_rows(connection, plan.id, merged, rows, marks)
-            _restore(connection, plan, gone, rows, marks, parted)
+            restore_rows(connection, plan, gone, rows, marks, parted)
             pictures = [one for one in plan.removals if one.image_id]
             kinds = Kinds(self._kinds, self._annotation_kinds)
             shown, news = restore_images(connection, plan, pictures, row.content.get("images", {}), marks, kinds)
@@ -182,85 +191,6 @@ class Removals(Part):
                 news.append(News(RESTORED, "", {"plan_id": plan.id, "count": len(gone)}))
             write_events(connection, news)
         return Applied(plan.id, restored=tuple(one.id for one in gone), restored_images=shown)
-
-
-def lock_rows(connection: Connection, ids: Iterable[int], *, deleted: bool | None = None) -> dict[int, Any]:
-    """Return rows by number, locked in the order in which everybody locks entities; ``deleted`` of both sorts."""
-    found: dict[int, Any] = {}
-    named: list[tuple[str, str]] = []
-    for some in numbers(ids):
-        wanted = select(Entity.layout, Entity.identity).where(Entity.id.in_(some))
-        named += [(row.layout, row.identity) for row in connection.execute(wanted)]
-    by_layout: dict[str, list[str]] = {}
-    for layout, identity in sorted(named):
-        by_layout.setdefault(layout, []).append(identity)
-    for layout, identities in by_layout.items():
-        for start in range(0, len(identities), 1000):
-            some_names = identities[start : start + 1000]
-            wanted_rows = select(*Entity.__table__.columns).where(
-                Entity.layout == layout, Entity.identity.in_(some_names)
-            )
-            rows = connection.execute(wanted_rows.order_by(Entity.identity).with_for_update())
-            found |= {row.id: row for row in rows if deleted is not None or row.deleted_at is None}
-    return found
-
-
-def remove_rows(
-    connection: Connection,
-    plan: CleanupPlan,
-    going: Sequence[Removal],
-    rows: Rows,
-    marks: EntityMarks,
-) -> list[dict[str, Any]]:
-    """Turn rows into tombstones, and note what follows; whoever writes the marks writes the events after them.
-
-    Returns what an undo needs to know of rows that became part of others.
-    """
-    if not going:
-        return []
-    now = marks.now
-    merges = [one for one in going if one.merged_into is not None]
-    going = [one for one in going if one.merged_into is None]
-    for some in numbers(one.id for one in going):
-        values = {"deleted_at": now, "removed_by": plan.id}
-        connection.execute(update(Entity).where(Entity.id.in_(some)).values(values))
-    for one in going:
-        marks.note_gone(_seen(rows[one.id]))
-    merged, lines = merge_rows(connection, plan, merges, rows, marks)
-    _log(connection, plan, [*_lines(plan, "remove", going, rows), *lines], now)
-    return merged
-
-
-def removal_news(plan_id: str, count: int) -> list[News]:
-    """Return the event of a removal; none where nothing was removed."""
-    return [News(REMOVED, "", {"plan_id": plan_id, "count": count})] if count else []
-
-
-def _restore(
-    connection: Connection,
-    plan: CleanupPlan,
-    gone: Sequence[Removal],
-    rows: Rows,
-    marks: EntityMarks,
-    parted: AbstractSet[int],
-) -> None:
-    """Bring back rows and write it down; of those that are parted from others already, only write it down."""
-    if not gone:
-        return
-    back = [one for one in gone if one.id not in parted]
-    for some in numbers(one.id for one in back):
-        connection.execute(update(Entity).where(Entity.id.in_(some)).values(deleted_at=None, removed_by=None))
-    for one in back:
-        marks.note(None, _seen(rows[one.id]))
-    _log(connection, plan, _lines(plan, "restore", gone, rows, "undone"), marks.now)
-
-
-def is_as_planned(one: Removal, rows: Rows) -> bool:
-    """Return whether a row is as it was when its removal was planned, and so is the one that it becomes part of."""
-    row, into = rows.get(one.id), rows.get(one.merged_into or one.id)
-    if row is None or into is None or row.deleted_at is not None or into.deleted_at is not None:
-        return False
-    return bool(row.revision == one.revision and (one.merged_into is None or into.key == row.key))
 
 
 def _must_be_unchanged(plan: CleanupPlan, going: Sequence[Removal], rows: Rows) -> None:
@@ -318,24 +248,3 @@ def _unmark_incomplete(connection: Connection, before: Mapping[str, str | None])
 def _settle(connection: Connection, plan_id: str, state: str, content: Mapping[str, Any], **times: datetime) -> None:
     values: dict[str, Any] = {"state": state, "content": dict(content), **times}
     connection.execute(update(PlanRow).where(PlanRow.id == plan_id).values(values))
-
-
-def _lines(plan: CleanupPlan, action: Any, which: Sequence[Removal], rows: Rows, reason: str = "") -> list[Line]:
-    return [
-        Line(plan.actor, action, plan.id, plan.command, str(plan.scope), reason or one.reason, _record(rows[one.id]))
-        for one in which
-    ]
-
-
-def _log(connection: Connection, plan: CleanupPlan, lines: Sequence[Line], now: datetime) -> None:
-    if lines:
-        seq, last = append(connection, lines, now)
-        connection.execute(update(PlanRow).where(PlanRow.id == plan.id).values(audit_seq=seq, audit_hash=last))
-
-
-def _record(row: Any) -> dict[str, Any]:
-    return dict(row._mapping)
-
-
-def _seen(row: Any) -> Seen:
-    return Seen(row.id, row.type, row.identity, row.run_id, row.alignment, row.document, to_files(row.files))

@@ -9,7 +9,16 @@ from sqlalchemy import Connection, select
 from coverslip.catalog.around import numbers
 from coverslip.catalog.entity_tables import Entity
 from coverslip.errors import NotFoundError
-from coverslip.model.removal import AuditEntry, BrakeStop, CleanupPlan, Group, Permit, Removal, Whose, anything
+from coverslip.model.removal import (
+    BrakeStop,
+    CleanupPlan,
+    Group,
+    Permit,
+    Removal,
+    Whose,
+    anything,
+)
+from coverslip.model.removed import AuditEntry
 
 
 def whose(connection: Connection, ids: Iterable[int | None]) -> dict[int, Whose]:

@@ -18,7 +18,6 @@ from coverslip.model.removal import (
     IMAGE,
     RECORD,
     Answers,
-    Applied,
     Candidate,
     CleanupPlan,
     Permit,
@@ -26,6 +25,7 @@ from coverslip.model.removal import (
     Scope,
     anything,
 )
+from coverslip.model.removed import Applied
 
 __all__ = ["Asked", "Look", "apply_plan", "excluding_others", "make_plan", "plan_removals", "told"]
 

@@ -15,7 +15,12 @@ from coverslip.cli.clean_report import NOUNS, counted, document, report
 from coverslip.cli.output import console, one_line
 from coverslip.derive import open_catalog
 from coverslip.errors import InvalidRequestError
-from coverslip.model.removal import IMAGE, Applied, CleanupPlan, Scope
+from coverslip.model.removal import (
+    IMAGE,
+    CleanupPlan,
+    Scope,
+)
+from coverslip.model.removed import Applied
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, is_remote
 
