@@ -1,6 +1,8 @@
 """Images that a cleanup removes: tombstones, what follows, and every way back."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -242,3 +244,35 @@ def test_what_depends_on_an_image_is_named(catalog: Catalog) -> None:
     (removal,) = catalog.with_dependents(planned(catalog, "/data/a.tif").removals)
     assert [str(one) for one in removal.depending] == [f"view {view.id} (the good one)", f"export {export.id} (/out)"]
     assert removal.more_depending == 0
+
+
+def test_removing_and_finding_at_the_same_time_wait_for_each_other(url: str, catalog: Catalog, clock: Clock) -> None:
+    """Neither deadlocks nor loses an image, whoever is first."""
+    paths = [f"/data/{number}.tif" for number in range(8)]
+    add(catalog, *map(item, paths))
+    before = {one.id for one in catalog.list_images().images}
+
+    def remove(turn: int) -> None:
+        with Catalog.open(url, versions=VERSIONS, entity_kinds=KINDS, clock=clock) as own:
+            for number in range(6):
+                name = f"{turn}-{number}"
+                planned(own, *paths, name=name)
+                with suppress(ConflictError):
+                    own.apply_plan(name, actor="ada")
+                    own.undo_plan(name, actor="ada")
+
+    def find(turn: int) -> None:
+        with Catalog.open(url, versions=VERSIONS, entity_kinds=KINDS, clock=clock) as own:
+            for number in range(12):
+                again = reversed(paths) if number % 2 else paths
+                if turn:
+                    own.mark_found(again)
+                else:
+                    add(own, *(item(path, f"name {number}", mtime_ns=number) for path in again))
+
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(work, turn) for work in (remove, find) for turn in range(2)]:
+            future.result()
+    catalog.mark_found(paths)
+    assert {one.id for one in catalog.list_images().images} == before
+    assert catalog.verify_audit()[1] == ()
