@@ -99,7 +99,7 @@ def look(
         else:
             folders.append(folder)
     patience = Patience(should_stop, now, begun + within_seconds)
-    looked = _look(top, texts, folders, patience, _together(str(top), texts, aliases, only_with))
+    looked = _look(top, texts, folders, patience, _together(texts, only_with))
     present: set[str] = set()
     absent: set[str] = set()
     for key, same in texts.items():
@@ -119,16 +119,16 @@ def look(
     )
 
 
-def _together(
-    top: str, texts: Mapping[str, Collection[str]], aliases: Collection[str], only_with: Mapping[str, str]
-) -> dict[str, str]:
-    """Return keys that only matter with another one, and that one, both below the top."""
+def _together(texts: Mapping[str, Collection[str]], only_with: Mapping[str, str]) -> dict[str, str]:
+    """Return keys that only matter with another one that is asked for, and that one, both below the top."""
+    if not only_with:
+        return {}
+    meant = {text: key for key, same in texts.items() for text in same}
     found: dict[str, str] = {}
     for key, same in texts.items():
-        others = {only_with.get(text, "") for text in same}
-        other, _ = key_below(top, others.pop(), aliases) if len(others) == 1 else ("", "")
-        if other in texts:
-            found[key] = other
+        others = {meant.get(only_with.get(text, ""), "") for text in same}
+        if len(others) == 1 and "" not in others:
+            found[key] = others.pop()
     return found
 
 

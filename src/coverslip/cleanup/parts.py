@@ -6,11 +6,11 @@ where its runs are listed beside each other. What lies directly in a folder take
 
 from dataclasses import dataclass
 
-from coverslip.cleanup.prefixes import KEYS_IN_GROUP, MOST_GROUPS, Group
+from coverslip.cleanup.prefixes import MOST_GROUPS, Group
 from coverslip.sources import RemotePath
 
 PARTED = 1_000
-"""Keys in a folder from which on it is divided: fewer are on a page or two."""
+"""Keys in a folder from which on it is divided, and on average in each of many parts: so many are a page."""
 LEVELS = 2
 """Folders are divided into datasets, and these into runs."""
 
@@ -54,7 +54,7 @@ def divided(top: RemotePath, group: Group) -> Parts | None:
         else:
             direct.append(key)
     shown = {key for key in direct if key[start:] in inside}
-    if len(inside) > max(MOST_GROUPS, len(group.keys) // KEYS_IN_GROUP) or any(inside[key[start:]] for key in shown):
+    if len(inside) > max(MOST_GROUPS, len(group.keys) // PARTED) or any(inside[key[start:]] for key in shown):
         return None
     parts = (
         Group(f"{group.folder}/{name}".lstrip("/"), tuple(keys), is_whole=True)
