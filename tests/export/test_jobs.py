@@ -21,6 +21,7 @@ from coverslip.catalog import Catalog
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError, UnreadableFileError
 from coverslip.export import Job, export_fovs_batch
 from coverslip.export.notes import LEASE_SECONDS
+from coverslip.export.opened import Plane
 from coverslip.model.exporting import ExportResult
 from coverslip.readers import ImageFile, open_image
 from tests.export.making import (
@@ -232,6 +233,23 @@ def test_each_channel_is_opened_and_decoded_once_for_all_items_of_a_field(images
     counting.opened = 0
     assert job.start().succeeded == 6
     assert counting.opened == 2
+
+
+@pytest.mark.parametrize("channel", ["DNA", "CD3", "Anti-CD3"])
+def test_no_channel_is_read_that_is_not_shown(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str
+) -> None:
+    read, count = Plane.__getitem__, 0
+
+    def counted(plane: Plane, key: tuple[slice, slice]) -> Any:
+        nonlocal count
+        count += 1
+        return read(plane, key)
+
+    monkeypatch.setattr(Plane, "__getitem__", counted)
+    markers = {"name": "one", "channels": [{"channel": channel}]}
+    assert Job("fov", images / "A", markers, tmp_path / "out").start().state == "completed"
+    assert count == 1
 
 
 def test_a_source_that_changed_after_planning_fails_and_shows_nothing_else(images: Path, tmp_path: Path) -> None:

@@ -210,6 +210,7 @@ class Painter:
             annotations={} if spec.annotation is None else opened.annotation(spec.annotation.annotation),
             pixel_um=opened.pixel_um,
             paint=self._paint(task),
+            known_size=(opened.metadata.size_y, opened.metadata.size_x),
         )
 
     def _paint(self, task: Task) -> CellPaint | None:

@@ -43,6 +43,8 @@ class Fov:
     """Height and width of a pixel in micrometres; ``None`` where they are not known."""
     paint: CellPaint | None = None
     """The colours of its cells, from ``cells.cell_paint``."""
+    known_size: tuple[int, int] | None = None
+    """Rows and columns, where they are known without looking at a plane."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -53,6 +55,8 @@ class Fov:
         ExportError
             There is no plane at all, or one that is not Y, X.
         """
+        if self.known_size is not None:
+            return self.known_size
         for planes in (self.channels, self.masks, self.annotations):
             for name in planes:
                 return self._size_of(planes[name], name)
