@@ -19,9 +19,10 @@ TABLES = {
     "freshness": ("freshness",),
     "states": ("states",),
     "volumes": ("volumes",),
-    "exporting": ("exportrender",),
+    "exporting": ("exportrender", "exporting"),
     "ingest": ("ingest",),
     "existence": ("existence",),
+    "cleanup": ("cleanup",),
 }
 """The tables of the page, and the families in each."""
 FAMILIES = tuple(name for names in TABLES.values() for name in names)

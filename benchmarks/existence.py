@@ -36,10 +36,10 @@ def rows() -> list[Row]:
         for number in range(count)
     ]
     stale = set(keys[::10])
-    with serve_s3() as server, _environment(server.environment):
+    with serve_s3() as server, environment(server.environment):
         server.make_bucket(BUCKET)
-        _fill(server, [key for key in keys if key not in stale], "some")
-        _fill(server, keys, "all")
+        fill(server, [key for key in keys if key not in stale], "some")
+        fill(server, keys, "all")
         return [
             _row(server, keys, "all", f"{count:,} annotations, all there"),
             _row(server, keys, "some", f"{count:,} annotations, 10 % absent"),
@@ -87,7 +87,8 @@ def _row(server: S3Server, keys: list[str], prefix: str, work: str) -> Row:
     )
 
 
-def _fill(server: S3Server, keys: list[str], prefix: str) -> None:
+def fill(server: S3Server, keys: list[str], prefix: str) -> None:
+    """Write small objects below a prefix."""
     store = S3Store(
         BUCKET,
         endpoint=server.url,
@@ -104,7 +105,8 @@ def _fill(server: S3Server, keys: list[str], prefix: str) -> None:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment for the time of a ``with`` statement."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

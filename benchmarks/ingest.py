@@ -27,13 +27,14 @@ from coverslip.settings import Settings
 ALL_AGAIN = "everything again"
 """What a system does that cannot tell what changed: all files are written, all that is shown is built. Done here by the
 same commands, without what they remember."""
-MOST_OF_TIME, MOST_OF_BYTES = 0.3, 0.05
-"""How much of what ingesting everything again takes one annotation may take. Tomograms are so small here that most of
-the time is spent in the catalog."""
-MOST_OF_FIRST = 0.25
+MOST_OF_TIME, MOST_OF_BYTES = 0.1, 0.01
+"""How much of what ingesting everything again takes one annotation may take."""
+MOST_OF_FIRST = 0.1
 """How much of the time of the first ingest one that changes nothing may take."""
-MOST_OF_OFF = 1.2
+MOST_OF_OFF = 1.1
 """How much more time an ingest of everything at once may take because annotations make views stale."""
+SIDE = 256
+"""Of every tomogram, in voxels."""
 PARTS = 5
 """In how many parts annotations come after their tomograms."""
 
@@ -104,7 +105,7 @@ def rows() -> list[Row]:
     """Return the rows of one annotation more, of an ingest that changes nothing, and of following annotations."""
     with TemporaryDirectory(dir=folder()) as place:
         top = Path(place)
-        crowd = Crowded(top / "in", 4, 10, side=32) if is_quick() else Crowded(top / "in")
+        crowd = Crowded(top / "in", 4, 10, side=32) if is_quick() else Crowded(top / "in", side=SIDE)
         first = crowd.write()
         return [*_added(top / "added", crowd, first), _again(top / "again", first), *_following(top, crowd, first)]
 
@@ -208,7 +209,8 @@ def _following(top: Path, crowd: Crowded, first: Path) -> list[Row]:
     for number, (work, way) in enumerate(ways.items()):
         on, off = list[Done](), list[Done]()
         for turn in range(rounds(3)):
-            for some, is_following in ((on, True), (off, False)):
+            both = ((on, True), (off, False))
+            for some, is_following in both if turn % 2 else reversed(both):
                 name = f"{number}-{turn}-{is_following}"
                 place = Place(top / f"following-{name}", top / f"followed-{name}", is_following)
                 some.append(Done())

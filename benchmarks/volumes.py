@@ -28,7 +28,7 @@ SIDE = 1024
 CHUNK = 256
 MOST_MEGABYTES = 1000
 """Whatever the size of the volume."""
-TIMES = 1.5
+TIMES = 2
 """How much faster than the best peer it is to be."""
 LEVELS = 3
 

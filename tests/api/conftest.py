@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from coverslip.api import create_app
+from coverslip.model.removal import Permit, anything
 from coverslip.settings import Settings
 from tests.api.tiffs import write_stack
 
@@ -61,10 +62,12 @@ class Service:
 
 
 @contextmanager
-def running(home: Path, *, build_in_background: bool = False, **changes: object) -> Iterator[Service]:
+def running(
+    home: Path, *, build_in_background: bool = False, permit: Permit = anything, **changes: object
+) -> Iterator[Service]:
     """Run a server with a home of its own."""
     settings = Settings.load(home=home, **changes)
-    app = create_app(settings, build_in_background=build_in_background)
+    app = create_app(settings, build_in_background=build_in_background, permit=permit)
     with serving(app) as address, httpx.Client(base_url=address, timeout=30) as client:
         yield Service(client, settings, address)
 

@@ -1,16 +1,33 @@
 """A cleanup over HTTP: plan, review, apply, undo, and the log; for this machine alone."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 
+from coverslip.api import create_app
 from coverslip.derive import open_catalog
+from coverslip.ingest import add
 from coverslip.ingest.importing import import_layout, open_layout
+from coverslip.model.entities import EntityRecord
+from coverslip.model.removal import Named
+from coverslip.settings import Settings
+from coverslip.storage import open_storage, put_content
+from tests.api.checks import check_problem
 from tests.api.conftest import Service, running
-from tests.ingest.importing.layouts import ANNOTATION, write_layout
+from tests.api.tiffs import write_stack
+from tests.ingest.importing.layouts import ANNOTATION, SPACING, annotation, put, write_layout
+
+ROUTES = ("/api/cleanup/plans", "/api/audit", "/api/audit/check", "/api/cleanup/files", "/api/cleanup/artifacts")
+POSTED = (
+    *("/api/cleanup/plans", "/api/cleanup/plans/x/apply", "/api/cleanup/plans/x/undo"),
+    *("/api/cleanup/files/remove", "/api/cleanup/artifacts/remove"),
+)
 
 
 @pytest.fixture
@@ -42,7 +59,8 @@ def test_a_cleanup_is_planned_applied_undone_and_logged(service: Service) -> Non
     assert [one["id"] for one in client.get("/api/cleanup/plans").json()["plans"]] == [made["id"]]
     assert client.post(f"{address}/undo", json={}).status_code == 409
     applied = client.post(f"{address}/apply", json={"author": "ada"}).json()
-    assert applied == {"plan_id": made["id"], "removed": [removal["id"]], "restored": [], "stopped": []}
+    images: dict[str, list[str]] = {"removed_images": [], "restored_images": []}
+    assert applied == {"plan_id": made["id"], "removed": [removal["id"]], "restored": [], "stopped": [], **images}
     again = client.post(f"{address}/apply", json={})
     assert (again.status_code, again.json()["type"]) == (409, "conflict")
     assert plan(service)["removals"] == []
@@ -68,7 +86,143 @@ def test_what_makes_no_sense_is_refused(service: Service) -> None:
     assert client.get("/api/cleanup/plans/none").status_code == 404
 
 
-@pytest.mark.parametrize("route", ["/api/cleanup/plans", "/api/audit", "/api/audit/check"])
-def test_whoever_comes_through_a_proxy_is_refused(service: Service, route: str) -> None:
-    answer = service.client.get(route, headers={"X-Forwarded-For": "203.0.113.7"})
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via", "X-Forwarded-Host"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_whoever_comes_through_a_proxy_is_refused(service: Service, route: str, header: str) -> None:
+    answer = service.client.get(route, headers={header: "203.0.113.7"})
     assert (answer.status_code, answer.json()["type"]) == (403, "only-from-here")
+
+
+def test_whoever_is_not_on_this_machine_is_refused_and_nothing_is_removed(tmp_path: Path) -> None:
+    settings = Settings.load(home=tmp_path / "home", host="0.0.0.0")
+    app = create_app(settings, build_in_background=False)
+
+    async def asked(address: str) -> dict[str, int]:
+        transport = httpx.ASGITransport(app, client=(address, 50000))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+        ):
+            found = {route: (await client.get(route)).status_code for route in ROUTES}
+            found |= {route: (await client.post(route, json={})).status_code for route in POSTED}
+            return found | {"/api/images/": (await client.get("/api/images/")).status_code}
+
+    answers = anyio.run(asked, "203.0.113.7")
+    assert answers.pop("/api/images/") == 200
+    assert set(answers.values()) == {403}
+    assert 403 not in anyio.run(asked, "127.0.0.1").values()
+
+
+@pytest.fixture
+def restricted(tmp_path: Path) -> Iterator[tuple[Service, Path]]:
+    """Return a server on which ``ada`` may remove only annotations called ``mine``, and a layout with two that went."""
+    top = write_layout(tmp_path / "portal")
+    for number, name in ((101, "mine"), (102, "theirs")):
+        put(top, f"{SPACING}/Annotations/{number}/{name}.json", annotation(name, name, number))
+    with running(tmp_path / "home", permit=only_mine) as service:
+        with open_catalog(service.settings.catalog_url) as catalog:
+            import_layout(open_layout(top), catalog)
+        for number in (101, 102):
+            shutil.rmtree(top / SPACING / "Annotations" / str(number))
+        yield service, top
+
+
+def only_mine(actor: str, row: Named) -> bool:
+    return actor == "root" or (actor == "ada" and (row.type != "annotation" or "/mine/" in row.identity))
+
+
+def test_rows_that_an_actor_may_not_remove_are_neither_removed_nor_told(restricted: tuple[Service, Path]) -> None:
+    service, _ = restricted
+    every = plan(service, author="root")
+    assert every["counts"]["found"] == 2
+    address, ada = f"/api/cleanup/plans/{every['id']}", {"author": "ada"}
+    mine = next(one["id"] for one in every["removals"] if "/mine/" in one["identity"])
+    theirs = next(one["id"] for one in every["removals"] if "/theirs/" in one["identity"])
+    own = plan(service, author="ada")
+    assert ([one["id"] for one in own["removals"]], own["counts"]["rows"]) == ([mine], 1)
+    seen = service.client.get(address, params=ada)
+    assert "theirs" not in seen.text
+    found = seen.json()
+    assert ([one["id"] for one in found["removals"]], found["counts"]["found"]) == ([mine], 1)
+    assert "rows" not in found["counts"]
+    listed = service.client.get("/api/cleanup/plans", params=ada).json()["plans"]
+    assert [one["counts"]["found"] for one in listed] == [1, 1]
+    check_problem(service.client.get(address, params={"author": "bob"}), 404, "not-found")
+    report = service.client.get(f"{address}/report", params=ada).json()
+    assert (report["plan"]["counts"], report["totals"]["rows"], report["going"]) == (found["counts"], 1, 1)
+    rows = service.client.get(f"{address}/removals", params={**ada, "group": 0}).json()
+    assert ([one["id"] for one in rows["rows"]], rows["total"]) == ([mine], 1)
+    for part in ("report", "removals", "kept", "orphans"):
+        answer = service.client.get(f"{address}/{part}", params={"author": "bob", "state": "unknown"})
+        check_problem(answer, 404, "not-found")
+    assert service.client.get("/api/cleanup/plans", params={"author": "bob"}).json() == {"plans": []}
+    check_problem(service.client.post(f"{address}/apply", json={"author": "bob"}), 404, "not-found")
+    applied = service.client.post(f"{address}/apply", json=ada)
+    assert applied.json()["removed"] == [mine]
+    assert service.client.get(f"/api/entities/{theirs}").status_code == 200
+    assert service.client.get(f"/api/entities/{mine}").status_code == 404
+    assert service.client.get("/api/audit", params={"author": "bob"}).json() == {"lines": []}
+    check_problem(service.client.post(f"{address}/undo", json={"author": "bob"}), 404, "not-found")
+    assert service.client.post(f"{address}/undo", json=ada).json()["restored"] == [mine]
+
+
+def test_what_another_actor_removed_is_not_brought_back_by_who_may_not(restricted: tuple[Service, Path]) -> None:
+    service, _ = restricted
+    every = plan(service, author="root")
+    address = f"/api/cleanup/plans/{every['id']}"
+    assert len(service.client.post(f"{address}/apply", json={"author": "root"}).json()["removed"]) == 2
+    assert len(service.client.post(f"{address}/undo", json={"author": "ada"}).json()["restored"]) == 1
+    assert service.client.get(address, params={"author": "root"}).json()["state"] == "applied"
+    assert len(service.client.post(f"{address}/undo", json={"author": "root"}).json()["restored"]) == 1
+    assert service.client.get(address, params={"author": "root"}).json()["state"] == "undone"
+
+
+def test_images_whose_files_are_gone_are_cleaned_too(service: Service, tmp_path: Path) -> None:
+    folder = tmp_path / "library"
+    folder.mkdir()
+    for name in ("a.tif", "b.tif"):
+        write_stack(folder / name)
+    with open_catalog(service.settings.catalog_url) as catalog:
+        add([folder], catalog=catalog)
+    (folder / "a.tif").unlink()
+    made = plan(service, type="image", layout=str(folder), everything=False, author="ada")
+    (removal,) = made["removals"]
+    assert (removal["id"], removal["key"], removal["layout"]) == (0, "a.tif", str(folder))
+    address = f"/api/cleanup/plans/{made['id']}"
+    applied = service.client.post(f"{address}/apply", json={"author": "ada"}).json()
+    assert (applied["removed"], applied["removed_images"]) == ([], [removal["image_id"]])
+    assert service.client.get(f"/api/images/{removal['image_id']}").status_code == 404
+    undone = service.client.post(f"{address}/undo", json={}).json()
+    assert undone["restored_images"] == [removal["image_id"]]
+    assert service.client.get(f"/api/images/{removal['image_id']}").status_code == 200
+
+
+def test_bytes_that_no_record_refers_to_are_listed_and_only_our_own_go(service: Service) -> None:
+    (top,) = {one.layout for one in _entities(service)}
+    put(Path(top), f"{SPACING}/Annotations/105/forgotten_point.ndjson", "12345")
+    put(service.settings.uploads_folder, "killed.part", "123")
+    client = service.client
+    check_problem(client.get("/api/cleanup/files"), 400, "invalid-request")
+    found = client.get("/api/cleanup/files", params={"everything": True}).json()
+    assert f"{SPACING}/Annotations/105/forgotten_point.ndjson" in [one["key"] for one in found["files"]]
+    assert [(one["kind"], one["may_go"]) for one in found["own"]] == [("part", True)]
+    removed = client.post("/api/cleanup/files/remove", json={"author": "ada"}).json()
+    assert (removed["files"], removed["problems"]) == (1, [])
+    assert (Path(top) / SPACING / "Annotations/105/forgotten_point.ndjson").exists()
+    assert client.get("/api/cleanup/files", params={"everything": True}).json()["own"] == []
+
+
+def test_artifacts_that_nothing_needs_are_listed_and_removed(service: Service) -> None:
+    client = service.client
+    key, _ = put_content(open_storage(service.settings.artifacts_url), "thumbnail", b"old", ".png")
+    os.utime(service.settings.home / "artifacts" / key, (1, 1))
+    found = client.get("/api/cleanup/artifacts").json()
+    assert found == {"artifacts": [{"key": key, "size": 3}], "kinds": {}, "held": ""}
+    removed = client.post("/api/cleanup/artifacts/remove", json={}).json()
+    assert removed == {"rows": 0, "files": 1, "bytes": 3, "problems": []}
+    assert client.get("/api/cleanup/artifacts").json()["artifacts"] == []
+
+
+def _entities(service: Service) -> list[EntityRecord]:
+    with open_catalog(service.settings.catalog_url) as catalog:
+        return catalog.entities(type="run")

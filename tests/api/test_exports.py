@@ -10,12 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from PIL import Image
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+from zarr.storage import MemoryStore
 
 from coverslip.derive import open_catalog
 from coverslip.ingest import add
 from tests.api.conftest import Service, running
-from tests.export.making import expected, planes_of, write_fields
+from tests.export.making import expected, planes_of, roi, write_fields, write_rois
+from tests.export.test_maps import write_map
 
 Body = dict[str, Any]
 
@@ -163,3 +168,68 @@ def test_an_export_that_is_not_there_is_not_found(fields: Service) -> None:
     assert fields.client.get("/api/exports/none/download").status_code == 404
     assert fields.client.get("/api/exports/none/events").status_code == 404
     assert fields.client.post("/api/exports/none/cancel").status_code == 404
+
+
+def test_a_folder_of_ome_zarr_and_a_contact_sheet_come_in_the_archive(fields: Service) -> None:
+    body = {**body_of(fields, contact_sheet=True, masks="whole_cell"), "file_format": "ome-zarr"}
+    answer = fields.client.post("/api/exports", json=body)
+    assert answer.status_code == 201, answer.text
+    job = ended(fields, answer.json()["id"])
+    assert (job["state"], job["succeeded"]) == ("completed", 2)
+    data = fields.client.get(f"/api/exports/{job['id']}/download").content
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        assert [name for name in names if name.endswith(".html")] == [f"contact-sheet-{job['id'][:8]}.html"]
+        store = MemoryStore()
+        prefix = "B.ome.zarr/"
+        files = {name.removeprefix(prefix): archive.read(name) for name in names if name.startswith(prefix)}
+    for name, content in files.items():
+        sync(store.set(name, default_buffer_prototype().buffer.from_bytes(content)))
+    group: Any = zarr.open_group(store, mode="r")
+    np.testing.assert_array_equal(group["0"][0, 1, 0], planes_of(1)["CD3"])
+
+
+@pytest.mark.parametrize("by", ["path", "path/"])
+def test_a_whole_folder_of_the_library_is_a_dataset(fields: Service, tmp_path: Path, by: str) -> None:
+    folder = str(tmp_path / "data" / "images") + by.removeprefix("path")
+    body = {"mode": "fov", "dataset": folder, "marker_set": "Two", "options": {"panels": True}}
+    listed = fields.client.post("/api/exports/dry-run", json=body).json()
+    assert [one["path"] for one in listed["files"]] == ["A.png", "B.png"]
+    answer = fields.client.post("/api/exports", json={**body, "options": {"separate": True}})
+    job = ended(fields, answer.json()["id"])
+    assert (job["state"], job["succeeded"]) == ("completed", 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"dataset": "none such"}, 404, "there is no dataset 'none such'"),
+        ({"dataset": "/etc"}, 404, "there is no dataset '/etc'"),
+        ({"dataset": ""}, 422, ""),
+        ({"dataset": "x", "images": ["y"]}, 422, "one of them"),
+        ({}, 422, "one of them"),
+    ],
+)
+def test_images_or_a_dataset_are_named(fields: Service, change: Body, status: int, words: str) -> None:
+    answer = fields.client.post("/api/exports", json={"mode": "fov", "marker_set": "Two", **change})
+    assert answer.status_code == status
+    assert words in answer.text
+
+
+def test_regions_of_a_map_are_exported_by_the_server(fields: Service, tmp_path: Path) -> None:
+    images = tmp_path / "data" / "images"
+    size = {"frameSizePixels": {"width": 60, "height": 40}, "fovSizeMicrons": 30}
+    fovs = [
+        {"name": name, "slideId": "S", "centerPointMicrons": {"x": x, "y": 0}, **size}
+        for name, x in (("A", 0), ("B", 30))
+    ]
+    write_map(images, fovs)
+    write_rois(images, [{**roi("r", "", (40, 80, 0, 40)), "map_id": "S"}])
+    job_id = fields.client.post("/api/exports", json=body_of(fields, "rois")).json()["id"]
+    assert ended(fields, job_id)["state"] == "completed"
+    data = fields.client.get(f"/api/exports/{job_id}/download").content
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, Image.open(io.BytesIO(archive.read("S_roi_r.png"))) as picture:
+        pixels = np.asarray(picture)
+    sides = [expected(planes_of(n), ("DNA", "CD3"), box) for n, box in ((0, (40, 0, 60, 40)), (1, (0, 0, 20, 40)))]
+    np.testing.assert_array_equal(pixels, np.hstack(sides))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from coverslip.derive import open_catalog
+from coverslip.model.entities import EntityRecord
+from coverslip.model.removal import CleanupPlan, Removal, Scope
 from tests.api.checks import check_problem
 from tests.api.conftest import Service, running
 from tests.api.layouts import Layout, ingested, points, write_layout
@@ -159,6 +161,40 @@ def test_edits_are_kept_and_new_layers_come_to_them(deposited: Deposited) -> Non
     answer = deposited.client.patch(f"/api/views/{view['id']}", json={"state": {"layout": "xy"}})
     assert answer.status_code == 200
     assert deposited.state_of(view) == {**deposited.state().json(), "layout": "xy"}
+
+
+def test_views_and_links_that_name_a_duplicate_follow_to_the_record_that_stayed(deposited: Deposited) -> None:
+    """Two imports called one annotation differently: 6 and 10 are of the same document, and 10 becomes part of 6."""
+    first = next(one for one in deposited.layout.seen if one.name == "ribosome")
+    again = replace(first, identity=f"{first.identity} again", name="ribosome again")
+    with open_catalog(deposited.service.settings.catalog_url) as catalog:
+        catalog.sync_entities(str(deposited.layout.top), [again])
+    edited = deposited.state().json()
+    assert names(edited)[-1] == "10 ribosome point"
+    edited["layers"][-1] |= {"annotationColor": "#abcdef"}
+    edited["layers"] = [layer for layer in edited["layers"] if layer["name"] != "6 ribosome point"]
+    following, frozen = deposited.keep(state=edited), deposited.keep(is_frozen=True, state=edited)
+    with open_catalog(deposited.service.settings.catalog_url) as catalog:
+        rows = {one.id: one for one in catalog.entities(type="annotation")}
+        duplicate = replace(_removal(rows[10]), reason="duplicate", merged_into=6)
+        catalog.keep_plan(CleanupPlan("merge", Scope("annotation"), catalog.now(), "", removals=(duplicate,)))
+        catalog.apply_plan("merge", actor="ada")
+    stayed = f"precomputed://{deposited.service.address}/api/entities/6/precomputed/point"
+    for view in (following, frozen):
+        (layer,) = [one for one in deposited.state_of(view)["layers"] if one["name"] == "10 ribosome point"]
+        assert (layer["source"]["url"], layer["annotationColor"]) == (stayed, "#abcdef")
+    assert len(deposited.state_of(following)["layers"]) == 5
+    assert deposited.client.get("/api/entities/10").json()["id"] == 6
+    assert deposited.client.get("/api/entities/10/precomputed/point/info").status_code == 200
+    with open_catalog(deposited.service.settings.catalog_url) as catalog:
+        catalog.undo_plan("merge", actor="ada")
+    (layer,) = [one for one in deposited.state_of(frozen)["layers"] if one["name"] == "10 ribosome point"]
+    assert layer["source"]["url"] == stayed.replace("/6/", "/10/")
+    assert deposited.client.get("/api/entities/10").json()["id"] == 10
+
+
+def _removal(one: EntityRecord) -> Removal:
+    return Removal(one.type, one.id, one.identity, one.layout, one.key, one.revision)
 
 
 def test_views_are_listed_opened_and_removed(deposited: Deposited) -> None:

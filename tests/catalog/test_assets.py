@@ -123,3 +123,12 @@ def test_images_of_a_file_come_in_its_order(catalog: Catalog) -> None:
     assert catalog.images_of("no such asset") == ()
     with pytest.raises(NotFoundError):
         catalog.get_image(before[1].id)
+
+
+def test_a_missing_file_with_the_same_content_and_another_time_is_back(catalog: Catalog) -> None:
+    add(catalog, item("/data/a.tif", checksum="blake2b:1"))
+    catalog.mark_missing(["/data/a.tif"])
+    assert catalog.touch_files([seen("/data/a.tif", mtime_ns=2, checksum="blake2b:1")]) == 1
+    asset = catalog.assets_under("/data/a.tif")["/data/a.tif"]
+    assert (asset.missing_since, asset.mtime_ns) == (None, 2)
+    assert [one.type for one in catalog.events_after(0)][-1] == "image.found"

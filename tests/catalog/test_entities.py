@@ -302,6 +302,22 @@ def test_images_of_runs_are_found_by_name_identity_and_number(catalog: Catalog) 
         catalog.images_of_run("TS_2")
 
 
+def test_images_of_datasets_are_found_by_name_identity_number_and_folder(catalog: Catalog) -> None:
+    image_id = fill(catalog)
+    other = entity("dataset", "datasets/10", None)
+    catalog.sync_entities(LAYOUT, [other])
+    for dataset in ("1", "datasets/1", str(number_of(catalog, "datasets/1")), LAYOUT, f"{LAYOUT}/datasets/"):
+        assert [one.id for one in catalog.images_of_dataset(dataset)] == [image_id]
+    with pytest.raises(NotFoundError, match="no image is in the dataset 'datasets/10'"):
+        catalog.images_of_dataset("datasets/10")
+    for dataset in ("datasets/2", f"{LAYOUT}2", "/data/lay", "TS_1", "%"):
+        with pytest.raises(NotFoundError, match="there is no dataset"):
+            catalog.images_of_dataset(dataset)
+    catalog.delete_image(image_id)
+    with pytest.raises(NotFoundError):
+        catalog.images_of_dataset("1")
+
+
 def test_entities_below_one_are_found_without_those_of_a_longer_name(catalog: Catalog) -> None:
     fill(catalog)
     longer = entity("run", f"{RUN}0", "datasets/1")

@@ -221,7 +221,9 @@ def test_rows_that_an_actor_may_not_remove_stay_and_are_not_told(catalog: Catalo
     mine = number_of(catalog, annotation("mine").identity)
     assert catalog.apply_plan("plan", actor="ada", permitted=permitted).removed == (mine,)
     assert [one.name for one in catalog.entities(type="annotation")] == ["theirs"]
-    assert catalog.undo_plan("plan", actor="bob", permitted=permitted).restored == ()
+    with pytest.raises(NotFoundError, match="there is no plan 'plan'"):
+        catalog.undo_plan("plan", actor="bob", permitted=permitted)
+    assert catalog.undo_plan("plan", actor="ada", permitted=permitted).restored == (mine,)
 
 
 def test_purging_is_final_and_takes_what_was_made_of_a_row(catalog: Catalog, clock: Clock) -> None:

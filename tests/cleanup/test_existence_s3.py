@@ -99,7 +99,6 @@ def layout(
     monkeypatch.setattr("coverslip.sources.bucket.ONCE_MORE", (0.0,))
     monkeypatch.setattr("coverslip.cleanup.existence_remote.PAUSES", (0.0, 0.05))
     monkeypatch.setattr("coverslip.cleanup.existence_remote.AT_ONCE", 4)
-    monkeypatch.setattr("coverslip.cleanup.existence_remote.CHECKS", 64)
     with altering_proxy(server.url) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield Layout(store, proxy, RemoteRules((), tmp_path, 0), full)
@@ -198,7 +197,21 @@ def test_too_many_objects_to_look_for_orphans_do_not_hide_what_is_gone(
     found = look(layout.top, [*THERE, *OTHERS, *FEW_GONE], prefixes=[""])
     assert found.present == {*THERE, *OTHERS}
     assert found.absent == set(FEW_GONE)
-    assert found.unlisted == {"": "more than 2,000 objects lie there"}
+    assert found.unlisted == {"10001/TS_1": "more than 2,000 objects lie there"}
+
+
+def test_files_are_not_asked_for_again_where_what_names_them_is_gone_too(layout: Layout) -> None:
+    mine = Layout(layout.store, layout.proxy, layout.rules, uuid.uuid4().hex)
+    documents = [f"{FOLDER}/{number}/a-1.0.json" for number in range(40)]
+    points = {f"{FOLDER}/{number}/a-1.0_point.ndjson": document for number, document in enumerate(documents)}
+    mine.put([*documents[10:], *list(points)[20:]])
+    layout.proxy.asked.clear()
+    found = look(mine.top, [*documents, *points], only_with=points)
+    assert found.present == {*documents[10:], *list(points)[20:]}
+    assert found.absent == {*documents[:10], *list(points)[10:20]}
+    assert found.unknown.keys() == {*list(points)[:10]}
+    asked = {one.path.partition(f"{mine.prefix}/")[2] for one in layout.proxy.asked if one.method == "HEAD"}
+    assert asked == {*documents[:10], *list(points)[10:20]}
 
 
 def test_a_missing_bucket_says_nothing(layout: Layout) -> None:

@@ -11,10 +11,12 @@ from coverslip.catalog import Catalog
 from coverslip.cleanup import asking, check_for_stale, make_plan
 from coverslip.cleanup.planning import excluding_others
 from coverslip.errors import ConflictError
+from coverslip.ingest import add
 from coverslip.ingest.importing import import_layout, open_layout
 from coverslip.model.removal import Scope
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules
+from tests.files import write_tiff
 from tests.ingest.importing.layouts import ANNOTATION, write_layout
 
 LOOK = asking(RemoteRules.of(Settings.load()))
@@ -62,6 +64,18 @@ def test_a_look_leaves_a_plan_and_removes_nothing_until_it_is_time_again(catalog
 def test_without_records_or_when_switched_off_nobody_looks(catalog: Catalog) -> None:
     assert check_for_stale(catalog, LOOK, every_hours=24) is None
     assert catalog.plans() == []
+
+
+def test_images_whose_files_are_gone_are_looked_for_too(catalog: Catalog, tmp_path: Path) -> None:
+    assert check_for_stale(catalog, LOOK, every_hours=24, of="image") is None
+    files = [write_tiff(tmp_path / "library" / f"{number}.tif") for number in range(3)]
+    add(files, catalog=catalog)
+    files[1].unlink()
+    plan = check_for_stale(catalog, LOOK, every_hours=24, of="image")
+    assert plan is not None
+    assert [one.key for one in plan.removals] == ["1.tif"]
+    assert (catalog.plan(plan.id).state, catalog.list_images().total) == ("open", 3)
+    assert check_for_stale(catalog, LOOK, every_hours=24, of="image") is None
 
 
 @pytest.mark.usefixtures("top")

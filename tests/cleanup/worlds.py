@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -12,6 +12,7 @@ from obstore.exceptions import BaseError, PreconditionError
 from obstore.store import MemoryStore
 
 from coverslip.cleanup.existence import Existence, look
+from coverslip.cleanup.existence_remote import NOTHING
 from coverslip.errors import UnreadableFileError
 from coverslip.ingest.deposition import identities
 from coverslip.model.entities import EntityFile, EntitySeen
@@ -58,6 +59,15 @@ class MemoryBucket(Bucket):
         """Yield what lies below a key, or fail."""
         self._refuse(key)
         yield from super().below(key)
+
+    def folder(self, key: str) -> tuple[list[Found], list[str]]:
+        """Return what lies directly in a folder, or some of it, or fail."""
+        self._refuse(key)
+        found, folders = super().folder(key)
+        if self._goes_wrong("forgets"):
+            found = [one for one in found if self.chance.random() < 0.6]
+            folders = [one for one in folders if self.chance.random() < 0.6]
+        return found, folders
 
     def pages(self, key: str, after: str = "") -> Iterator[list[tuple[str, int]]]:
         """Yield pages, some of them wrong."""
@@ -149,12 +159,14 @@ class World:
         if chance.random() >= 0.03:
             self.put(kept)
 
-    def look(self, layout: str, keys: Collection[str], prefixes: Collection[str]) -> Existence:
+    def look(
+        self, layout: str, keys: Collection[str], prefixes: Collection[str], only_with: Mapping[str, str] = NOTHING
+    ) -> Existence:
         """Ask the bucket."""
         assert layout == self.layout
         name = layout.rpartition("/")[2]
         top = MemoryPath(f"/{name}", origin=Address("s3", "memory", name), rules=RULES).into(self.bucket)
-        return look(top, keys, prefixes=prefixes)
+        return look(top, keys, prefixes=prefixes, only_with=only_with)
 
     def there(self) -> set[str]:
         """Return the keys that are in the bucket now, below the top."""
@@ -201,4 +213,7 @@ def make_world(chance: random.Random, name: str) -> World:
                 identity = identities.annotation(s, deposition, one, "100")
                 made = [f"{at}_{shape}" for shape in shapes]
                 world.add("annotation", identity, s, f"{at}.json", *made, alignment=alignment)
+                if chance.random() < 0.1:  # an earlier import called it differently
+                    again = identities.annotation(s, deposition, f"{one}-again", "100")
+                    world.add("annotation", again, s, f"{at}.json", *made, alignment=alignment)
     return world

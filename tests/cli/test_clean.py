@@ -1,11 +1,8 @@
 """``coverslip clean``, ``undo``, ``purge``, ``audit`` and ``backup`` as a person runs them."""
 
-import io
 import json
-import logging
 import shutil
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,48 +10,22 @@ from typing import Any
 
 import pytest
 
-from coverslip.cli import main
+from coverslip.cli import acting
 from coverslip.cli.clean import address
+from coverslip.derive import open_catalog
 from coverslip.errors import InvalidRequestError
+from coverslip.model.removal import Named, anything
+from tests.cli.here import Here, commands
 from tests.ingest.importing.layouts import ANNOTATION, RUN, SPACING, annotation, put, write_layout
 
 OTHER = SPACING.replace("13.480", "26.960")
 
 
-class Here:
-    """Runs commands in this process, which takes a tenth of the time."""
-
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) -> None:
-        self.folder = folder
-        self._patch = patch
-        self._captured = captured
-
-    def __call__(self, *words: str, code: int = 0, answer: str = "") -> str:
-        """Return what a command prints on stdout, then on stderr."""
-        self._patch.setattr(sys, "argv", ["coverslip", *words])
-        self._patch.setattr(sys, "stdin", io.StringIO(answer))
-        self._captured.readouterr()
-        try:
-            main(list(words))
-            left: object = 0
-        except SystemExit as end:
-            left = end.code or 0
-        said = self._captured.readouterr()
-        assert left == code, f"{words} left with {left}\n{said.out}\n{said.err}"
-        return said.out + said.err
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Here]:
     """Return what runs commands with a home of their own."""
-    monkeypatch.setenv("COVERSLIP_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    loggers = [logging.getLogger(name) for name in ("", "coverslip")]
-    before = [(logger, list(logger.handlers), logger.level) for logger in loggers]
-    yield Here(tmp_path, monkeypatch, capsys)
-    for logger, handlers, level in before:
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
+    with commands(tmp_path, monkeypatch, capsys) as here:
+        yield here
 
 
 def write_annotation(top: Path, number: int, spacing: str = SPACING) -> Path:
@@ -79,8 +50,7 @@ def top(tmp_path: Path, run: Here) -> Path:
 
 
 def plan_of(run: Here, *words: str, code: int = 0) -> dict[str, Any]:
-    text = run("clean", "annotations", "--json", *words, code=code)
-    found: dict[str, Any] = json.JSONDecoder().raw_decode(text)[0]  # what follows was said on stderr
+    found: dict[str, Any] = run.json("clean", "annotations", *words, code=code)
     return found
 
 
@@ -111,7 +81,7 @@ def test_a_plan_is_reviewed_applied_and_undone(run: Here, top: Path) -> None:
     )
     lines = json.loads(run("audit", "list", "--json"))
     assert [(line["action"], line["record"]["id"]) for line in lines] == [("remove", plan["removals"][0]["id"])]
-    assert "clean annotations --json --all" in lines[0]["command"]
+    assert "clean annotations --all --json" in lines[0]["command"]
     assert "1 line checked: they are as they were written." in run("audit", "verify")
     assert run("undo", plan["id"]) == "1 annotation brought back.\n"
     assert names(plan_of(run, "--all")) == ["ribosome 105"]
@@ -238,6 +208,70 @@ def test_a_backup_is_a_catalog_of_its_own(run: Here, top: Path) -> None:
     assert names(plan_of(run, "--all", "--db-uri", copy)) == ["ribosome 105"]
     assert "something is there already" in run("backup", "copy.sqlite", code=4)
     assert "cannot be written" in run("backup", "nowhere/copy.sqlite", code=5)
+
+
+def test_a_portable_backup_makes_a_catalog_again(run: Here, top: Path) -> None:
+    said = run("backup", "copy.jsonl.gz", "--portable")
+    assert "rows, " in said
+    assert "`coverslip backup copy.jsonl.gz --restore --db-uri ...` makes a catalog of it." in said
+    shutil.rmtree(write_annotation(top, 105))
+    plan_of(run, "--all", "--no-dry-run", "--yes")
+    copy = f"sqlite:///{run.folder / 'again.sqlite'}"
+    said = run("backup", "copy.jsonl.gz", "--restore", "--db-uri", copy)
+    assert said == f"{copy}: restored from {run.folder / 'copy.jsonl.gz'}.\n"
+    assert names(plan_of(run, "--all", "--db-uri", copy)) == ["ribosome 105"]
+    assert "there is a catalog already" in run("backup", "copy.jsonl.gz", "--restore", "--db-uri", copy, code=4)
+    new = f"sqlite:///{run.folder / 'new.sqlite'}"
+    assert "cannot be read" in run("backup", "home", "--restore", "--db-uri", new, code=5)
+    (run.folder / "text.jsonl").write_text("hello\n")
+    assert "this is no backup of a catalog" in run("backup", "text.jsonl", "--restore", "--db-uri", new, code=5)
+
+
+def test_what_depends_on_a_removal_is_named(run: Here, top: Path) -> None:
+    shutil.rmtree(write_annotation(top, 105))
+    number = plan_of(run, "--all")["removals"][0]["id"]
+    with open_catalog(f"sqlite:///{run.folder / 'home' / 'catalog.sqlite'}") as catalog:
+        (image_id,) = catalog.images_showing([number])[number]
+        views = [catalog.keep_view(image_id, name=f"view {letter}", state={}) for letter in "abcdefghijkl"]
+    text = run("clean", "annotations", "--all")
+    (line,) = [line for line in text.splitlines() if "depending on it" in line]
+    assert all(f"view {one.id} ({one.name})" in line for one in views[:10])
+    assert line.endswith(", and 2 more")
+    (removal,) = plan_of(run, "--all")["removals"]
+    assert (len(removal["depending"]), removal["more_depending"]) == (10, 2)
+    assert removal["depending"][0] == {"kind": "view", "id": views[0].id, "name": "view a"}
+
+
+def only_of_others(_actor: str, row: Named) -> bool:
+    return "ribosome 105" not in row.identity
+
+
+def test_an_import_neither_removes_nor_tells_what_its_actor_may_not_remove(
+    run: Here, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (105, 106):
+        shutil.rmtree(top / SPACING / "Annotations" / str(number))
+    monkeypatch.setattr(acting, "PERMIT", only_of_others)
+    said = run("import", "portal")
+    assert "Removed, because their documents are gone: 1 record." in said
+    assert "105" not in run("audit", "list")
+    monkeypatch.setattr(acting, "PERMIT", anything)
+    assert names(plan_of(run, "--all")) == ["ribosome 105"]
+
+
+def test_a_purge_neither_removes_nor_tells_what_its_actor_may_not_remove(
+    run: Here, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (105, 106):
+        shutil.rmtree(top / SPACING / "Annotations" / str(number))
+    plan = plan_of(run, "--all", "--no-dry-run", "--yes")
+    monkeypatch.setattr(acting, "PERMIT", only_of_others)
+    said = run("purge", "--older-than-days", "0")
+    assert "1 removed record" in said
+    assert "ribosome-105" not in said
+    run("purge", "--older-than-days", "0", "--yes")
+    monkeypatch.setattr(acting, "PERMIT", anything)
+    assert run("undo", plan["id"]) == "1 annotation brought back.\n"
 
 
 def test_tomograms_are_cleaned_alike(run: Here, top: Path) -> None:

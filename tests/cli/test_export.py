@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coverslip.export.writing import digest
 from tests.cli.test_commands import Shell
-from tests.export.making import expected, pixels_of, planes_of, roi, write_fields, write_rois
+from tests.export.making import expected, pixels_of, planes_of, roi, write_fields, write_plane, write_rois
 from tests.export.test_jobs import digests
 
 
@@ -76,6 +77,22 @@ def test_a_marker_set_may_be_written_out(run: Shell, images: Path, tmp_path: Pat
     np.testing.assert_array_equal(pixels_of(tmp_path / "out" / "A.png"), right)
 
 
+def test_a_whole_dataset_of_the_catalog_is_exported(run: Shell, images: Path, tmp_path: Path) -> None:
+    run("add", images)
+    words = ("export", "fov", "--dataset", images, "-m", "Two", "-o", tmp_path / "out")
+    text = run(*words, "--panels", "--contact-sheet", "--dry-run")
+    assert "B.png: 180 x 40" in text
+    text = run(*words, "--format", "ome-zarr", "--masks", "whole_cell", "--contact-sheet")
+    assert "2 of 2 files, completed." in text
+    assert sorted(path.name.split("-")[0] for path in (tmp_path / "out").iterdir()) == [
+        *("A.ome.zarr", "B.ome.zarr", "contact", "manifest", "manifest")
+    ]
+    run("export", "fov", "--dataset", images, "-m", "Two", "-o", tmp_path / "two", "--separate")
+    assert sorted(digests(tmp_path / "two")) == ["A_CD3.png", "A_DNA.png", "B_CD3.png", "B_DNA.png"]
+    assert "there is no dataset 'x'" in run("export", "fov", "--dataset", "x", "-m", "Two", "-o", tmp_path, code=3)
+    assert "or a dataset" in run("export", "fov", "-m", "Two", "-o", tmp_path, code=2)
+
+
 def test_what_cannot_be_made_is_said_and_the_exit_code_is_one(run: Shell, images: Path, tmp_path: Path) -> None:
     (images / "B" / "CD3.tiff").unlink()
     text = run("export", "fov", images, "-m", "Two", "-o", tmp_path / "out", code=1)
@@ -109,6 +126,31 @@ def test_a_killed_export_goes_on_where_it_was(run: Shell, images: Path, tmp_path
     assert "6 of 6 files, completed." in text
     assert all(path.stat().st_mtime_ns == before[path] for path in noted)
     assert digests(out) == digests(tmp_path / "right")
+
+
+@pytest.mark.kill
+def test_a_killed_export_of_folders_leaves_none_that_is_not_whole(run: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "fields"
+    for number in range(6):
+        (folder / f"F{number}").mkdir(parents=True)
+        pixels = np.random.default_rng(number).integers(0, 60_000, (1400, 1400), np.uint16)
+        write_plane(folder / f"F{number}" / "DNA.tiff", pixels)
+    words = ("fov", folder, "-m", "DNA=blue:0:60000", "--format", "ome-zarr")
+    run("export", *words, "-o", tmp_path / "right")
+    out = tmp_path / "out"
+    process = begun(tmp_path / "home", *words, "-o", out, "-w", "1")
+    until = time.monotonic() + 60
+    while not (len(list(out.glob("*.ome.zarr"))) >= 2 and list(out.glob(".tmp-*/*"))) and process.poll() is None:
+        assert time.monotonic() < until
+    process.kill()
+    process.communicate()
+    whole = {path.name: digest(path) for path in out.glob("*.ome.zarr")}
+    assert 2 <= len(whole) <= 6
+    assert all(digest(tmp_path / "right" / name) == found for name, found in whole.items())
+    assert "6 of 6 files, completed." in run("export", "fov", "--resume", "last")
+    assert {path.name: digest(path) for path in out.glob("*.ome.zarr")} == {
+        path.name: digest(path) for path in (tmp_path / "right").glob("*.ome.zarr")
+    }
 
 
 @pytest.mark.kill

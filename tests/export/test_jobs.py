@@ -20,7 +20,7 @@ import pytest
 from coverslip.catalog import Catalog
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError, UnreadableFileError
 from coverslip.export import Job, export_fovs_batch
-from coverslip.export.run import LEASE_SECONDS
+from coverslip.export.notes import LEASE_SECONDS
 from coverslip.model.exporting import ExportResult
 from coverslip.readers import ImageFile, open_image
 from tests.export.making import (
@@ -69,7 +69,7 @@ def cells_job(images: Path, out: Path, overrides: dict[str, Any] | None = None, 
 
 def test_cancelling_stops_after_the_item_under_way_and_keeps_what_is_there(images: Path, tmp_path: Path) -> None:
     done: list[ExportResult] = []
-    job = cells_job(images, tmp_path / "out", {"per_second": 4})
+    job = cells_job(images, tmp_path / "out", {"per_second": 1})
 
     def tell(result: ExportResult) -> None:
         done.append(result)

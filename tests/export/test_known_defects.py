@@ -1,6 +1,7 @@
 """What goes wrong in the batch export of the viewer whose folders we read, and must not here.
 
-The numbers are those of its list of defects. Those of drawing alone have their tests in ``tests/render/export``.
+The numbers are those of its list of defects; 10 and 14 are about its widgets. What is about drawing alone is tried on
+more places and steps in ``tests/render/export/test_known_defects.py``.
 """
 
 import threading
@@ -12,18 +13,31 @@ import pytest
 import tifffile
 
 from coverslip.export import Job
-from tests.export.making import channel, expected, pixels_of, planes_of, roi, write_fields, write_plane, write_rois
+from tests.export.making import (
+    channel,
+    expected,
+    mask,
+    pixels_of,
+    planes_of,
+    roi,
+    write_fields,
+    write_plane,
+    write_rois,
+)
+from tests.render.export import reference
 
 
 def test_1_small_crops_at_the_defaults_have_their_scale_bar(images: Path, tmp_path: Path) -> None:
     choice = {"data": images, "size": 32, "ids": [2]}
     Job("cells", choice, "Two", tmp_path / "with", "png", {"scale_bar": True, "dpi": 300}).start()
+    Job("cells", choice, "Two", tmp_path / "bar", "png", {"scale_bar": {"label": False}}).start()
     Job("cells", choice, "Two", tmp_path / "without", "png").start()
-    drawn, bare = (pixels_of(tmp_path / one / "A_cell_2.png") for one in ("with", "without"))
-    assert drawn.shape == bare.shape
-    # a tenth of 32 pixels of 0.5 µm is 1.6 µm: a bar of 1 µm, 2 pixels wide
+    labelled, drawn, bare = (pixels_of(tmp_path / one / "A_cell_2.png") for one in ("with", "bar", "without"))
+    assert labelled.shape == drawn.shape == bare.shape
+    assert (labelled != bare).sum() > (drawn != bare).sum() > 0
+    # a tenth of 32 pixels of 0.5 µm is 1.6 µm: a bar of 1 µm, 2 pixels wide and 2 high
     white = (drawn == 255).all(axis=-1) & ~(bare == 255).all(axis=-1)
-    assert white.any()
+    assert (white.any(axis=0).sum(), white.any(axis=1).sum()) == (2, 2)
 
 
 @pytest.mark.parametrize(("step", "length"), [(1, 2.0), (2, 2.0), (4, 2.0)])
@@ -77,6 +91,19 @@ def test_5_regions_of_one_name_have_a_file_each(images: Path, tmp_path: Path) ->
         np.testing.assert_array_equal(pixels_of(tmp_path / "out" / path), right)
 
 
+@pytest.mark.parametrize("left", [0, 1, 3])
+def test_6_image_and_masks_are_in_register_wherever_a_region_begins(images: Path, tmp_path: Path, left: int) -> None:
+    write_plane(images / "A" / "DNA.tiff", np.where(mask() > 0, 900, 100).astype(np.uint16))
+    write_rois(images, [roi("r", "A", (left, left + 50, 2 + left, 38))])
+    markers = {"selected_channels": ["DNA"], "channel_settings": {"DNA": {"color": "Blue", "contrast_min": 100}}}
+    fill = {"mask": "whole_cell", "mode": "fill", "color": "red", "alpha": 0.5}
+    job = Job("rois", images, markers, tmp_path / "out", overrides={"downsample": 4, "masks": [fill]})
+    assert job.start().state == "completed", job.results()
+    found = pixels_of(tmp_path / "out" / "A_roi_r.png")
+    np.testing.assert_array_equal(found[..., 0] > 0, found[..., 2] > 0)
+    np.testing.assert_array_equal(found[..., 0] > 0, mask()[2 + left : 38 : 4, left : left + 50 : 4] > 0)
+
+
 @pytest.mark.parametrize("box", [(100, 120, 0, 20), (5, 5, 0, 20), (-30, -10, 0, 20)])
 def test_7_a_region_outside_fails(images: Path, tmp_path: Path, box: tuple[float, ...]) -> None:
     write_rois(images, [roi("r", "A", (box[0], box[1], box[2], box[3]))])
@@ -84,6 +111,21 @@ def test_7_a_region_outside_fails(images: Path, tmp_path: Path, box: tuple[float
     assert job.start().state == "failed"
     assert job.results()[0].error_type == "OutsideImageError"
     assert not list((tmp_path / "out").glob("*.png"))
+
+
+def test_8_coloured_cells_lie_on_the_image_where_a_region_begins_outside(images: Path, tmp_path: Path) -> None:
+    write_rois(images, [roi("edge", "A", (-7.6, 20.2, -3.5, 14.1))])
+    classes = [{"value": "immune", "color": "red", "alpha": 0.5}]
+    cells = {"mask": "whole_cell", "column": "cluster", "classes": classes, "borders": False}
+    job = Job("rois", images, "Two", tmp_path / "out", overrides={"cells": cells})
+    assert job.start().state == "completed", job.results()
+    part = slice(0, 15), slice(0, 21)  # edges are rounded away from the middle, then cut at the image
+    planes = [planes_of(0)[name][part] for name in ("DNA", "CD3")]
+    total = reference.composite(planes, [((0, 0, 1), 100, 900), ((0, 1, 0), 50, 450)], 1)
+    right = reference.to_uint8(reference.cells(total, mask()[part], {1: ((1, 0, 0), 0.5, False)}, 1, 1, 0))
+    found = pixels_of(tmp_path / "out" / "A_roi_edge.png")
+    assert (found[..., 0] > 0).sum() == 100  # cell 1, ten by ten
+    np.testing.assert_array_equal(found, right)
 
 
 def test_9_nothing_is_written_beside_the_data(images: Path, tmp_path: Path) -> None:

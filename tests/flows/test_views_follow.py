@@ -60,7 +60,7 @@ def test_a_tomogram_that_arrives_gets_its_views(open_portal: Callable[[EntityKin
     portal = open_portal(ENTITY_KINDS)
     tomogram = portal.tomogram()
     portal.sync()
-    assert portal.build() == Counter([*VIEWS, "contrast-limits", "thumbnail"])
+    assert portal.build() == Counter([*VIEWS, "contrast-limits", "tomogram-middle", "thumbnail"])
     assert [one["type"] for one in portal.state(tomogram)["layers"]] == ["image"]
 
 

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from coverslip.errors import InvalidRequestError
 from coverslip.render import encode
-from coverslip.render.encode import stored_png
+from coverslip.render.encode import lossless, stored_png
 
 PICTURES = hnp.arrays("uint8", hnp.array_shapes(min_dims=2, max_dims=2, max_side=30).map(lambda shape: (*shape, 3)))
 
@@ -59,6 +59,31 @@ def test_noise_is_not_compressed_for_somebody_who_waits_and_all_else_is() -> Non
     assert encode(noise, "image/png", at_once=True) == stored_png(noise[..., 0])
     assert encode(gradient(), "image/png", at_once=True) == encode(gradient(), "image/png")
     assert len(encode(gradient(), "image/png")) < gradient().nbytes / 4
+
+
+def read_by_opencv(data: bytes) -> np.ndarray[Any, Any]:
+    read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert read is not None
+    return cv2.cvtColor(read, cv2.COLOR_BGR2RGB)
+
+
+@given(PICTURES)
+def test_a_png_that_is_kept_has_every_pixel_and_is_always_the_same(picture: np.ndarray[Any, Any]) -> None:
+    data = lossless(picture)
+    np.testing.assert_array_equal(read_by_opencv(data), picture)
+    assert lossless(np.asfortranarray(picture)) == data
+
+
+def test_a_png_that_is_kept_is_stored_where_nothing_can_be_saved_and_small_where_much_can() -> None:
+    dice = np.random.default_rng(1)
+    noise = dice.integers(0, 256, (300, 200, 3), np.uint8)
+    sparse = (dice.random((300, 200, 3)) > 0.9) * np.uint8(17)
+    slope = np.repeat(np.arange(300, dtype=np.uint8)[:, None, None] // 2, 200, axis=1) + gradient()[:1]
+    for picture, most in ((noise, 1.02), (sparse, 0.25), (slope.astype(np.uint8), 0.3)):
+        data = lossless(picture)
+        np.testing.assert_array_equal(read_by_opencv(data), picture)
+        assert len(data) < most * picture.nbytes
+    assert len(lossless(noise)) > noise.nbytes
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
 """Scale bars are of true length: in numbers, and measured in the pixels that are drawn."""
 
 import contextlib
+import io
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from coverslip.errors import ScaleBarError
 from coverslip.model.export import ExportSpec, ScaleBar
-from coverslip.render.export import Fov, Window, figure_of, flatten, render_crop_to_array
+from coverslip.render.export import Fov, Window, encode_figure, figure_of, flatten, render_crop_to_array
 from coverslip.render.scale_bar import Bar, bar_length, common_length, fixed_length, length_label
 
 BAR_COLOR = "#fe01ab"
@@ -119,17 +122,17 @@ CORNERS = st.sampled_from(["lower right", "lower left", "upper right", "upper le
     st.integers(1, 8),
     st.floats(1, 1200),
     CORNERS,
-    st.tuples(st.sampled_from(["nearest", "area"]), st.booleans()),
+    st.tuples(st.sampled_from(["nearest", "area"]), st.booleans(), st.sampled_from(["png", "tiff", "ome-tiff"])),
 )
-def test_the_bar_that_is_drawn_has_its_true_length_within_half_a_pixel(
+def test_the_bar_in_a_file_has_its_true_length_within_half_a_pixel(
     size: tuple[int, int],
     pixel_um: tuple[float, float],
     downsample: int,
     dpi: float,
     corner: Any,
-    how: tuple[Any, bool],
+    how: tuple[Any, bool, Any],
 ) -> None:
-    resampling, pad = how
+    resampling, pad, form = how
     spec = SPEC.model_copy(
         update={
             "downsample": downsample,
@@ -147,7 +150,8 @@ def test_the_bar_that_is_drawn_has_its_true_length_within_half_a_pixel(
         return
     figure = figure_of(field, spec, window)
     assert figure.bar is not None
-    picture = flatten(figure)
+    data = io.BytesIO(encode_figure(figure, form))
+    picture = np.asarray(Image.open(data).convert("RGB")) if form == "png" else tifffile.imread(data)
     drawn = measured(picture, figure.bar)
     assert abs(drawn * pixel_um[1] * downsample - figure.bar.length_um) <= 0.5001 * pixel_um[1] * downsample
     assert figure.bar.length_um <= 0.1 * picture.shape[1] * pixel_um[1] * downsample * (1 + 1e-6)

@@ -1,11 +1,15 @@
 import { useEffect } from "react";
 
 import { useApp } from "./app.ts";
+import { AuditView } from "./cleanup/AuditView.tsx";
+import { IncompleteView } from "./cleanup/IncompleteView.tsx";
+import { PlanList } from "./cleanup/PlanList.tsx";
+import { PlanView } from "./cleanup/PlanView.tsx";
 import { Detail } from "./detail/Detail.tsx";
 import { LibraryView } from "./library/LibraryView.tsx";
 import { NotFound } from "./parts/NotFound.tsx";
 import { ToastRegion } from "./parts/ToastRegion.tsx";
-import { routedImage, usePlace } from "./router.tsx";
+import { AUDIT_ROUTE, CLEANUP_ROUTE, INCOMPLETE_ROUTE, routedImage, routedPlan, usePlace } from "./router.tsx";
 import { useStore } from "./store.ts";
 import { DropZone } from "./upload/DropZone.tsx";
 import { UploadPanel } from "./upload/UploadPanel.tsx";
@@ -29,7 +33,20 @@ export function Page() {
 function View({ path }: { path: string }) {
   const id = routedImage(path);
   if (id !== null) return <Detail key={id} id={id} />;
-  return path === "/" ? <LibraryView /> : <NotFound title="There is no such page" />;
+  const plan = routedPlan(path);
+  if (plan !== null) return <PlanView key={plan} id={plan} />;
+  switch (path) {
+    case "/":
+      return <LibraryView />;
+    case CLEANUP_ROUTE:
+      return <PlanList />;
+    case INCOMPLETE_ROUTE:
+      return <IncompleteView />;
+    case AUDIT_ROUTE:
+      return <AuditView />;
+    default:
+      return <NotFound title="There is no such page" />;
+  }
 }
 
 /** Leaving the page would end running uploads: the browser asks first. */

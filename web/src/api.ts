@@ -121,11 +121,13 @@ export interface SurroundingAnnotation {
   shapes: string[];
   voxel_spacing: string;
   deposition: string;
+  /** Since when files of it are known not to be there; null where none is. */
+  incomplete_since: string | null;
 }
 
 /** What is known around the image of a tomogram; `tomogram` is null for an image of something else. */
 export interface Surroundings {
-  tomogram: { id: number; name: string } | null;
+  tomogram: { id: number; name: string; incomplete_since: string | null } | null;
   run: { id: number; name: string } | null;
   voxel_spacing: { id: number; name: string } | null;
   annotations: SurroundingAnnotation[];
@@ -226,9 +228,12 @@ async function request(path: string, options: RequestInit = {}): Promise<Respons
   return response;
 }
 
-async function json<T>(path: string, options: RequestInit = {}): Promise<T> {
+export async function json<T>(path: string, options: RequestInit = {}): Promise<T> {
   return (await (await request(path, options)).json()) as T;
 }
+
+export const post = <T>(path: string, body: object): Promise<T> =>
+  json<T>(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 const imagePath = (id: string): string => `/api/images/${encodeURIComponent(id)}`;
 
@@ -276,8 +281,7 @@ export const api = {
     json<FullMetadata>(`${imagePath(id)}/metadata`, signal ? { signal } : {}),
   picture: async (url: string, signal: AbortSignal): Promise<Blob> => (await request(url, { signal })).blob(),
   remove: async (id: string): Promise<void> => void (await request(imagePath(id), { method: "DELETE" })),
-  keepView: (id: string, view: NewView): Promise<View> =>
-    json<View>(`${imagePath(id)}/views`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(view) }),
+  keepView: (id: string, view: NewView): Promise<View> => post<View>(`${imagePath(id)}/views`, view),
   surroundings: (id: string, signal?: AbortSignal): Promise<Surroundings> =>
     json<Surroundings>(`${imagePath(id)}/surroundings`, signal ? { signal } : {}),
   restore: (id: string): Promise<ImageStack> => json<ImageStack>(`${imagePath(id)}/restore`, { method: "POST" }),

@@ -1,6 +1,7 @@
 import { createContext, useContext } from "react";
 
 import type { Api, ImageStack } from "./api.ts";
+import type { CleanupApi } from "./cleanup/client.ts";
 import type { Library } from "./library/library.ts";
 import type { Live } from "./live.ts";
 import type { ThemeChoice } from "./theme.ts";
@@ -10,6 +11,7 @@ import type { Uploads } from "./upload/uploads.ts";
 /** Everything that lives as long as the page, made once in `main.tsx` and handed down. */
 export interface App {
   api: Api;
+  cleanup: CleanupApi;
   library: Library;
   live: Live;
   theme: ThemeChoice;

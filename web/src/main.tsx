@@ -5,12 +5,14 @@ import "./styles/library.css";
 import "./styles/upload.css";
 import "./styles/detail.css";
 import "./styles/metadata.css";
+import "./styles/cleanup.css";
 
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { api } from "./api.ts";
 import { type App, AppContext } from "./app.ts";
+import { cleanup } from "./cleanup/client.ts";
 import { Library } from "./library/library.ts";
 import { Live } from "./live.ts";
 import { Page } from "./Page.tsx";
@@ -24,7 +26,7 @@ const toasts = new Toasts();
 const live = new Live();
 const library = new Library(api);
 const uploads = new Uploads(sendFile, library.reload);
-const app: App = { api, library, live, theme, toasts, uploads, remove: makeRemove(api, library, toasts) };
+const app: App = { api, cleanup, library, live, theme, toasts, uploads, remove: makeRemove(api, library, toasts) };
 
 live.listen({ event: library.heard, catchUp: library.reload });
 live.start();

@@ -37,6 +37,17 @@ export function routedImage(path: string): string | null {
   return match?.[1] ? decodeURIComponent(match[1]) : null;
 }
 
+export const CLEANUP_ROUTE = "/cleanup";
+export const AUDIT_ROUTE = "/cleanup/audit";
+export const INCOMPLETE_ROUTE = "/cleanup/incomplete";
+export const planRoute = (id: string): string => `/cleanup/plans/${encodeURIComponent(id)}`;
+
+/** Returns the id of a plan's route, or null elsewhere. */
+export function routedPlan(path: string): string | null {
+  const match = /^\/cleanup\/plans\/([^/]+)\/?$/.exec(path);
+  return match?.[1] ? decodeURIComponent(match[1]) : null;
+}
+
 type LinkProps = AnchorHTMLAttributes<HTMLAnchorElement> & { to: string; replace?: boolean; children: ReactNode };
 
 /** A real link (middle click, copy address) that does not reload the page on a plain click. */

@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,8 @@ from coverslip.api import (
     annotations,
     artifacts,
     cleanup,
+    cleanup_bytes,
+    cleanup_pages,
     combined,
     entities,
     errors,
@@ -57,6 +60,7 @@ from coverslip.confined import Opener
 from coverslip.derive import Builder, Uses, open_catalog_of, ringing
 from coverslip.errors import CatalogError, StorageError
 from coverslip.export.service import ExportService
+from coverslip.model.removal import Permit, anything
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, locate
 from coverslip.storage import Storage, open_storage
@@ -95,7 +99,13 @@ class Guarded(FastAPI):
         await self._guarded(scope, receive, send)
 
 
-def create_app(settings: Settings, *, build_in_background: bool = True, page_folder: Path = PAGE_FOLDER) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    build_in_background: bool = True,
+    page_folder: Path = PAGE_FOLDER,
+    permit: Permit = anything,
+) -> FastAPI:
     """Return the application. Catalog and storage are opened when it starts and closed when it stops.
 
     Parameters
@@ -107,12 +117,14 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
         others at once, or, where there is a queue, not at all.
     page_folder
         The built web page.
+    permit
+        Asked for every row that somebody would remove or bring back by a cleanup.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.rooms = await _open_rooms(stack, settings, build_in_background)
+            app.state.rooms = replace(await _open_rooms(stack, settings, build_in_background), permit=permit)
             yield
 
     app = Guarded(
@@ -127,7 +139,8 @@ def create_app(settings: Settings, *, build_in_background: bool = True, page_fol
     errors.install(app)
     pixels, marks = (uploads, images, views, zarr), (annotations, combined, entities)
     viewers = (viewing, saved_views, precomputed, neuroglancer)
-    for part in (*pixels, *marks, artifacts, *viewers, cleanup, exports, events, health, metrics):
+    cleanups = (cleanup, cleanup_bytes, cleanup_pages)
+    for part in (*pixels, *marks, artifacts, *viewers, *cleanups, exports, events, health, metrics):
         app.include_router(part.router)
     app.router.routes.insert(0, QuickSlices())
     app.router.default = Page(page_folder)

@@ -9,12 +9,13 @@ from pydantic import BaseModel, Field
 from coverslip.api.errors import responses
 from coverslip.api.guard import is_loopback
 from coverslip.api.rooms import InRooms
+from coverslip.catalog.visible import told_lines
 from coverslip.cleanup import apply_plan, asking, make_plan
 from coverslip.model.annotations import Name
 from coverslip.model.removal import Applied, AuditEntry, AuditProblem, BrakeStop, CleanupPlan, Kept, Removal, Scope
 from coverslip.sources import RemoteRules
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 """Headers of a proxy: whoever asked it may be anywhere."""
 
 
@@ -28,9 +29,10 @@ def only_from_here(request: Request) -> None:
 router = APIRouter(prefix="/api", tags=["cleanup"], dependencies=[Depends(only_from_here)])
 
 RecordType = Literal[
-    "record", "annotation", "tomogram", "alignment", "tiltseries", "frame", "gain", "identified_object"
+    "record", "annotation", "tomogram", "alignment", "tiltseries", "frame", "gain", "identified_object", "image"
 ]
 Number = Annotated[int, Field(ge=1)]
+Author = Annotated[Name, Query(description="Who asks.")]
 
 
 class NewPlan(BaseModel):
@@ -39,12 +41,12 @@ class NewPlan(BaseModel):
     model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"type": "annotation", "run_id": 4}]}}
 
     type: RecordType
-    """Their type; ``record`` is every one of them."""
+    """Their type; ``record`` is every one of them but images, which are no records of a layout."""
     dataset_id: Number | None = None
     run_id: Number | None = None
     voxel_spacing_id: Number | None = None
     layout: str = ""
-    """Folder or address of a layout that the catalog knows."""
+    """Folder or address of a layout that the catalog knows; of images, any folder that they lie below."""
     everything: bool = False
     """Whether the whole catalog is meant. Without it, one of the others has to be given."""
     author: Name = ""
@@ -118,7 +120,7 @@ class UndoPlan(BaseModel):
 
 
 class AuditLines(BaseModel):
-    """Lines of the log, oldest first."""
+    """Lines of the log, oldest first unless asked for otherwise."""
 
     lines: list[AuditEntry]
 
@@ -131,32 +133,45 @@ class AuditCheck(BaseModel):
 
 
 @router.post(
-    "/cleanup/plans", response_model=PlanDocument, status_code=201, responses=responses(400, 403, 404, 409, 503)
+    "/cleanup/plans",
+    response_model=PlanDocument | PlanHead,
+    status_code=201,
+    responses=responses(400, 403, 404, 409, 503),
 )
-def create_plan(rooms: InRooms, new: NewPlan) -> PlanDocument:
+def create_plan(
+    rooms: InRooms,
+    new: NewPlan,
+    with_rows: Annotated[bool, Query(alias="rows", description="Whether its rows are given too.")] = True,
+) -> PlanDocument | PlanHead:
     """Look which records are stale, and keep a plan that would remove them. Nothing is removed."""
     look = asking(RemoteRules.of(rooms.settings))
-    plan = make_plan(rooms.catalog, new.scope, look, actor=new.author, command="POST /api/cleanup/plans")
-    return PlanDocument(**_values(plan))
+    plan = make_plan(
+        *(rooms.catalog, new.scope, look),
+        actor=new.author,
+        command="POST /api/cleanup/plans",
+        permitted=rooms.permit,
+    )
+    return PlanDocument(**_values(plan)) if with_rows else PlanHead.model_validate(plan, from_attributes=True)
 
 
 @router.get("/cleanup/plans", response_model=PlanList, responses=responses(403, 503))
-def list_plans(rooms: InRooms, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> PlanList:
+def list_plans(rooms: InRooms, limit: Annotated[int, Query(ge=1, le=1000)] = 100, author: Author = "") -> PlanList:
     """List plans, newest first."""
-    return PlanList(plans=[PlanHead(**_values(plan)) for plan in rooms.catalog.plans(limit)])
+    plans = rooms.catalog.plans(limit, actor=author, permitted=rooms.permit)
+    return PlanList(plans=[PlanHead(**_values(plan)) for plan in plans])
 
 
 @router.get("/cleanup/plans/{plan_id}", response_model=PlanDocument, responses=responses(403, 404, 503))
-def get_plan(rooms: InRooms, plan_id: str) -> PlanDocument:
+def get_plan(rooms: InRooms, plan_id: str, author: Author = "") -> PlanDocument:
     """Return one plan with its rows."""
-    return PlanDocument(**_values(rooms.catalog.plan(plan_id)))
+    return PlanDocument(**_values(rooms.catalog.plan(plan_id, actor=author, permitted=rooms.permit)))
 
 
 @router.post("/cleanup/plans/{plan_id}/apply", response_model=Applied, responses=responses(403, 404, 409, 503))
 def apply(rooms: InRooms, plan_id: str, how: ApplyPlan) -> Applied:
     """Remove what a plan says, unless anything in it changed since it was made."""
     look = asking(RemoteRules.of(rooms.settings))
-    done = apply_plan(rooms.catalog, plan_id, look, actor=how.author, allow=how.allow_removal)
+    done = apply_plan(rooms.catalog, plan_id, look, actor=how.author, permitted=rooms.permit, allow=how.allow_removal)
     rooms.wake.set()
     return done
 
@@ -164,20 +179,24 @@ def apply(rooms: InRooms, plan_id: str, how: ApplyPlan) -> Applied:
 @router.post("/cleanup/plans/{plan_id}/undo", response_model=Applied, responses=responses(403, 404, 409, 503))
 def undo(rooms: InRooms, plan_id: str, who: UndoPlan) -> Applied:
     """Bring back what a plan removed: the same records with their numbers and artifacts."""
-    done = rooms.catalog.undo_plan(plan_id, actor=who.author)
+    done = rooms.catalog.undo_plan(plan_id, actor=who.author, permitted=rooms.permit)
     rooms.wake.set()
     return done
 
 
 @router.get("/audit", response_model=AuditLines, responses=responses(403, 503))
-def list_audit(
+def list_audit(  # noqa: PLR0917  one for each parameter
     rooms: InRooms,
     plan_id: Annotated[str | None, Query(description="Only what this plan did.")] = None,
     after: Annotated[int, Query(ge=0, description="Only lines after this one.")] = 0,
+    before: Annotated[int | None, Query(ge=1, description="Only lines before this one.")] = None,
+    newest: Annotated[bool, Query(description="Newest line first.")] = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    author: Author = "",
 ) -> AuditLines:
     """List what was removed, brought back and purged, by whom and why, and how each record was before."""
-    return AuditLines(lines=rooms.catalog.audit(plan_id=plan_id, after=after, limit=limit))
+    lines = rooms.catalog.audit(plan_id=plan_id, after=after, before=before, newest=newest, limit=limit)
+    return AuditLines(lines=told_lines(lines, author, rooms.permit))
 
 
 @router.get("/audit/check", response_model=AuditCheck, responses=responses(403, 503))

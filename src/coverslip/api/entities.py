@@ -37,6 +37,8 @@ class EntityBrief(BaseModel):
     revision: int
     """Counts its changes."""
     updated_at: datetime | None
+    incomplete_since: datetime | None
+    """Since when files of it are known not to be there; null where none is."""
 
     @classmethod
     def of(cls, record: EntityRecord) -> "EntityBrief":
@@ -119,6 +121,7 @@ class EntitiesQuery(BaseModel):
     deposition: Annotated[Text | None, Field(description="Number of the deposition they came with.")] = None
     parent: Annotated[Number | None, Field(description="Public number of what contains them.")] = None
     q: Annotated[str | None, Field(max_length=200, description="Part of the name or identity.")] = None
+    incomplete: Annotated[bool, Field(description="Only those of which files are not there.")] = False
     limit: Annotated[int, BeforeValidator(only_digits), Field(ge=1, le=MAX_PAGE)] = 100
     cursor: Annotated[Number | None, Field(description="next_cursor of the last page.")] = None
 
@@ -134,6 +137,7 @@ def list_entities(rooms: InRooms, query: Annotated[EntitiesQuery, Query()]) -> E
         deposition=query.deposition,
         parent_id=query.parent,
         q=query.q or None,
+        incomplete=query.incomplete,
         after=query.cursor or 0,
         limit=query.limit + 1,
     )
@@ -152,7 +156,7 @@ def get_entity(rooms: InRooms, number: EntityId) -> EntityDocument:
         **same,
         layout=shown(record.layout),
         files=[FileDocument.of(file) for file in record.files],
-        children=rooms.catalog.count_children(number),
+        children=rooms.catalog.count_children(record.id),
     )
 
 

@@ -1,14 +1,14 @@
 """``/api/exports``: pictures in bulk, made by this server and fetched as one archive."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
@@ -18,7 +18,9 @@ from coverslip.api.rooms import InRooms, Rooms
 from coverslip.api.zipped import zipped
 from coverslip.errors import CatalogError, InvalidRequestError, NotFoundError
 from coverslip.export import Job, Request
+from coverslip.export.library import dataset_items, items_at
 from coverslip.export.options import request_from
+from coverslip.export.writing import files_in
 from coverslip.model.exporting import ENDED, ExportItem, ExportItemState, ExportJob, ExportMode, ExportState
 
 router = APIRouter(prefix="/api/exports", tags=["exports"])
@@ -49,13 +51,21 @@ class ExportBody(BaseModel):
     """What is wanted."""
 
     mode: ExportMode
-    images: Annotated[list[str], Field(min_length=1, max_length=MOST_IMAGES)]
+    images: Annotated[list[str], Field(max_length=MOST_IMAGES)] = Field(default_factory=list)
     """Identifiers of images; each is a field of view."""
+    dataset: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """In the place of images: all those of a dataset, by name, identity or public number, or of a folder, by path."""
     marker_set: str | dict[str, Any]
     """Name of one saved beside the first image, or the marker set itself."""
     file_format: str = "png"
     options: dict[str, Any] = Field(default_factory=dict)
     """Further choices by name, as ``overrides`` of ``coverslip.export.Job``."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "ExportBody":
+        if bool(self.images) == (self.dataset is not None):
+            raise ValueError("name images or a dataset, one of them")
+        return self
 
 
 class ExportDocument(BaseModel):
@@ -206,13 +216,24 @@ async def download_export(rooms: InRooms, export_id: str) -> Response:
         done = rooms.catalog.export_items(export_id, state="ok")
         folder = Path(job.output_dir)
         paths = dict.fromkeys(item.planned.path for item in done)
-        return folder, [*paths, *(path.name for path in sorted(folder.glob("manifest-*")))]
+        about = sorted([*folder.glob("contact-sheet-*.html"), *folder.glob("manifest-*")])
+        return folder, [*_files(folder, paths), *(path.name for path in about)]
 
     folder, names = await run_in_threadpool(look)
     if not names:
         raise NotFoundError(f"export {export_id} has no files yet")
     headers = {"Content-Disposition": f'attachment; filename="export-{export_id[:8]}.zip"', "Cache-Control": "no-store"}
     return StreamingResponse(zipped(folder, names), media_type="application/zip", headers=headers)
+
+
+def _files(folder: Path, paths: Iterable[str]) -> Iterator[str]:
+    """Yield the files that are there, and those in folders that are there."""
+    for path in paths:
+        place = folder / path
+        if place.is_dir():
+            yield from (f"{path}/{name}" for name in sorted(files_in(place)))
+        else:
+            yield path
 
 
 @router.get(
@@ -254,6 +275,8 @@ def _request(rooms: Rooms, body: ExportBody) -> Request:
     refused = sorted(SERVER_ONLY & body.options.keys())
     if refused:
         raise InvalidRequestError(f"options: {', '.join(refused)} are the server's own choice")
-    records = [rooms.catalog.get_image(image_id) for image_id in body.images]
-    items = {"data": [record.path for record in records], "images": [record.index for record in records]}
+    if body.dataset is None:
+        items = items_at(rooms.catalog.place_of(image_id) for image_id in body.images)
+    else:
+        items = dataset_items(rooms.catalog, body.dataset)
     return request_from(body.mode, items, body.marker_set, rooms.exports.new_folder(), body.file_format, body.options)

@@ -113,7 +113,7 @@ class Precomputes:
             What is stored is damaged.
         """
         patience = Patience(time.monotonic() + self._build_seconds)
-        kind, image_id, artifact = await run_sync(self._look_up, entity_id, suffix, limiter=self._reading)
+        kind, image_id, entity_id, artifact = await run_sync(self._look_up, entity_id, suffix, limiter=self._reading)
         if artifact.is_fresh(self._builder.versions[kind]) and artifact.key is not None:
             packed = self._archives.get(artifact.key)
             if packed is not None:
@@ -136,9 +136,10 @@ class Precomputes:
         """
         return await run_sync(opened.files.read, path, start, stop, limiter=self._reading)
 
-    def _look_up(self, entity_id: int, suffix: str) -> tuple[str, str, ArtifactRecord]:
+    def _look_up(self, entity_id: int, suffix: str) -> tuple[str, str, int, ArtifactRecord]:
         catalog = self._builder.catalog
         entity = catalog.entity(entity_id)
+        entity_id = entity.id  # another one where a duplicate became part of it
         shapes = {file.shape.lower(): file.shape for file in entity.files if file.shape}
         kind = kind_of_shape(suffix)
         if suffix not in shapes or kind not in self._builder.kinds:
@@ -149,7 +150,7 @@ class Precomputes:
         images = catalog.images_showing([entity_id]).get(entity_id)
         if not images:
             raise NotFoundError(f"no tomogram in the catalog shows {entity.type} {entity_id}")
-        return kind, images[0], self._builder.wanted(kind, images[0], None, entity_id)
+        return kind, images[0], entity_id, self._builder.wanted(kind, images[0], None, entity_id)
 
     def _built(self, kind: str, image_id: str, entity_id: int, patience: Patience) -> tuple[ArtifactRecord, Packed]:
         artifact, data = self._builder.read_artifact(kind, image_id, patience.seconds_left, None, entity_id)

@@ -21,6 +21,7 @@ from coverslip.confined import Opener
 from coverslip.derive import Builder, Opportunistic
 from coverslip.export.service import ExportService
 from coverslip.jobs.queue import RedisQueue
+from coverslip.model.removal import Permit, anything
 from coverslip.settings import Settings
 from coverslip.storage import Storage
 
@@ -52,6 +53,8 @@ class Rooms:
     """``None`` where the settings name none."""
     opportunistic: Opportunistic | None
     """``None`` where this server does not build in pauses."""
+    permit: Permit = anything
+    """Asked for every row that somebody would remove or bring back."""
 
     def hurry(self, image_id: str) -> None:
         """Tell who builds that somebody waits for something of an image."""

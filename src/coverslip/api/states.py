@@ -15,7 +15,7 @@ from coverslip.api.patience import Patience, turn
 from coverslip.derive import NEUROGLANCER_STATE, Builder, Uses, current, previous
 from coverslip.model.entities import SavedView
 from coverslip.model.records import ArtifactRecord
-from coverslip.neuroglancer import place, to_bytes, with_edits, with_origin
+from coverslip.neuroglancer import entities_of, place, renumbered, to_bytes, with_edits, with_origin
 
 AT_ONCE = 4
 """States built or fetched at the same time."""
@@ -98,9 +98,13 @@ class ViewerStates:
     async def of_view(self, view: SavedView, origin: str, *, known: str | None = None) -> FoundState:
         """Return the state of a view that was kept: its own where it is frozen, else the present one with its edits.
 
-        Raises as ``of_image``.
+        Where it names a record that became part of another one, it shows that one. Raises as ``of_image``.
         """
-        state = view.state if view.is_frozen else with_edits(await self.now(view.image_id), view.state)
+        kept = view.state
+        if named := entities_of(kept):
+            stayed = await run_sync(self._builder.catalog.survivors, named)
+            kept = renumbered(kept, stayed) if stayed else kept
+        state = kept if view.is_frozen else with_edits(await self.now(view.image_id), kept)
         data = to_bytes(place(state, origin))
         etag = f'"{sha256(data).hexdigest()[:32]}"'
         return FoundState(etag, None if is_known(etag, known) else data)

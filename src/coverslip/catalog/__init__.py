@@ -17,16 +17,21 @@ from coverslip.catalog.backing_up import Backups
 from coverslip.catalog.candidates import Candidates
 from coverslip.catalog.claims import Claims
 from coverslip.catalog.database import Database, utc_now
+from coverslip.catalog.dependents import Dependents
 from coverslip.catalog.entities import Entities, Steps
 from coverslip.catalog.entity_lists import EntityLists
 from coverslip.catalog.events import Events
 from coverslip.catalog.exports import Exports
+from coverslip.catalog.forgetting import Forgetting
 from coverslip.catalog.health import Health
+from coverslip.catalog.image_removals import ImageCandidates
 from coverslip.catalog.images import Images
 from coverslip.catalog.keeping import Keeping
 from coverslip.catalog.marks import Kinds, add_missing_artifacts, missing_artifacts
 from coverslip.catalog.opening import prepare
 from coverslip.catalog.places import QuickPlaces
+from coverslip.catalog.plan_pages import PlanPages
+from coverslip.catalog.purging import Purges
 from coverslip.catalog.removals import Removals
 from coverslip.catalog.sync import Sync
 from coverslip.catalog.views import Views
@@ -45,7 +50,11 @@ class Catalog(
     EntityLists,
     Steps,
     Candidates,
+    ImageCandidates,
+    Dependents,
     Removals,
+    Purges,
+    PlanPages,
     Audit,
     Backups,
     Views,
@@ -53,6 +62,7 @@ class Catalog(
     Claims,
     Waiting,
     Keeping,
+    Forgetting,
     Events,
     Exports,
     Health,

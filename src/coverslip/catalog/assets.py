@@ -8,7 +8,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select, update
 
 from coverslip.catalog.events import News, write_events
+from coverslip.catalog.marks import Kinds
 from coverslip.catalog.part import LARGEST, Part, chunks, execute_many
+from coverslip.catalog.reviving import found_again, log_images, revive
 from coverslip.catalog.tables import Asset, Image
 from coverslip.catalog.types import kept_path
 from coverslip.model.records import AssetRecord, SeenFile
@@ -24,7 +26,7 @@ class Assets(Part):
 
     def assets_under(self, root: str) -> dict[str, AssetRecord]:
         """Return what is known of a path and of everything below it, by path."""
-        wanted = select(*_ASSET).where(_lies_under(root))
+        wanted = select(*_ASSET).where(lies_under(root))
         with self._database.reading() as connection:
             return {row.path: AssetRecord(**row._mapping) for row in connection.execute(wanted)}
 
@@ -37,7 +39,7 @@ class Assets(Part):
     def touch_files(self, batch: Sequence[SeenFile]) -> int:
         """Note new sizes, times and checksums of files whose content is the same; return how many were known.
 
-        Images and artifacts are left alone.
+        Artifacts are left alone, and so are images unless they were missing: those are back.
         """
         seen = {kept_path(file.path): file for file in batch}
         statement = (
@@ -49,6 +51,7 @@ class Assets(Part):
             known = _lock_assets(connection, seen)
             rows = [{"known_id": known[path], **_seen_values(seen[path])} for path in known]
             execute_many(connection, statement, rows)
+        self.mark_found(seen)  # a process that is killed in between leaves files that the next listing finds
         return len(known)
 
     def distrust(self, path: str) -> None:
@@ -74,8 +77,15 @@ class Assets(Part):
     def _set_missing(self, paths: Iterable[str], since: datetime | None, event: str) -> int:
         differs = Asset.missing_since.is_not(None) if since is None else Asset.missing_since.is_(None)
         with self._database.writing() as connection:
+            paths = sorted(set(paths))
+            back = [] if since is not None else found_again(connection, paths)
             known = _lock_assets(connection, paths, differs)
             news: list[News] = []
+            back = [row for row in back if row.asset_id in known.values()]
+            if back:
+                revive(connection, [row.id for row in back], self._clock(), Kinds(self._kinds, self._annotation_kinds))
+                log_images(connection, back, "restore", None, self._clock(), reason="seen again")
+                news += [News("image.restored", row.id, {}) for row in back]
             for ids in chunks(known.values()):
                 connection.execute(update(Asset).where(Asset.id.in_(ids)).values(missing_since=since))
                 news += [News(event, image_id, {}) for image_id in connection.scalars(_present_images(ids))]
@@ -83,7 +93,7 @@ class Assets(Part):
         return len(known)
 
 
-def _lies_under(root: str) -> ColumnElement[bool]:
+def lies_under(root: str) -> ColumnElement[bool]:
     """Return the condition as a range of paths, which the index answers and in which no character is special."""
     root = root.rstrip(os.sep)
     prefix = root + os.sep

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, func, insert, select, text
 
-from coverslip.catalog.part import Part
+from coverslip.catalog.part import LARGEST, Part
 from coverslip.catalog.removal_tables import Audit as AuditRow
 from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.catalog.types import CleanText
@@ -48,10 +48,15 @@ def digest(before: str, seq: int, at: datetime, words: Sequence[str], record: st
     return hashlib.sha256(f"{before}\n{said}".encode()).hexdigest()
 
 
-def append(connection: Connection, lines: Iterable[Line], now: datetime) -> tuple[int, str]:
-    """Add lines to the log; return number and digest of the last one. Before events are written."""
+def lock_log(connection: Connection) -> None:
+    """Let nobody else add lines until the end of the transaction. After entities are locked, before files are."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
+
+
+def append(connection: Connection, lines: Iterable[Line], now: datetime) -> tuple[int, str]:
+    """Add lines to the log; return number and digest of the last one. Before events are written."""
+    lock_log(connection)
     last = connection.execute(select(AuditRow.seq, AuditRow.hash).order_by(AuditRow.seq.desc()).limit(1)).first()
     seq, before = (last.seq, last.hash) if last is not None else (0, BEGINNING)
     rows: list[dict[str, Any]] = []
@@ -72,7 +77,15 @@ def append(connection: Connection, lines: Iterable[Line], now: datetime) -> tupl
 class Audit(Part):
     """Reading the log, and checking it."""
 
-    def audit(self, *, plan_id: str | None = None, after: int = 0, limit: int = 100) -> list[AuditEntry]:
+    def audit(
+        self,
+        *,
+        plan_id: str | None = None,
+        after: int = 0,
+        before: int | None = None,
+        newest: bool = False,
+        limit: int = 100,
+    ) -> list[AuditEntry]:
         """Return lines of the log in their order.
 
         Parameters
@@ -81,10 +94,17 @@ class Audit(Part):
             Only those of this plan.
         after
             Only lines with a number above this one.
+        before
+            Only lines with a number below this one.
+        newest
+            Whether they are given newest first.
         limit
             How many at most.
         """
-        wanted = _lines().where(AuditRow.seq > after).limit(limit)
+        wanted = select(*AuditRow.__table__.columns).where(AuditRow.seq > min(after, LARGEST)).limit(limit)
+        wanted = wanted.order_by(AuditRow.seq.desc() if newest else AuditRow.seq)
+        if before is not None:
+            wanted = wanted.where(AuditRow.seq < min(before, LARGEST))
         if plan_id is not None:
             wanted = wanted.where(AuditRow.plan_id == plan_id)
         with self._database.reading() as connection:

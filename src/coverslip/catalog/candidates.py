@@ -36,7 +36,7 @@ class Candidates(Part):
         if not scope.is_narrow and not scope.everything:
             raise InvalidRequestError("name a dataset, run, voxel spacing or layout, or say that everything is meant")
         with self._database.reading() as connection:
-            where = _conditions(connection, scope)
+            where = conditions_of(connection, scope)
             rows = connection.execute(select(*_LEAN).where(Entity.deleted_at.is_(None), *where).order_by(Entity.id))
             found = rows.all()
             groups = _Groups(connection, found)
@@ -80,8 +80,14 @@ def _is_chosen(one: Candidate, scope: Scope, named: frozenset[int]) -> bool:
     return scope.voxel_spacing_id is None or one.parent_id == scope.voxel_spacing_id
 
 
-def _conditions(connection: Connection, scope: Scope) -> list[ColumnElement[bool]]:
-    """Return the conditions for all rows of the runs that a scope touches."""
+def conditions_of(connection: Connection, scope: Scope) -> list[ColumnElement[bool]]:
+    """Return the conditions for all rows of the runs that a scope touches.
+
+    Raises
+    ------
+    NotFoundError, InvalidRequestError
+        As ``Candidates.candidates``.
+    """
     found: list[ColumnElement[bool]] = []
     if scope.layout:
         found.append(Entity.layout == scope.layout)

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, bindparam, case, or_, select, text, update
 
 from coverslip.catalog.around import images_around
 from coverslip.catalog.events import News, write_events
@@ -63,27 +64,22 @@ class Claims(Part):
         ignore_backoff
             Also those whose last attempt failed a short time ago, or whose failure somebody chose to ignore.
         """
-        chosen: list[ColumnElement[bool]] = [] if ignore_backoff else [Artifact.ignored_at.is_(None)]
-        chosen += [] if image_id is None else [Artifact.image_id == image_id]
-        chosen += [] if artifact_ids is None else [Artifact.id.in_(artifact_ids)]
-        chosen += [Artifact.image_id.not_in(sorted(except_images))] if except_images else []
-
-        def ways_now(now: datetime) -> list[_Way]:
-            return _ways_to_claim(versions, [*chosen, *_is_due(now, ignore_backoff=ignore_backoff)])
-
-        skipped = self._count_dry(ways_now(self._clock()))
+        given: dict[str, Any] = {"image_id": image_id, "artifact_ids": artifact_ids}
+        given["except_images"] = sorted(except_images) or None
+        given = {name: value for name, value in given.items() if value is not None}
+        ways = list(_ways_to_claim(tuple(versions.items()), frozenset(given), ignore_backoff))
+        skipped = self._count_dry(ways, {**given, "now": self._clock(), "most": 1})
         if skipped is None:
             return []
         with self._database.writing() as connection:
             now = self._clock()  # a lease begins now, not before waiting for other writers
-            ways = ways_now(now)[skipped:]
+            ways = ways[skipped:]
             if not self._database.is_sqlite and image_id is None and artifact_ids is None:
                 # what became stale just now is not in the statistics yet, and PostgreSQL would sort all of it
                 connection.execute(text("SET LOCAL enable_sort = off"))
             picked: Sequence[Any] = ()
             while ways and not picked:  # others may have taken the first ones
-                locking = ways.pop(0).limit(limit).with_for_update(skip_locked=True, of=Artifact)
-                picked = connection.execute(locking).all()
+                picked = connection.execute(ways.pop(0), {**given, "now": now, "most": limit}).all()
             if not picked:
                 return []
             token = new_id()
@@ -98,7 +94,7 @@ class Claims(Part):
             for row in picked
         ]
 
-    def _count_dry(self, ways: Sequence[_Way]) -> int | None:
+    def _count_dry(self, ways: Sequence[_Way], given: Mapping[str, Any]) -> int | None:
         """Return how many of the first queries find nothing, ``None`` when none finds anything.
 
         Idle builders ask all the time, and SQLite has one writer; on PostgreSQL it is found out when claiming.
@@ -106,7 +102,7 @@ class Claims(Part):
         if not self._database.is_sqlite:
             return 0
         with self._database.reading() as connection:
-            found = (number for number, way in enumerate(ways) if connection.execute(way.limit(1)).first() is not None)
+            found = (number for number, way in enumerate(ways) if connection.execute(way, given).first() is not None)
             return next(found, None)
 
     def heartbeat(self, claim: Claim, lease_seconds: float) -> bool:
@@ -262,18 +258,38 @@ def _news(what: str, claim: Claim, **data: str) -> News:
     return News(what, claim.image_id, {"kind": claim.kind, **of, **data})
 
 
-def _is_due(now: datetime, *, ignore_backoff: bool) -> list[ColumnElement[bool]]:
-    """Return the conditions that nobody holds an artifact, and that it may be tried again."""
-    waits = [] if ignore_backoff else [is_past(Artifact.next_try_at, now)]
-    return [is_past(Artifact.lease_until, now), *waits]
+@lru_cache(maxsize=64)
+def _ways_to_claim(versions: tuple[tuple[str, int], ...], given: frozenset[str], ignore_backoff: bool) -> list[_Way]:
+    """Return the queries that find what is stale, in the order they are tried; each is answered from an index.
 
+    They are made once: making them takes longer than executing them.
 
-def _ways_to_claim(versions: Mapping[str, int], free: Sequence[ColumnElement[bool]]) -> list[_Way]:
-    """Return the queries that find what is stale, in the order they are tried; each is answered from an index."""
-    return [
-        _select_claimable().where(is_behind(versions), *free).order_by(Artifact.marked_at),
-        *(_select_claimable().where(way, *free) for way in are_of_older_recipes(versions)),
+    Parameters
+    ----------
+    versions
+        Present recipe version of each kind.
+    given
+        Which of the conditions ``image_id``, ``artifact_ids`` and ``except_images`` there are. Their values, ``now``
+        and ``most``, how many to find, are parameters of the queries.
+    ignore_backoff
+        Whether also what failed a short time ago, or whose failure somebody chose to ignore.
+    """
+    now = bindparam("now", type_=Artifact.lease_until.type)
+    free = [is_past(Artifact.lease_until, now)]
+    if not ignore_backoff:
+        free += [Artifact.ignored_at.is_(None), is_past(Artifact.next_try_at, now)]
+    conditions = {
+        "image_id": Artifact.image_id == bindparam("image_id"),
+        "artifact_ids": Artifact.id.in_(bindparam("artifact_ids", expanding=True)),
+        "except_images": Artifact.image_id.not_in(bindparam("except_images", expanding=True)),
+    }
+    free += [conditions[name] for name in sorted(given)]
+    kinds = dict(versions)
+    ways = [
+        _select_claimable().where(is_behind(kinds), *free).order_by(Artifact.marked_at),
+        *(_select_claimable().where(way, *free) for way in are_of_older_recipes(kinds)),
     ]
+    return [way.limit(bindparam("most", type_=Integer)).with_for_update(skip_locked=True, of=Artifact) for way in ways]
 
 
 def _select_claimable() -> _Way:

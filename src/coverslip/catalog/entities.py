@@ -12,6 +12,7 @@ from coverslip.catalog.entity_tables import Entity, IngestStep
 from coverslip.catalog.entity_writing import Writing, identities_of, lock_known, remove_planned
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
+from coverslip.catalog.removal_tables import Alias
 from coverslip.catalog.removals import removal_news
 from coverslip.catalog.sync import write_files
 from coverslip.catalog.tables import Chore, Image
@@ -128,7 +129,7 @@ class Entities(Part):
             return [to_entity(row) for row in connection.execute(wanted)]
 
     def entity(self, entity_id: int) -> EntityRecord:
-        """Return one entity.
+        """Return one entity; of one that became part of another one, that one.
 
         Raises
         ------
@@ -137,6 +138,9 @@ class Entities(Part):
         """
         with self._database.reading() as connection:
             row = connection.execute(select_entities().where(Entity.id == entity_id)).one_or_none()
+            if row is None:
+                stayed = select(Alias.entity_id).where(Alias.id == entity_id).scalar_subquery()
+                row = connection.execute(select_entities().where(Entity.id == stayed)).one_or_none()
         if row is None:
             raise NotFoundError(f"there is no entity {entity_id}")
         return to_entity(row)
@@ -148,6 +152,15 @@ class Entities(Part):
             for some in numbers(entity_ids):
                 rows = connection.execute(select_entities().where(Entity.id.in_(some)))
                 found |= {row.id: to_entity(row) for row in rows}
+        return found
+
+    def survivors(self, entity_ids: Iterable[int]) -> dict[int, int]:
+        """Return, of those of some numbers whose records became part of others, the numbers of these."""
+        found: dict[int, int] = {}
+        with self._database.reading() as connection:
+            for some in numbers(entity_ids):
+                wanted = select(Alias.id, Alias.entity_id).where(Alias.id.in_(some))
+                found |= {row.id: row.entity_id for row in connection.execute(wanted)}
         return found
 
     def surroundings(self, image_id: str) -> Surroundings | None:

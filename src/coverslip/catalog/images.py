@@ -9,10 +9,13 @@ from sqlalchemy import Connection, Select, and_, delete, func, select, update
 
 from coverslip.catalog.assets import UNKNOWN_TIME
 from coverslip.catalog.documents import to_metadata
+from coverslip.catalog.entity_marks import EntityMarks
 from coverslip.catalog.events import News, write_events
+from coverslip.catalog.image_removals import look_around
 from coverslip.catalog.listing import Wanted
-from coverslip.catalog.marks import Kinds, add_missing_artifacts, is_stale
+from coverslip.catalog.marks import Kinds, is_stale
 from coverslip.catalog.part import Part, chunks, known_form, no_such_image
+from coverslip.catalog.reviving import log_images, removed_images, revive
 from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import ConflictError, InvalidRequestError
 from coverslip.model.records import ImagePage, ImagePlace, ImageRecord, PurgedBytes, ThumbnailState
@@ -171,14 +174,18 @@ class Images(Part):
         """
         found = select(Image.deleted_at).where(Image.id == known_form(image_id)).with_for_update()
         with self._database.writing() as connection:
+            removed = removed_images(connection, [image_id])
             row = connection.execute(found).one_or_none()
             if row is None:
                 raise no_such_image(image_id)
             if row.deleted_at is None:
                 raise ConflictError(f"image {image_id} is not deleted")
-            connection.execute(update(Image).where(Image.id == image_id).values(deleted_at=None, purged_at=None))
-            kinds = Kinds(self._kinds, self._annotation_kinds)
-            add_missing_artifacts(connection, kinds, self._clock(), Image.id == image_id)
+            marks = EntityMarks(self._entity_kinds, self._clock(), "restored")
+            revive(connection, [image_id], marks.now, Kinds(self._kinds, self._annotation_kinds))
+            if removed:
+                log_images(connection, removed, "restore", None, marks.now, reason="restored by hand")
+            look_around(connection, marks, _paths_of(connection, [image_id]))
+            marks.write(connection)
             write_events(connection, [News("image.restored", image_id, {})])
 
     def purgeable(self, before: datetime) -> list[ImageRecord]:
@@ -188,18 +195,27 @@ class Images(Part):
             rows = connection.execute(wanted.where(Image.deleted_at < before, Image.purged_at.is_(None)))
             return [_to_record(row) for row in rows]
 
-    def purge_images(self, image_ids: Iterable[str]) -> list[PurgedBytes]:
+    def purge_images(self, image_ids: Iterable[str], *, actor: str = "") -> list[PurgedBytes]:
         """Make deletions final and return the bytes that nothing refers to any more.
 
         Images that are not deleted (any more) are left alone. Of a file added in place the images stay as
         tombstones, or the next ``add`` would bring them back; so do those of an uploaded file while another of its
-        images is left.
+        images is left. What was made of annotations and went along with such an image goes along with another one
+        that shows them. Those that a cleanup removed are written into the log.
         """
         now = self._clock()
+        marks = EntityMarks(self._entity_kinds, now, "purged")
         with self._database.writing() as connection:
+            image_ids = sorted(set(image_ids))
+            removed = removed_images(connection, image_ids)
             gone = _lock_purged(connection, image_ids)
             for ids in chunks(gone):
                 connection.execute(update(Image).where(Image.id.in_(ids)).values(purged_at=now))
+            removed = [row for row in removed if row.id in gone]
+            if removed:
+                log_images(connection, removed, "purge", None, now, reason="kept long enough", actor=actor)
+            look_around(connection, marks, _paths_of(connection, gone))
+            marks.write(connection)
             keys = _remove_artifacts(connection, gone)
             paths = _remove_uploads(connection, set(gone.values()))
         last_of = {asset_id: image_id for image_id, asset_id in gone.items()}
@@ -281,6 +297,12 @@ def _lock_purged(connection: Connection, image_ids: Iterable[str]) -> dict[str, 
         )
         gone |= {row.id: row.asset_id for row in connection.execute(wanted.order_by(Image.id).with_for_update())}
     return gone
+
+
+def _paths_of(connection: Connection, image_ids: Iterable[str]) -> list[str]:
+    """Return the paths of the files of images."""
+    wanted = select(Asset.path).join(Image, Image.asset_id == Asset.id)
+    return [path for some in chunks(image_ids) for path in connection.scalars(wanted.where(Image.id.in_(some)))]
 
 
 def _remove_artifacts(connection: Connection, image_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -170,7 +170,7 @@ _OF_ANNOTATIONS = {
 """For every save: made once, because making it takes as long as executing it."""
 
 
-def is_past(column: Any, now: datetime) -> ColumnElement[bool]:
+def is_past(column: Any, now: Any) -> ColumnElement[bool]:
     """Return the condition that a time is over, or none is set."""
     return or_(column.is_(None), column <= now)
 

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from coverslip.catalog.audit import Line
 from coverslip.catalog.entity_marks import EntityMarks, Seen
 from coverslip.catalog.entity_rows import to_files
 from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.marks import LOCK_ORDER
+from coverslip.catalog.removal_tables import Alias
 from coverslip.catalog.tables import Artifact
 from coverslip.errors import ConflictError
 from coverslip.model.removal import CleanupPlan, Removal
@@ -85,6 +86,7 @@ def _merge(
     marks.note(_seen(keep), _seen(after))
     connection.execute(update(Entity).where(Entity.parent_id.in_(ids)).values(parent_id=keep.id))
     artifacts = _take_artifacts(connection, keep.id, ids)
+    aliases = _follow(connection, keep.id, ids)
     return {
         "keep": keep.id,
         "revision": after.revision,
@@ -92,7 +94,19 @@ def _merge(
         "others": {str(row.id): row.identity for row in others},
         "children": {str(row.id): row.parent_id for row in children},
         "artifacts": artifacts,
+        "aliases": aliases,
     }
+
+
+def _follow(connection: Connection, keep: int, ids: Sequence[int]) -> dict[str, int]:
+    """Let the numbers of rows that go lead to the one that stays; return those that led to them before.
+
+    Links and frozen views name records by number, in places that the catalog cannot rewrite.
+    """
+    before = connection.execute(select(Alias.id, Alias.entity_id).where(Alias.entity_id.in_(ids))).all()
+    connection.execute(update(Alias).where(Alias.entity_id.in_(ids)).values(entity_id=keep))
+    connection.execute(insert(Alias), [{"id": number, "entity_id": keep} for number in ids])
+    return {str(row.id): row.entity_id for row in before}
 
 
 def _take_artifacts(connection: Connection, keep: int, ids: Sequence[int]) -> dict[str, int]:
@@ -141,6 +155,9 @@ def part_rows(
             connection.execute(update(Entity).where(Entity.id == int(number)).values(parent_id=parent))
         for artifact, owner in one["artifacts"].items():
             connection.execute(update(Artifact).where(Artifact.id == artifact).values(entity_id=owner))
+        connection.execute(delete(Alias).where(Alias.id.in_([int(number) for number in one["others"]])))
+        for number, led_to in one.get("aliases", {}).items():
+            connection.execute(update(Alias).where(Alias.id == int(number)).values(entity_id=led_to))
         marks.note(_seen(row), _seen(after))
 
 

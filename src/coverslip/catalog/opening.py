@@ -14,7 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from coverslip.catalog.database import BUSY_SECONDS, Database
-from coverslip.errors import CatalogError
+from coverslip.catalog.dumping import Dump, write_facts
+from coverslip.errors import CatalogError, ConflictError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 60.0
@@ -23,46 +24,56 @@ _LOCK_NUMBER = 0x636F766572736C70
 """Names our advisory lock in PostgreSQL: the letters of "coverslp"."""
 
 
-def prepare(database: Database) -> None:
+def prepare(database: Database, dump: Dump | None = None) -> None:
     """Create the catalog where there is none and run the migrations it has not seen.
 
     The steps run in one transaction, so a process killed at any instant leaves the catalog as it was or as it
     should be.
 
+    Parameters
+    ----------
+    database
+        Where it is.
+    dump
+        What a new catalog is filled from; the migrations that are newer than it are run afterwards.
+
     Raises
     ------
     CatalogError
-        It cannot be reached or written, is of another program, or was written by a newer Coverslip.
+        It cannot be reached or written, is of another program, or was written by a newer Coverslip; or the dump is
+        damaged or newer.
+    ConflictError
+        A dump is given, and there is a catalog.
     """
     config = Config()
     # The configuration file's syntax gives % a meaning.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     script = ScriptDirectory.from_config(config)
     if database.address.path is None:
-        _prepare_postgresql(database, config, script)
+        _prepare_postgresql(database, config, script, dump)
     else:
-        _prepare_sqlite(database, database.address.path, config, script)
+        _prepare_sqlite(database, database.address.path, config, script, dump)
 
 
-def _prepare_postgresql(database: Database, config: Config, script: ScriptDirectory) -> None:
+def _prepare_postgresql(database: Database, config: Config, script: ScriptDirectory, dump: Dump | None) -> None:
     with database.reading() as connection:
-        if _is_current(connection, database, script):
+        if dump is None and _is_current(connection, database, script):
             return
     with database.writing() as connection:
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS:.0f}s'"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
-        _upgrade(connection, database, config, script)
+        _upgrade(connection, database, config, script, dump)
 
 
-def _prepare_sqlite(database: Database, path: Path, config: Config, script: ScriptDirectory) -> None:
+def _prepare_sqlite(database: Database, path: Path, config: Config, script: ScriptDirectory, dump: Dump | None) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if _is_ready(database, path, script):
+        if dump is None and _is_ready(database, path, script):
             return
         with _locked(path.with_name(f"{path.name}.lock"), database):
             _switch_to_wal(database, path)
             with database.writing() as connection:
-                _upgrade(connection, database, config, script)
+                _upgrade(connection, database, config, script, dump)
     except OSError as error:
         cause = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         raise CatalogError(f"the catalog {database.address.shown} cannot be opened: {cause}") from error
@@ -135,7 +146,29 @@ def _is_current(connection: Connection, database: Database, script: ScriptDirect
     return found == script.get_current_head()
 
 
-def _upgrade(connection: Connection, database: Database, config: Config, script: ScriptDirectory) -> None:
-    if not _is_current(connection, database, script):
+def _upgrade(
+    connection: Connection, database: Database, config: Config, script: ScriptDirectory, dump: Dump | None
+) -> None:
+    if dump is not None:
+        _fill(connection, database, config, script, dump)
+    elif not _is_current(connection, database, script):
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _fill(connection: Connection, database: Database, config: Config, script: ScriptDirectory, dump: Dump) -> None:
+    """Create the tables of a dump's revision, fill them, and bring them up to date."""
+    is_current = _is_current(connection, database, script)
+    if is_current or MigrationContext.configure(connection).get_current_revision() is not None:
+        raise ConflictError(f"{database.address.shown}: there is a catalog already. Nothing was restored")
+    if dump.revision not in {step.revision for step in script.walk_revisions()}:
+        newest = script.get_current_head()
+        raise CatalogError(
+            f"{dump.path} was written by a newer version of Coverslip (its tables are at revision "
+            f"{dump.revision[:64]!r}, this version knows up to {newest}): upgrade Coverslip"
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, dump.revision)
+    dump.load(connection)
+    command.upgrade(config, "head")
+    write_facts(connection)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.errors import NotFoundError
-from coverslip.model.removal import BrakeStop, CleanupPlan, Group, Kept, Removal, Scope
+from coverslip.model.removal import BrakeStop, CleanupPlan, Dependent, Group, Kept, Removal, Scope
 
 LISTS = ("removals", "unknown", "incomplete", "complete", "orphans", "stops")
 """What the document of a plan holds."""
@@ -43,12 +43,12 @@ def to_plan(row: Any) -> CleanupPlan:
         actor=row.actor,
         state=row.state,
         command=row.command,
-        removals=tuple(_removal(one) for one in content.get("removals", ())),
+        removals=tuple(to_removal(one) for one in content.get("removals", ())),
         unknown=tuple(Kept(**one) for one in content.get("unknown", ())),
         incomplete=tuple(Kept(**one) for one in content.get("incomplete", ())),
         complete=tuple(content.get("complete", ())),
         orphans=tuple(content.get("orphans", ())),
-        stops=tuple(BrakeStop(**{**one, "group": Group(**one["group"])}) for one in content.get("stops", ())),
+        stops=tuple(to_stop(one) for one in content.get("stops", ())),
         counts=dict(row.counts),
         applied_at=row.applied_at,
         undone_at=row.undone_at,
@@ -81,6 +81,20 @@ def get(connection: Connection, plan_id: str, *, locked: bool = False) -> Any:
     return row
 
 
+def find(connection: Connection, plan_id: str) -> Any:
+    """Return the row of a plan, locked; ``None`` where there is none."""
+    wanted = select(*PlanRow.__table__.columns).where(PlanRow.id == plan_id).with_for_update()
+    return connection.execute(wanted).one_or_none()
+
+
+def get_head(connection: Connection, plan_id: str) -> Any:
+    """Return the row of a plan without its document; raises as ``get``."""
+    row = connection.execute(select(*_HEAD).where(PlanRow.id == plan_id)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no plan {plan_id[:64]!r}")
+    return row
+
+
 def heads(limit: int) -> Any:
     """Return the query for the newest plans without their documents."""
     return select(*_HEAD).order_by(PlanRow.created_at.desc(), PlanRow.id).limit(limit)
@@ -94,5 +108,18 @@ def _scope(kept: Mapping[str, Any]) -> Scope:
     return Scope(**{**kept, "entity_ids": tuple(kept.get("entity_ids", ()))})
 
 
-def _removal(kept: Mapping[str, Any]) -> Removal:
-    return Removal(**{**kept, "group": Group(**kept["group"]), "dependents": tuple(kept["dependents"])})
+def to_removal(kept: Mapping[str, Any]) -> Removal:
+    """Return a row that goes, as the document of a plan has it."""
+    return Removal(
+        **{
+            **kept,
+            "group": Group(**kept["group"]),
+            "dependents": tuple(kept["dependents"]),
+            "depending": tuple(Dependent(**one) for one in kept.get("depending", ())),
+        }
+    )
+
+
+def to_stop(kept: Mapping[str, Any]) -> BrakeStop:
+    """Return a scope in which the brake holds, as the document of a plan has it."""
+    return BrakeStop(**{**kept, "group": Group(**kept["group"])})

@@ -24,7 +24,13 @@ class Planned:
     orphans: tuple[str, ...] = ()
 
 
-def plan_removals(candidates: Sequence[Candidate], answers: Answers, *, beside: Iterable[Candidate] = ()) -> Planned:
+def plan_removals(
+    candidates: Sequence[Candidate],
+    answers: Answers,
+    *,
+    beside: Iterable[Candidate] = (),
+    hidden: Iterable[Candidate] = (),
+) -> Planned:
     """Return what a cleanup of one layout would do. Nothing but a certain *absent* removes a row.
 
     A row is absent when its document is, and of a type without documents when all of its files are and it has some. It
@@ -45,13 +51,17 @@ def plan_removals(candidates: Sequence[Candidate], answers: Answers, *, beside: 
     beside
         Other rows of the same runs: they tell whether anything of a run is there, what depends on what goes, and what
         lies in it.
+    hidden
+        Rows that are not told of: they are neither counted nor named, and what contains one stays.
     """
     others = list(beside)
-    judge = _Judge(answers, _seen_runs(answers))
     inside: dict[int, list[Candidate]] = defaultdict(list)
     for one in others:
         if one.parent_id is not None:
             inside[one.parent_id].append(one)
+    judge = _Judge(
+        answers, _seen_runs(answers), frozenset(one.parent_id for one in hidden if one.parent_id is not None)
+    )
     shown = _shown_with([*candidates, *others])
     duplicates = _duplicates(candidates)
     for one in sorted(
@@ -74,6 +84,8 @@ def plan_removals(candidates: Sequence[Candidate], answers: Answers, *, beside: 
 class _Judge:
     answers: Answers
     seen_runs: frozenset[str]
+    holding: frozenset[int] = frozenset()
+    """Rows that contain some that are not told of."""
     removals: list[Removal] = field(default_factory=list)
     unknown: list[Kept] = field(default_factory=list)
     incomplete: list[Kept] = field(default_factory=list)
@@ -93,6 +105,8 @@ class _Judge:
         within = [(below, *self.state(below)) for below in inside.get(one.id, ())]
         if state == "absent" and (left := [below for below, how, _ in within if how != "absent"]):
             state, why = "unknown", f"it is not there, but what lies in it may be: {left[0].identity}"
+        if state == "absent" and one.id in self.holding:
+            state, why = "unknown", "it is not there, but what lies in it may be"
         self.rows[one.group].append(state)
         self.folders[one.group].add(_folder(one.document or next(iter(one.files), one.key)))
         if state == "unknown":
@@ -153,7 +167,7 @@ def _duplicates(rows: Iterable[Candidate]) -> dict[int, int]:
 
 
 def _kept(one: Candidate, why: str) -> Kept:
-    return Kept(one.type, one.id, one.identity, one.layout, one.key, why)
+    return Kept(one.type, one.id, one.identity, one.layout, one.key, why, one.image_id)
 
 
 def _removal(one: Candidate, group: Group, shown: Mapping[int, int]) -> Removal:
@@ -168,6 +182,7 @@ def _removal(one: Candidate, group: Group, shown: Mapping[int, int]) -> Removal:
         shapes=one.shapes,
         files=len(one.files),
         dependents=_dependents(one, shown.get(one.id, 0)),
+        image_id=one.image_id,
     )
 
 

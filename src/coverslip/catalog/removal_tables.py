@@ -1,4 +1,4 @@
-"""The tables of removals: plans of cleanups, and the log of what was removed."""
+"""The tables of removals: plans of cleanups, the log of what was removed, and where numbers lead that are no more."""
 
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,15 @@ class Plan(Base):
     undone_at: Mapped[datetime | None]
     audit_seq: Mapped[int | None] = mapped_column(BigInteger)
     audit_hash: Mapped[str | None]
+
+
+class Alias(Base):
+    """A public number whose record became part of another one."""
+
+    __tablename__ = "entity_alias"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
+    entity_id: Mapped[int] = mapped_column(BigInteger)
 
 
 class Audit(Base):

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, and_, func, select, update
 
 from coverslip.catalog import plan_rows
 from coverslip.catalog.around import numbers
@@ -16,17 +16,19 @@ from coverslip.catalog.entity_marks import EntityMarks, Seen
 from coverslip.catalog.entity_rows import to_files
 from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.events import News, write_events
+from coverslip.catalog.image_removals import remove_images, restore_images
+from coverslip.catalog.marks import Kinds
 from coverslip.catalog.merging import merge_rows, part_rows
 from coverslip.catalog.part import Part
 from coverslip.catalog.removal_tables import Audit as AuditRow
 from coverslip.catalog.removal_tables import Plan as PlanRow
-from coverslip.catalog.tables import Artifact
-from coverslip.errors import ConflictError
-from coverslip.model.removal import Applied, CleanupPlan, CleanupTotals, Permit, Purged, Removal, anything
+from coverslip.catalog.tables import Image
+from coverslip.catalog.visible import visible, whose
+from coverslip.errors import ConflictError, NotFoundError
+from coverslip.model.removal import Applied, CleanupPlan, CleanupTotals, Permit, Removal, anything
 
 REMOVED, RESTORED = "entities.removed", "entities.restored"
 """Types of events: no image of theirs, and the plan and how many."""
-_Below = aliased(Entity)
 _COUNTED = ("found", "unknown", "incomplete", "stops", "requests", "milliseconds")
 _DONE = {"remove": "removed", "merge": "merged", "restore": "restored", "purge": "purged"}
 Rows = Mapping[int, Any]
@@ -40,21 +42,31 @@ class Removals(Part):
         with self._database.writing() as connection:
             plan_rows.put(connection, plan)
 
-    def plan(self, plan_id: str) -> CleanupPlan:
-        """Return a plan.
+    def plan(self, plan_id: str, *, actor: str = "", permitted: Permit = anything) -> CleanupPlan:
+        """Return a plan as an actor may see it: with the rows that this actor may remove.
 
         Raises
         ------
         NotFoundError
-            There is no such plan.
+            There is no such plan, or it is about rows that the actor may not remove.
         """
         with self._database.reading() as connection:
-            return plan_rows.to_plan(plan_rows.get(connection, plan_id))
+            plan = plan_rows.to_plan(plan_rows.get(connection, plan_id))
+            return visible(connection, plan, actor, permitted)
 
-    def plans(self, limit: int = 100) -> list[CleanupPlan]:
-        """Return the newest plans first, with their counts and without their rows."""
+    def plans(self, limit: int = 100, *, actor: str = "", permitted: Permit = anything) -> list[CleanupPlan]:
+        """Return the newest plans first, with their counts and without their rows, as an actor may see them."""
         with self._database.reading() as connection:
-            return [plan_rows.to_plan(row) for row in connection.execute(plan_rows.heads(limit))]
+            heads = [plan_rows.to_plan(row) for row in connection.execute(plan_rows.heads(limit))]
+            if permitted is anything:
+                return heads
+            found: list[CleanupPlan] = []
+            for head in heads:
+                plan = plan_rows.to_plan(plan_rows.get(connection, head.id))
+                with suppress(NotFoundError):
+                    seen = visible(connection, plan, actor, permitted)
+                    found.append(replace(head, scope=seen.scope, counts=seen.counts))
+            return found
 
     def cleanup_totals(self) -> CleanupTotals:
         """Return what all cleanups came to so far."""
@@ -93,23 +105,30 @@ class Removals(Part):
         now = self._clock()
         with self._database.writing() as connection:
             row = plan_rows.get(connection, plan_id, locked=True)
-            plan = plan_rows.to_plan(row)
+            plan = visible(connection, plan_rows.to_plan(row), actor, permitted)
             if plan.state != "open":
                 raise ConflictError(f"plan {plan.id} is {plan.state}: make a new one")
             plan = replace(plan, actor=actor)
-            going = [one for one in plan.to_go(allow) if permitted(actor, one)]
-            kept = [one for one in plan.incomplete if permitted(actor, one)]
-            named = [number for one in going for number in (one.id, one.merged_into) if number is not None]
-            rows = lock_rows(connection, [*named, *(one.id for one in kept), *plan.complete])
-            _must_be_unchanged(plan, going, rows)
+            going = plan.to_go(allow)
+            records = [one for one in going if not one.image_id]
+            named = [number for one in records for number in (one.id, one.merged_into) if number is not None]
+            kept = [one.id for one in plan.incomplete if not one.image_id]
+            rows = lock_rows(connection, [*named, *kept, *plan.complete])
+            _must_be_unchanged(plan, records, rows)
             marks = EntityMarks(self._entity_kinds, now, "cleaned up")
-            merged = remove_rows(connection, plan, going, rows, marks)
-            before = _mark_incomplete(connection, plan, [one.id for one in kept], rows, now)
-            _settle(connection, plan.id, "applied", {**row.content, "before": before, "merged": merged}, applied_at=now)
+            merged = remove_rows(connection, plan, records, rows, marks)
+            images, news = remove_images(connection, plan, [one for one in going if one.image_id], marks)
+            before = _mark_incomplete(connection, plan, kept, rows, now)
+            content = {**row.content, "before": before, "merged": merged, "images": images}
+            _settle(connection, plan.id, "applied", content, applied_at=now)
             marks.write(connection)
-            write_events(connection, removal_news(plan.id, len(going)))
-        stopped = () if len(plan.removals) <= allow else plan.stops
-        return Applied(plan.id, removed=tuple(one.id for one in going), stopped=stopped)
+            write_events(connection, [*news, *removal_news(plan.id, len(records))])
+        return Applied(
+            plan.id,
+            removed=tuple(one.id for one in records),
+            stopped=() if len(plan.removals) <= allow else plan.stops,
+            removed_images=tuple(one.image_id for one in going if one.image_id),
+        )
 
     def undo_plan(self, plan_id: str, *, actor: str, permitted: Permit = anything) -> Applied:
         """Bring back what a plan removed: the same rows with the same numbers, and what was made of them.
@@ -126,60 +145,43 @@ class Removals(Part):
         now = self._clock()
         with self._database.writing() as connection:
             row = plan_rows.get(connection, plan_id, locked=True)
-            plan = replace(plan_rows.to_plan(row), actor=actor)
+            plan = replace(visible(connection, plan_rows.to_plan(row), actor, permitted), actor=actor)
             if plan.state != "applied":
                 raise ConflictError(f"plan {plan.id} is {plan.state}: there is nothing of it to bring back")
             own = connection.scalars(
                 select(Entity.id).where(Entity.removed_by == plan.id, Entity.deleted_at.is_not(None))
             )
             mine = set(own)
-            named = [one for one in plan.removals if one.id in mine and permitted(actor, one)]
-            marks_before: Mapping[str, str | None] = row.content.get("before", {})
+            named = [one for one in plan.removals if one.id in mine]
+            mine &= {one.id for one in named}
+            before: Mapping[str, str | None] = row.content.get("before", {})
+            known = whose(connection, map(int, before))
+            before = {
+                number: since
+                for number, since in before.items()
+                if int(number) in known and permitted(actor, known[int(number)])
+            }
             merged = [one for one in row.content.get("merged", ()) if mine >= set(map(int, one["others"]))]
             parted = {int(number) for one in merged for number in one["others"]}
-            wanted = [*(one.id for one in named), *map(int, marks_before), *(one["keep"] for one in merged)]
+            wanted = [*(one.id for one in named), *map(int, before), *(one["keep"] for one in merged)]
             rows = lock_rows(connection, wanted, deleted=True)
             gone = [one for one in named if one.id in rows and rows[one.id].removed_by == plan.id]
             back = [one for one in gone if one.id not in parted]
-            _must_have_parents(connection, plan, [rows[one.id] for one in back])
+            _must_have_parents(connection, plan, [rows[one.id] for one in back], permitted)
             marks = EntityMarks(self._entity_kinds, now, "brought back")
             part_rows(connection, plan.id, merged, rows, marks)
             _restore(connection, plan, gone, rows, marks, parted)
-            _unmark_incomplete(connection, marks_before)
-            _settle(connection, plan.id, "undone", row.content, undone_at=now)
+            pictures = [one for one in plan.removals if one.image_id]
+            kinds = Kinds(self._kinds, self._annotation_kinds)
+            shown, news = restore_images(connection, plan, pictures, row.content.get("images", {}), marks, kinds)
+            _unmark_incomplete(connection, before)
+            if not _is_left(connection, plan.id):  # what others may bring back stays theirs to bring back
+                _settle(connection, plan.id, "undone", row.content, undone_at=now)
             marks.write(connection)
             if gone:
-                write_events(connection, [News(RESTORED, "", {"plan_id": plan.id, "count": len(gone)})])
-        return Applied(plan.id, restored=tuple(one.id for one in gone))
-
-    def tombstones(self, before: datetime) -> list[Removal]:
-        """Return the rows that were removed before a time and not purged yet, in the order of their numbers."""
-        wanted = select(*Entity.__table__.columns).where(Entity.deleted_at <= before).order_by(Entity.id)
-        with self._database.reading() as connection:
-            return [
-                Removal(row.type, row.id, row.identity, row.layout, row.key, row.revision)
-                for row in connection.execute(wanted)
-            ]
-
-    def purge_tombstones(self, before: datetime, *, actor: str = "", permitted: Permit = anything) -> Purged:
-        """Remove for good the rows that were removed before a time, plan by plan, each in one transaction.
-
-        Their artifacts lose their records with them, so the next collection of the storage frees their bytes. Plans of
-        purged rows can no longer be undone. What still contains something stays. Nothing is made stale: what showed
-        the rows was marked when they were removed.
-        """
-        gone: list[int] = []
-        plans: list[str] = []
-        with self._database.reading() as connection:
-            wanted = select(Entity.removed_by).where(Entity.deleted_at <= before).distinct()
-            ids = sorted(connection.scalars(wanted), key=str)
-        for plan_id in ids:
-            with self._database.writing() as connection:
-                purged = _purge(connection, plan_id, before, actor, permitted, self._clock())
-            gone += purged
-            if purged and plan_id:
-                plans.append(plan_id)
-        return Purged(tuple(gone), tuple(plans))
+                news.append(News(RESTORED, "", {"plan_id": plan.id, "count": len(gone)}))
+            write_events(connection, news)
+        return Applied(plan.id, restored=tuple(one.id for one in gone), restored_images=shown)
 
 
 def lock_rows(connection: Connection, ids: Iterable[int], *, deleted: bool | None = None) -> dict[int, Any]:
@@ -253,55 +255,6 @@ def _restore(
     _log(connection, plan, _lines(plan, "restore", gone, rows, "undone"), marks.now)
 
 
-def _purge(
-    connection: Connection, plan_id: str | None, before: datetime, actor: str, permitted: Permit, now: datetime
-) -> list[int]:
-    """Purge what one plan removed, what lies in something before what contains it."""
-    plan = (
-        None
-        if plan_id is None
-        else connection.execute(
-            select(*PlanRow.__table__.columns).where(PlanRow.id == plan_id).with_for_update()
-        ).one_or_none()
-    )
-    is_its = Entity.removed_by.is_(None) if plan_id is None else Entity.removed_by == plan_id
-    due = connection.scalars(select(Entity.id).where(is_its, Entity.deleted_at <= before)).all()
-    rows = lock_rows(connection, due, deleted=True)
-    left = {
-        number: row
-        for number, row in rows.items()
-        if row.deleted_at is not None
-        and row.deleted_at <= before
-        and permitted(actor, Removal(row.type, row.id, row.identity, row.layout, row.key, row.revision))
-    }
-    gone: list[int] = []
-    while leaves := _leaves(connection, left):
-        for some in numbers(leaves):
-            connection.execute(delete(Artifact).where(Artifact.entity_id.in_(some)))
-            connection.execute(delete(Entity).where(Entity.id.in_(some)))
-        gone += leaves
-        left = {number: row for number, row in left.items() if number not in set(leaves)}
-    if gone:
-        command = "purge" if plan is None else plan.command
-        lines = [
-            Line(actor, "purge", plan_id or "", command, "", "kept long enough", _record(rows[one])) for one in gone
-        ]
-        seq, last = append(connection, lines, now)
-        if plan is not None:
-            values = {"state": "purged", "audit_seq": seq, "audit_hash": last}
-            connection.execute(update(PlanRow).where(PlanRow.id == plan_id).values(values))
-    return gone
-
-
-def _leaves(connection: Connection, rows: Rows) -> list[int]:
-    """Return those of some rows that contain nothing."""
-    found: list[int] = []
-    contains = select(_Below.id).where(_Below.parent_id == Entity.id).exists()
-    for some in numbers(rows):
-        found += connection.scalars(select(Entity.id).where(Entity.id.in_(some), ~contains))
-    return sorted(found)
-
-
 def is_as_planned(one: Removal, rows: Rows) -> bool:
     """Return whether a row is as it was when its removal was planned, and so is the one that it becomes part of."""
     row, into = rows.get(one.id), rows.get(one.merged_into or one.id)
@@ -320,14 +273,25 @@ def _must_be_unchanged(plan: CleanupPlan, going: Sequence[Removal], rows: Rows) 
         )
 
 
-def _must_have_parents(connection: Connection, plan: CleanupPlan, rows: Sequence[Any]) -> None:
+def _must_have_parents(
+    connection: Connection, plan: CleanupPlan, rows: Sequence[Any], permitted: Permit = anything
+) -> None:
     own = {row.id for row in rows}
     above = {row.parent_id for row in rows} - own - {None}
     for some in numbers(above):
         is_gone = and_(Entity.id.in_(some), Entity.deleted_at.is_not(None))
         found = connection.execute(select(Entity.type, Entity.id).where(is_gone).order_by(Entity.id)).first()
         if found is not None:
-            raise ConflictError(f"plan {plan.id} cannot be undone before {found.type} {found.id} is brought back")
+            may = permitted(plan.actor, whose(connection, [found.id])[found.id])
+            what = f"{found.type} {found.id}" if may else "what its rows lie in"
+            raise ConflictError(f"plan {plan.id} cannot be undone before {what} is brought back")
+
+
+def _is_left(connection: Connection, plan_id: str) -> bool:
+    """Return whether anything is removed by a plan still."""
+    records = select(Entity.id).where(Entity.removed_by == plan_id, Entity.deleted_at.is_not(None))
+    images = select(Image.id).where(Image.removed_by == plan_id, Image.deleted_at.is_not(None))
+    return any(connection.execute(wanted.limit(1)).first() is not None for wanted in (records, images))
 
 
 def _mark_incomplete(

@@ -13,8 +13,9 @@ from coverslip.catalog.assets import kept_time
 from coverslip.catalog.documents import to_documents
 from coverslip.catalog.events import News, write_events
 from coverslip.catalog.facts import facts_of
-from coverslip.catalog.marks import mark_stale, new_artifacts, note_marked
+from coverslip.catalog.marks import Kinds, mark_stale, new_artifacts, note_marked
 from coverslip.catalog.part import Part, chunks, execute_many, new_id, upsert
+from coverslip.catalog.reviving import found_again, log_images, revive
 from coverslip.catalog.tables import Artifact, Asset, Facts, Image
 from coverslip.catalog.types import folded, kept_path
 from coverslip.model.metadata import ImageMetadata
@@ -65,6 +66,7 @@ def write_files(
     paths = [kept_path(item.seen.path) for item in batch]
     latest = dict(zip(paths, batch, strict=True))
     work = _Work(now, kinds)
+    removed = found_again(connection, (path for path, one in latest.items() if one.images))
     missing = _lock_missing(connection, latest)
     same = _written_before(connection, latest)
     ids = _write_assets(connection, latest, read_by)
@@ -76,6 +78,12 @@ def write_files(
         else work.take(item, ids[path], before[ids[path]], was_missing=path in missing)
         for path, item in latest.items()
     }
+    back = {row.id: row for row in removed} if removed else {}
+    back = {image_id: back[image_id] for image_id in work.changed if image_id in back}
+    if back:
+        revive(connection, back, now, Kinds(tuple(kinds), ()))
+        log_images(connection, back.values(), "restore", None, now, reason="seen again")
+        work.news += [News("image.restored", image_id, {}) for image_id in back]
     work.write(connection, news)
     is_last = {path: position for position, path in enumerate(paths)}
     return [changes[path] if is_last[path] == position else Change(ids[path]) for position, path in enumerate(paths)]
@@ -135,7 +143,7 @@ class _Work:
             set_={**replaced, "revision": Image.revision + literal_column("1"), "missing_since": null()},
         )
         execute_many(connection, statement, self.images)
-        execute_many(connection, _put_facts(connection), self.facts)
+        execute_many(connection, put_facts(connection), self.facts)
         execute_many(connection, insert(Artifact), new_artifacts(self.added, self.kinds, self.now))
         note_marked(connection, self.added)
         mark_stale(connection, self.changed, self.now, cause="the file has changed")
@@ -183,7 +191,7 @@ class _Work:
             self.news.append(News("image.missing", image.id, {}))
 
 
-def _put_facts(connection: Connection) -> Any:
+def put_facts(connection: Connection) -> Any:
     """Return the statement that writes facts of images, in place where there are some."""
     statement = upsert(connection, Facts)
     names = [one.key for one in Facts.__table__.columns if one.key not in {"id", "image_id"}]

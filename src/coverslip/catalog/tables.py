@@ -100,6 +100,7 @@ class Image(Base):
     missing_since: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     purged_at: Mapped[datetime | None]
+    removed_by: Mapped[str | None]
 
 
 class Facts(Base):

@@ -3,6 +3,14 @@
 from coverslip.cleanup.asking import asking
 from coverslip.cleanup.gc import GcPlan, announce, collect, keep_tending, plan_gc, tend
 from coverslip.cleanup.loose import Loose, LooseFile, loose_files
+from coverslip.cleanup.own import (
+    ArtifactPlan,
+    OwnFile,
+    own_files,
+    plan_artifacts,
+    remove_artifacts_of,
+    remove_own_files,
+)
 from coverslip.cleanup.periodic import check_for_stale, keep_checking
 from coverslip.cleanup.planning import apply_plan, make_plan
 from coverslip.cleanup.purge import plan_purge, purge
@@ -10,10 +18,12 @@ from coverslip.cleanup.removing import Removed
 from coverslip.cleanup.uploads import Original, sweep_uploads
 
 __all__ = [
+    "ArtifactPlan",
     "GcPlan",
     "Loose",
     "LooseFile",
     "Original",
+    "OwnFile",
     "Removed",
     "announce",
     "apply_plan",
@@ -24,9 +34,13 @@ __all__ = [
     "keep_tending",
     "loose_files",
     "make_plan",
+    "own_files",
+    "plan_artifacts",
     "plan_gc",
     "plan_purge",
     "purge",
+    "remove_artifacts_of",
+    "remove_own_files",
     "sweep_uploads",
     "tend",
 ]

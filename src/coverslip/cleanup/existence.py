@@ -53,6 +53,7 @@ def look(
     *,
     prefixes: Iterable[str] | None = None,
     aliases: Collection[str] = (),
+    only_with: Mapping[str, str] = existence_remote.NOTHING,
     now: Callable[[], float] = time.monotonic,
     should_stop: Callable[[], bool] = never,
     within_seconds: float = WITHIN_SECONDS,
@@ -70,6 +71,9 @@ def look(
         chosen so that few listings show all keys.
     aliases
         Other addresses of the top.
+    only_with
+        Keys that matter only while another key is there, such as files and the document that names them. While neither
+        of the two is listed, such a key may be unknown: nobody asks for it a second time.
     now
         A clock in seconds that never goes back.
     should_stop
@@ -94,7 +98,8 @@ def look(
             unlisted[prefix] = reason
         else:
             folders.append(folder)
-    looked = _look(top, texts, folders, Patience(should_stop, now, begun + within_seconds))
+    patience = Patience(should_stop, now, begun + within_seconds)
+    looked = _look(top, texts, folders, patience, _together(str(top), texts, aliases, only_with))
     present: set[str] = set()
     absent: set[str] = set()
     for key, same in texts.items():
@@ -114,9 +119,24 @@ def look(
     )
 
 
-def _look(top: Path, keys: Collection[str], folders: Collection[str], patience: Patience) -> Looked:
+def _together(
+    top: str, texts: Mapping[str, Collection[str]], aliases: Collection[str], only_with: Mapping[str, str]
+) -> dict[str, str]:
+    """Return keys that only matter with another one, and that one, both below the top."""
+    found: dict[str, str] = {}
+    for key, same in texts.items():
+        others = {only_with.get(text, "") for text in same}
+        other, _ = key_below(top, others.pop(), aliases) if len(others) == 1 else ("", "")
+        if other in texts:
+            found[key] = other
+    return found
+
+
+def _look(
+    top: Path, keys: Collection[str], folders: Collection[str], patience: Patience, only_with: Mapping[str, str]
+) -> Looked:
     if isinstance(top, RemotePath):
         if top.address.is_web:
             return existence_remote.ask_each(top, keys, folders, patience)
-        return existence_remote.look(top, keys, folders, patience)
+        return existence_remote.look(top, keys, folders, patience, only_with)
     return existence_folder.look(top, keys, folders, patience)

@@ -5,11 +5,13 @@ say. No order of the keys in a listing is relied upon: servers differ in it.
 """
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from coverslip.cleanup.looked import Looked, Patience, unit
+from coverslip.cleanup.parts import LEVELS, divided
 from coverslip.cleanup.prefixes import FEW, Group, choose, divide
 from coverslip.errors import CoverslipError
 from coverslip.sources import RemotePath
@@ -25,12 +27,12 @@ KEYS_OF_A_PAGE = 4
 WHOLE_PAGES = 2_000
 """Pages of a listing for orphans: two million objects. Where there are more, orphans are not known, and keys are looked
 for as if nobody had wanted to know."""
-CHECKS = 256
-"""Missing keys of all folders together that are asked for at once, instead of listing the folders again."""
-LEAST_CHECKS = 2
 DOCUMENT = ".json"
 MOST_FAILURES = 10
 """So many single keys in a row that could not be asked for, and no more are."""
+ALONG = "it was not asked for again, because what names it is not there either"
+"""Why nobody knows about a key that only matters with another one."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -49,9 +51,11 @@ class _Seen:
     """Whether it was given up because almost nothing in it is wanted."""
 
 
-def look(top: RemotePath, keys: Collection[str], folders: Collection[str], patience: Patience) -> Looked:
-    """Return what is known of keys in a bucket."""
-    asking = _Asking(top, patience)
+def look(
+    top: RemotePath, keys: Collection[str], folders: Collection[str], patience: Patience, only_with: Mapping[str, str]
+) -> Looked:
+    """Return what is known of keys in a bucket; see ``existence.look``."""
+    asking = _Asking(top, patience, only_with)
     try:
         asking.run(choose(keys, folders))
     finally:
@@ -77,9 +81,10 @@ def ask_each(top: RemotePath, keys: Collection[str], folders: Collection[str], p
 class _Asking:
     """One look."""
 
-    def __init__(self, top: RemotePath, patience: Patience) -> None:
+    def __init__(self, top: RemotePath, patience: Patience, only_with: Mapping[str, str] = NOTHING) -> None:
         self.top = top
         self.patience = patience
+        self.only_with = only_with
         self.looked = Looked()
         self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="existence")
         self.anything = False
@@ -90,6 +95,7 @@ class _Asking:
         """List groups, divide what is too large, ask for what is left, then look a second time."""
         listed: list[tuple[Group, _Seen]] = []
         single: list[str] = []
+        groups = self._divide(groups, listed)
         while groups:
             single += [key for one in groups if not one.is_whole and len(one.keys) <= FEW for key in one.keys]
             worth = [one for one in groups if one.is_whole or len(one.keys) > FEW]
@@ -117,6 +123,29 @@ class _Asking:
         absent = [*again, *self._look_again(listed)]
         if absent and not (self.anything or self.looked.present or self._is_anything_there()):
             self.doubt(absent, f"{self.top}: nothing at all lies there")
+
+    def _divide(self, groups: Sequence[Group], listed: list[tuple[Group, _Seen]]) -> list[Group]:
+        """Return the parts of large folders; what lies directly in those is noted as listed."""
+        found: list[Group] = []
+        for _ in range(LEVELS):
+            inside: list[Group] = []
+            for group in groups:
+                try:
+                    parts = None if self.patience.ended() else divided(self.top, group)
+                except (CoverslipError, OSError):
+                    parts = None  # listing it as a whole is tried more than once
+                if parts is None:
+                    found.append(group)
+                    continue
+                seen = _Seen(pages=1)
+                self._take(parts.objects, set(parts.direct.keys), parts.direct, seen)
+                seen.present |= seen.shown | parts.shown
+                self.anything = self.anything or seen.objects > 0
+                self.looked.requests += 1
+                listed.append((parts.direct, seen))
+                inside += parts.groups
+            groups = inside
+        return [*found, *groups]
 
     def doubt(self, keys: Iterable[str], reason: str) -> None:
         """Note that nobody knows about keys."""
@@ -158,7 +187,7 @@ class _Asking:
         self._failures = 0
         return "present" if is_there else "absent"
 
-    def _list_all(self, groups: Sequence[Group], *, again: bool = False) -> list[tuple[Group, _Seen]]:
+    def _list_all(self, groups: Sequence[Group]) -> list[tuple[Group, _Seen]]:
         """List groups at the same time; those that fail once more after a pause, fewer at the same time."""
         found: dict[int, _Seen] = {}
         at_once = max(1, len(groups))
@@ -169,7 +198,7 @@ class _Asking:
             time.sleep(pause)
             for first in range(0, len(waiting), at_once):
                 some = waiting[first : first + at_once]
-                results = list(self.pool.map(lambda place: self._list(groups[place], again=again), some))
+                results = list(self.pool.map(lambda place: self._list(groups[place]), some))
                 self.looked.requests += sum(one.pages for one in results)
                 found |= dict(zip(some, results, strict=True))
             at_once = max(1, min(at_once, AT_ONCE) // 4)
@@ -178,15 +207,15 @@ class _Asking:
         self.anything = self.anything or any(one.objects for one in seen)
         return list(zip(groups, seen, strict=True))
 
-    def _list(self, group: Group, *, again: bool) -> _Seen:
-        """List a folder; the second time by other addresses, so that nothing on the way answers from its memory."""
+    def _list(self, group: Group) -> _Seen:
+        """List a folder, and ask whether anything comes after its end."""
         folder = self.top / group.folder if group.folder else self.top
         wanted = set(group.keys)
         seen = _Seen()
         most = WHOLE_PAGES if group.is_whole else FREE_PAGES + len(wanted) // KEYS_OF_A_PAGE
         last = ""
         try:
-            for page in folder.pages(after=folder.as_posix_key() if again else ""):
+            for page in folder.pages():
                 seen.pages += 1
                 if ended := self.patience.ended():
                     seen.reason = ended
@@ -194,7 +223,7 @@ class _Asking:
                 self._take(page, wanted, group, seen)
                 seen.present |= seen.shown
                 last = page[-1][0]
-                if seen.pages >= most and not again and (group.is_whole or len(seen.present) < len(wanted)):
+                if seen.pages >= most and (group.is_whole or len(seen.present) < len(wanted)):
                     seen.is_too_large = True
                     return seen
             seen.pages += 1 if last else 0
@@ -237,45 +266,35 @@ class _Asking:
             self.looked.unlisted[group.folder] = seen.reason
 
     def _look_again(self, listed: Sequence[tuple[Group, _Seen]]) -> list[str]:
-        """Look again at what listings do not show, and return what is not there the second time either."""
-        all_asked: list[tuple[list[str], list[str]]] = []
-        relisted: list[tuple[Group, _Seen]] = []
-        few = max(LEAST_CHECKS, CHECKS // max(1, sum(len(one.present) < len(group.keys) for group, one in listed)))
+        """Ask for each key that listings do not show, and return what is not there the second time either.
+
+        Where a listing lacks one key that turns out to be there, nothing is known of the others that it lacks. What
+        only matters with another key that is missing too is not asked for.
+        """
+        asked: list[list[str]] = []
         for group, seen in listed:
             missing = [key for key in group.keys if key not in seen.present]
             if seen.reason:
                 self.doubt(missing, seen.reason)
-            elif 0 < len(missing) <= max(few, seen.pages):
-                all_asked.append((missing, missing))
-            elif missing:
-                relisted.append((group, seen))
-        others = self._list_all([group for group, _ in relisted], again=True)
-        for (group, seen), (_, other) in zip(relisted, others, strict=True):
-            missing = [key for key in group.keys if key not in seen.present]
-            differing = [key for key in group.keys if (key in seen.present) != (key in other.present)]
-            if other.reason:
-                self.doubt(missing, other.reason)
-            elif differing:
-                self.looked.present -= set(differing)
-                gone = self.ask(differing, is_listed=True)
-                doubtful = (key for key in (*missing, *gone) if key not in self.looked.present)
-                self.doubt(doubtful, f"{self.top / group.folder}: two listings differ")
-            else:
-                all_asked.append((missing, missing))  # two listings may hide the same key: each is asked for
-        still = set(self.ask([key for _, asked in all_asked for key in asked], is_listed=True))
-        return [key for missing, asked in all_asked for key in self._agreed(missing, asked, still)]
+                continue
+            along = {key for key in missing if self._is_along(key)}
+            self.doubt(along, ALONG)
+            asked.append([key for key in missing if key not in along])
+        still = set(self.ask([key for some in asked for key in some], is_listed=True))
+        return [key for some in asked for key in self._agreed(some, still)]
 
-    def _agreed(self, missing: Sequence[str], asked: Sequence[str], still: Collection[str]) -> list[str]:
-        """Return what is missing, after keys among it were asked for; one answer against it, and all is doubted.
+    def _is_along(self, key: str) -> bool:
+        with_ = self.only_with.get(key)
+        return with_ is not None and with_ not in self.looked.present
 
-        Where all of them were asked for, one that could not be says nothing about the others.
-        """
-        is_wrong = any(key in self.looked.present for key in asked)
-        if is_wrong or (len(asked) < len(missing) and any(key not in still for key in asked)):
-            reason = "a listing does not show what is there" if is_wrong else "the listing could not be checked"
-            self.doubt((key for key in missing if key not in self.looked.present), reason)
+    def _agreed(self, missing: Sequence[str], still: Collection[str]) -> list[str]:
+        """Return what is missing, after it was asked for; one answer against the listing, and all of it is doubted."""
+        if any(key in self.looked.present for key in missing):
+            self.doubt(
+                (key for key in missing if key not in self.looked.present), "a listing does not show what is there"
+            )
             return []
-        return [key for key in missing if key in still or key not in self.looked.unknown]
+        return [key for key in missing if key in still]
 
     def _is_anything_there(self) -> bool:
         self.looked.requests += 1

@@ -47,6 +47,8 @@ class GcPlan:
     """How far these are over the limit: all of them were made or used within the grace period."""
     other_catalogs: tuple[str, ...]
     """Other catalogs that use the storage: what no record refers to may be theirs and is left alone."""
+    kept: int = 0
+    """Artifacts that stay."""
 
     @property
     def removed_bytes(self) -> int:
@@ -106,7 +108,9 @@ def plan_gc(
     excess = max(0, total - limit_bytes) if limit_bytes else 0
     unused = _longest_unused([item for item in kept if item.key in used_at], used_at, before, excess)
     freed = sum(item.size for item in unused)
-    return GcPlan(tuple(superseded), tuple(unused), total - freed, max(0, excess - freed), others)
+    return GcPlan(
+        tuple(superseded), tuple(unused), total - freed, max(0, excess - freed), others, len(kept) - len(unused)
+    )
 
 
 def collect(catalog: Catalog, storage: Storage, plan: GcPlan, *, should_stop: Callable[[], bool] = never) -> Removed:

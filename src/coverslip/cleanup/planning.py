@@ -1,7 +1,7 @@
 """Plans of cleanups: which records are asked about, what is known of them, what would go; and applying them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ from coverslip.errors import ConflictError, InvalidRequestError
 from coverslip.jobs.heartbeat import Heartbeat
 from coverslip.model.removal import (
     CLEANED,
+    IMAGE,
     RECORD,
     Answers,
     Applied,
@@ -26,7 +27,7 @@ from coverslip.model.removal import (
     anything,
 )
 
-__all__ = ["Asked", "Look", "apply_plan", "excluding_others", "make_plan", "plan_removals"]
+__all__ = ["Asked", "Look", "apply_plan", "excluding_others", "make_plan", "plan_removals", "told"]
 
 LEASE_SECONDS = 60.0
 """How long a cleanup that was killed keeps others from its layout."""
@@ -52,8 +53,25 @@ class Asked(Answers, Protocol):
         """Folders that could not be listed to the end, and why: orphans may be missing."""
 
 
-Look = Callable[[str, Collection[str], Collection[str]], Asked]
-"""Asks what is there: given a layout, keys below its top, and folders of it that are listed for orphans."""
+class Look(Protocol):
+    """Asks what is there."""
+
+    def __call__(
+        self, layout: str, keys: Collection[str], prefixes: Collection[str], only_with: Mapping[str, str] = ..., /
+    ) -> Asked:
+        """Return what is known of keys.
+
+        Parameters
+        ----------
+        layout
+            Where the layout lies.
+        keys
+            Below its top.
+        prefixes
+            Folders of it that are listed for orphans.
+        only_with
+            Keys that matter only while another one is there, and that one.
+        """
 
 
 def make_plan(
@@ -89,26 +107,30 @@ def make_plan(
     ConflictError
         Another cleanup of the same layout is under way.
     """
-    if scope.type not in {*CLEANED, RECORD}:
+    if scope.type not in {*CLEANED, RECORD, IMAGE}:
         raise InvalidRequestError(
             f"records of type {scope.type!r} are not cleaned, but {', '.join(sorted(CLEANED))} are"
         )
-    candidates, beside = catalog.candidates(scope)
-    hidden = [one for one in candidates if not permitted(actor, one)]
-    mine = [one for one in candidates if permitted(actor, one)]
+    candidates, beside = (
+        (catalog.image_candidates(scope), list[Candidate]()) if scope.type == IMAGE else catalog.candidates(scope)
+    )
+    mine, hidden = told(candidates, actor, permitted)
+    beside, more_hidden = told(beside, actor, permitted)
     planned: list[Planned] = []
     requests, seconds = 0, 0.0
     by_layout = _by_layout(mine)
-    others = _by_layout([*beside, *hidden])
-    with excluding_others(catalog, by_layout):
+    near_by = _by_layout(beside)
+    untold = _by_layout([*hidden, *more_hidden])
+    with excluding_others(catalog, _exclusive(scope, by_layout)):
         for layout, rows in by_layout.items():
-            near = others.get(layout, [])
-            keys = {key for one in rows for key in one.keys} | {key for one in near for key in _witnesses(one)}
-            asked = look(layout, keys, _prefixes(scope, rows, near))
+            near, others = near_by.get(layout, []), untold.get(layout, [])
+            around = [*near, *others]
+            keys = {key for one in rows for key in one.keys} | {key for one in around for key in _witnesses(one)}
+            asked = look(layout, keys, _prefixes(scope, rows, near), _only_with(rows, around))
             requests, seconds = requests + asked.requests, seconds + asked.seconds
-            found = plan_removals(rows, asked, beside=near)
+            found = plan_removals(rows, asked, beside=near, hidden=others)
             planned.append(replace(found, orphans=_documents(layout, found.orphans)))
-    plan = _complete(catalog, _joined(scope, planned, catalog, actor, command))
+    plan = _complete(catalog, _joined(scope, planned, catalog, actor, command), permitted)
     counts = {**plan.counts, "requests": requests, "milliseconds": round(seconds * 1000)}
     plan = replace(plan, counts=counts)
     catalog.keep_plan(plan)
@@ -138,17 +160,25 @@ def apply_plan(
     ConflictError
         Something in the plan changed since it was made, or its layout is being cleaned. Nothing is removed then.
     """
-    plan = catalog.plan(plan_id)
-    going = [one for one in plan.to_go(allow) if permitted(actor, one)]
+    plan = catalog.plan(plan_id, actor=actor, permitted=permitted)
     if plan.state != "open":
         raise ConflictError(f"plan {plan.id} is {plan.state}: make a new one")
     by_layout: dict[str, list[Removal]] = defaultdict(list)
-    for one in going:
+    for one in plan.to_go(allow):
         by_layout[one.layout] += [one] if one.merged_into is None else []
-    with excluding_others(catalog, by_layout):
+    with excluding_others(catalog, _exclusive(plan.scope, by_layout)):
         for layout, rows in by_layout.items():
             _must_still_be_absent(catalog, plan, layout, rows, look)
         return catalog.apply_plan(plan_id, actor=actor, permitted=permitted, allow=allow)
+
+
+def told(rows: Iterable[Candidate], actor: str, permitted: Permit) -> tuple[list[Candidate], list[Candidate]]:
+    """Return the rows that an actor may remove and is told of, and the others."""
+    mine: list[Candidate] = []
+    hidden: list[Candidate] = []
+    for one in rows:
+        (mine if permitted(actor, one) else hidden).append(one)
+    return mine, hidden
 
 
 @contextmanager
@@ -172,10 +202,19 @@ def excluding_others(catalog: Catalog, layouts: Iterable[str]) -> Iterator[None]
         yield
 
 
+def _exclusive(scope: Scope, layouts: Iterable[str]) -> list[str]:
+    """Return what a cleanup has for itself: layouts, or all images, of which every folder is asked by itself."""
+    return ["images"] if scope.type == IMAGE else list(layouts)
+
+
 def _must_still_be_absent(
     catalog: Catalog, plan: CleanupPlan, layout: str, rows: Sequence[Removal], look: Look
 ) -> None:
-    keys = catalog.keys_that_judge(one.id for one in rows)
+    if plan.scope.type == IMAGE:
+        images = catalog.image_candidates(plan.scope, {one.image_id for one in rows})
+        keys = {key for one in images for key in one.files}
+    else:
+        keys = catalog.keys_that_judge(one.id for one in rows)
     asked = look(layout, keys, ())
     back = sorted(key for key in keys if key not in asked.absent)
     if back:
@@ -199,9 +238,22 @@ def _witnesses(one: Candidate) -> Iterator[str]:
         yield from one.files
 
 
+def _only_with(rows: Sequence[Candidate], near: Sequence[Candidate]) -> dict[str, str]:
+    """Return the files that say nothing about a row whose document is gone, with that document.
+
+    A file that several rows name, or that stands for a row without a document, is none of them.
+    """
+    found: dict[str, str] = {}
+    named = {key for one in near for key in _witnesses(one)}
+    for one in rows:
+        for file in one.files:
+            found[file] = one.document if file not in found and file not in named else ""
+    return {file: document for file, document in found.items() if document}
+
+
 def _prefixes(scope: Scope, rows: Sequence[Candidate], near: Sequence[Candidate]) -> list[str]:
     """Return the folders of a layout that are listed as a whole."""
-    if scope.entity_ids:
+    if scope.entity_ids or scope.type == IMAGE:
         return []
     if scope.voxel_spacing_id is not None:
         return [one.key for one in near if one.id == scope.voxel_spacing_id and one.key]
@@ -248,11 +300,16 @@ def _joined(scope: Scope, planned: Sequence[Planned], catalog: Catalog, actor: s
     )
 
 
-def _complete(catalog: Catalog, plan: CleanupPlan) -> CleanupPlan:
-    """Return the plan with what goes along with each row."""
-    along = catalog.along(one.id for one in plan.removals)
+def _complete(catalog: Catalog, plan: CleanupPlan, permitted: Permit) -> CleanupPlan:
+    """Return the plan with what goes along with each row, and what depends on it."""
+    along = catalog.along(one.id for one in plan.removals if not one.image_id)
+    sizes = catalog.bytes_of_images(one.image_id for one in plan.removals if one.image_id)
     removals = tuple(
-        replace(one, authors=more.authors, links=more.links, bytes=more.bytes) if (more := along.get(one.id)) else one
+        replace(one, bytes=sizes.get(one.image_id, 0))
+        if one.image_id
+        else replace(one, authors=more.authors, links=more.links, bytes=more.bytes)
+        if (more := along.get(one.id))
+        else one
         for one in plan.removals
     )
-    return replace(plan, removals=removals)
+    return replace(plan, removals=catalog.with_dependents(removals, actor=plan.actor, permitted=permitted))

@@ -11,18 +11,30 @@ from coverslip.cleanup.removing import Removed, remove_artifacts
 from coverslip.cleanup.uploads import Original
 from coverslip.errors import CatalogError, StorageError
 from coverslip.model.records import ImageRecord
+from coverslip.model.removal import IMAGE, Permit, Removal, anything
 from coverslip.storage import Storage
 
 BATCH = 100
 """Images purged in one transaction: every upload among them costs an open file meanwhile."""
 
 
-def plan_purge(catalog: Catalog, *, older_than_days: float) -> list[ImageRecord]:
-    """Return the images that were deleted longer ago than this, without touching them."""
-    return catalog.purgeable(catalog.now() - timedelta(days=older_than_days))
+def plan_purge(
+    catalog: Catalog, *, older_than_days: float, actor: str = "", permitted: Permit = anything
+) -> list[ImageRecord]:
+    """Return the images that were deleted longer ago than this and that an actor may remove; nothing is touched."""
+    found = catalog.purgeable(catalog.now() - timedelta(days=older_than_days))
+    return [one for one in found if permitted(actor, removal_of(one))]
 
 
-def purge(catalog: Catalog, storage: Storage, uploads_folder: Path, plan: Sequence[ImageRecord]) -> Removed:
+def removal_of(image: ImageRecord) -> Removal:
+    """Return an image as permissions are asked for it."""
+    folder, _, name = image.path.rpartition("/")
+    return Removal(IMAGE, 0, f"{image.path}#{image.index}", folder, name, image.revision, image_id=image.id)
+
+
+def purge(
+    catalog: Catalog, storage: Storage, uploads_folder: Path, plan: Sequence[ImageRecord], *, actor: str = ""
+) -> Removed:
     """Remove deleted images for good.
 
     The catalog's rows go first, so that there is never a record without its bytes. What a killed purge leaves can be
@@ -38,16 +50,18 @@ def purge(catalog: Catalog, storage: Storage, uploads_folder: Path, plan: Sequen
     """
     removed = Removed()
     for images in batched(plan, BATCH):
-        removed += _purge_batch(catalog, storage, uploads_folder, images)
+        removed += _purge_batch(catalog, storage, uploads_folder, images, actor)
     return removed
 
 
-def _purge_batch(catalog: Catalog, storage: Storage, uploads_folder: Path, images: Sequence[ImageRecord]) -> Removed:
+def _purge_batch(
+    catalog: Catalog, storage: Storage, uploads_folder: Path, images: Sequence[ImageRecord], actor: str
+) -> Removed:
     homes = {Path(image.path).parent for image in images if image.origin == "uploaded"}
     originals = [Original(home.parent, home.name) for home in sorted(homes) if _is_ours(home, uploads_folder)]
     with ExitStack() as marks:
         _mark(catalog, originals, marks)
-        gone = catalog.purge_images([image.id for image in images])
+        gone = catalog.purge_images([image.id for image in images], actor=actor)
         removed = remove_artifacts(storage, [key for one in gone for key in one.artifact_keys])
         for original in originals:
             removed += _settle(catalog, original)

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from coverslip.cli.clean import AsJson, DbUri
+from coverslip.catalog.visible import told_lines
+from coverslip.cli import acting
+from coverslip.cli.clean_bytes import AsJson, DbUri
 from coverslip.cli.output import amount, console, one_line
 from coverslip.derive import open_catalog
 from coverslip.settings import Settings
@@ -44,7 +46,7 @@ def list_lines(
 ) -> None:
     """Show lines of the log."""
     with open_catalog(_settings(db_uri).catalog_url) as catalog:
-        lines = catalog.audit(plan_id=plan, after=after, limit=limit)
+        lines = told_lines(catalog.audit(plan_id=plan, after=after, limit=limit), acting.actor(), acting.PERMIT)
     if as_json:
         found = [{**asdict(line), "at": line.at.isoformat()} for line in lines]
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -1,23 +1,23 @@
 """``coverslip clean``: removing records whose documents are gone."""
 
-import getpass
 import json
 import os
 import sys
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from coverslip.cleanup import apply_plan, asking, loose_files, make_plan
-from coverslip.cli import gc
+from coverslip.cleanup import apply_plan, asking, make_plan
+from coverslip.cli import acting
+from coverslip.cli.acting import actor
+from coverslip.cli.clean_bytes import AsJson, DbUri, DryRun, Yes, artifacts, confirmed, files
 from coverslip.cli.clean_report import NOUNS, counted, document, report
-from coverslip.cli.output import amount, console, one_line, size_text
+from coverslip.cli.output import console, one_line
 from coverslip.derive import open_catalog
 from coverslip.errors import InvalidRequestError
-from coverslip.model.removal import Applied, CleanupPlan, Scope
+from coverslip.model.removal import IMAGE, Applied, CleanupPlan, Scope
 from coverslip.settings import Settings
-from coverslip.sources import RemoteRules
+from coverslip.sources import RemoteRules, is_remote
 
 app = typer.Typer(add_completion=False)
 
@@ -30,52 +30,33 @@ COMMANDS = {
     "frames": "frame",
     "gains": "gain",
     "identified-objects": "identified_object",
+    "images": "image",
 }
-"""Names of the commands, and the types of records that they clean; ``record`` is all of them."""
+"""Names of the commands, and the types of records that they clean; ``record`` is all but images."""
 
 DatasetId = Annotated[int | None, typer.Option(help="Only of this dataset, by public number.")]
 RunId = Annotated[int | None, typer.Option(help="Only of this run, by public number.")]
 SpacingId = Annotated[int | None, typer.Option(help="Only of this voxel spacing, by public number.")]
-Layout = Annotated[str, typer.Option(help="Only of the layout in this folder or at this address.")]
+Layout = Annotated[
+    str, typer.Option(help="Only of the layout in this folder or at this address; images: only below it.")
+]
 All = Annotated[bool, typer.Option("--all", help="Everything in the catalog.")]
-DryRun = Annotated[bool, typer.Option("--dry-run/--no-dry-run", help="Only say what would be removed.")]
-DbUri = Annotated[str, typer.Option(help="The catalog; left out: COVERSLIP_DATABASE_URL.")]
 S3Bucket = Annotated[str, typer.Option(help="Look in this bucket instead of where the layout was found.")]
 S3Prefix = Annotated[str, typer.Option(help="Folder of the layout in that bucket.")]
 Anonymous = Annotated[bool, typer.Option("--anonymous", help="Ask the bucket without credentials.")]
 PlanId = Annotated[str, typer.Option("--plan", help="Apply this plan instead of making a new one.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Ask no questions.")]
 Allow = Annotated[
     int, typer.Option("--allow-removal", min=0, help="Let so many removals through where the brake holds.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
 def clean() -> None:
-    """Remove records whose documents are no longer in their layout. A dry run unless told otherwise.
+    """Remove records whose documents, and images whose files, are gone. A dry run unless told otherwise.
 
-    Only a complete listing that does not show a document says that it is gone. What could not be asked stays. What was
-    removed comes back with ``coverslip undo`` until it is purged.
+    Only a complete listing that does not show it says that something is gone. What could not be asked stays. What was
+    removed comes back with ``coverslip undo`` until it is purged. Files that are not Coverslip's own are never touched.
     """
-
-
-def actor() -> str:
-    """Return the name of who runs this; empty where the system has none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
-
-
-def confirmed(question: str, *, yes: bool) -> bool:
-    """Return whether a person says yes; where nobody can be asked, no."""
-    if yes:
-        return True
-    try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:
-        return False
 
 
 def address(bucket: str, prefix: str) -> str:
@@ -116,29 +97,33 @@ def _command(type_: str) -> None:
         if anonymous:
             os.environ["AWS_SKIP_SIGNATURE"] = "true"
         settings = Settings.load(**({"database_url": db_uri} if db_uri else {}))
-        look = asking(RemoteRules.of(settings), instead=address(s3_bucket, s3_prefix))
+        instead = address(s3_bucket, s3_prefix)
+        if type_ == IMAGE:
+            layout = _folder(layout, instead)
+        look = asking(RemoteRules.of(settings), instead=instead)
         with open_catalog(settings.catalog_url) as catalog:
             if plan_id:
-                plan = _of_type(catalog.plan(plan_id), type_)
+                plan = _of_type(catalog.plan(plan_id, actor=actor(), permitted=acting.PERMIT), type_)
             else:
                 scope = Scope(type_, dataset_id, run_id, voxel_spacing_id, layout, everything=everything)
                 if not scope.is_narrow and not everything:
                     scope = _whole(scope, yes=yes)
-                plan = make_plan(catalog, scope, look, actor=actor(), command=_said())
+                plan = make_plan(catalog, scope, look, actor=actor(), command=_said(), permitted=acting.PERMIT)
             if not as_json:
                 for line in report(plan):
                     console().print(line)
             applied = None
             if not dry_run and _may_go_on(plan, allow, yes=yes):
-                applied = apply_plan(catalog, plan.id, look, actor=actor(), allow=allow)
+                applied = apply_plan(catalog, plan.id, look, actor=actor(), permitted=acting.PERMIT, allow=allow)
             if as_json:
-                _print_json(catalog.plan(plan.id), applied)
+                _print_json(catalog.plan(plan.id, actor=actor(), permitted=acting.PERMIT), applied)
             else:
                 _print_end(plan, applied, dry_run=dry_run)
         is_whole = not plan.unknown and not (applied.stopped if applied else plan.stops)
         raise typer.Exit(0 if is_whole and (dry_run or applied or not plan.removals) else 1)
 
-    run.__doc__ = f"""Remove {NOUNS[type_][1]} whose documents are no longer in their layout.
+    gone = "whose files are gone" if type_ == IMAGE else "whose documents are no longer in their layout"
+    run.__doc__ = f"""Remove {NOUNS[type_][1]} {gone}.
 
     Exit code 1 when something could not be asked, the brake holds, or the question was answered with no.
     """
@@ -153,6 +138,21 @@ def _whole(scope: Scope, *, yes: bool) -> Scope:
     return Scope(scope.type, everything=True)
 
 
+def _folder(layout: str, instead: str) -> str:
+    """Return the folder that images lie below as the catalog spells it.
+
+    Raises
+    ------
+    InvalidRequestError
+        Another place is to be asked, and nobody says of which folder.
+    """
+    if instead and not layout:
+        raise InvalidRequestError("--s3-bucket asks a copy of one folder of images: name that with --layout")
+    if not layout or is_remote(layout):
+        return layout.rstrip("/")
+    return os.path.abspath(layout)  # noqa: PTH100  # resolve() would follow links
+
+
 def _may_go_on(plan: CleanupPlan, allow: int, *, yes: bool) -> bool:
     going = plan.to_go(allow)
     if not going and not plan.incomplete and not plan.complete:
@@ -164,9 +164,8 @@ def _may_go_on(plan: CleanupPlan, allow: int, *, yes: bool) -> bool:
 def _print_end(plan: CleanupPlan, applied: Applied | None, *, dry_run: bool) -> None:
     out = console()
     if applied is not None:
-        out.print(
-            f"{counted(len(applied.removed), plan.scope.type)} removed. `coverslip undo {plan.id}` brings them back."
-        )
+        number = len(applied.removed) + len(applied.removed_images)
+        out.print(f"{counted(number, plan.scope.type)} removed. `coverslip undo {plan.id}` brings them back.")
     elif dry_run and plan.removals:
         out.print("Dry run: nothing was removed. Run with --no-dry-run to remove.")
     else:
@@ -174,7 +173,7 @@ def _print_end(plan: CleanupPlan, applied: Applied | None, *, dry_run: bool) -> 
 
 
 def _print_json(plan: CleanupPlan, applied: Applied | None) -> None:
-    done = {} if applied is None else {"removed": list(applied.removed)}
+    done = {} if applied is None else {"removed": [*applied.removed, *applied.removed_images]}
     typer.echo(json.dumps({**document(plan), **done}, indent=2, ensure_ascii=False))
 
 
@@ -193,38 +192,5 @@ for _type in COMMANDS.values():
     _command(_type)
 
 
-@app.command("files")
-def files(
-    layout: Layout = "",
-    everything: All = False,
-    db_uri: DbUri = "",
-    anonymous: Anonymous = False,
-    as_json: AsJson = False,
-) -> None:
-    """List files of layouts that no record refers to. They are never removed here: the catalog does not own them.
-
-    Exit code 1 when something could not be listed.
-    """
-    if anonymous:
-        os.environ["AWS_SKIP_SIGNATURE"] = "true"
-    settings = Settings.load(**({"database_url": db_uri} if db_uri else {}))
-    look = asking(RemoteRules.of(settings))
-    with open_catalog(settings.catalog_url) as catalog:
-        found = loose_files(catalog, Scope("file", layout=layout, everything=everything), look)
-    if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
-    else:
-        for one in found.files:
-            what = f" ({one.type.replace('_', ' ')})" if one.type else ""
-            console().print(f"  {one_line(f'{one.layout}/{one.key}')}  {size_text(one.size)}{what}")
-        for place in found.unlisted:
-            console().print(f"Could not be listed: {one_line(place)}")
-        size = size_text(sum(one.size for one in found.files))
-        console().print(f"{amount(len(found.files), 'file')} ({size}) that no record refers to; nothing was removed.")
-    raise typer.Exit(1 if found.unlisted else 0)
-
-
-@app.command("artifacts")
-def artifacts(dry_run: DryRun = True) -> None:
-    """Remove artifacts that are superseded or over the limit, as `coverslip gc` does."""
-    gc.run(dry_run=dry_run)
+for _name, _run in (("files", files), ("artifacts", artifacts)):
+    app.command(_name)(_run)

@@ -19,6 +19,7 @@ NOUNS = {
     "frame": ("record of frames", "records of frames"),
     "gain": ("gain", "gains"),
     "identified_object": ("record of identified objects", "records of identified objects"),
+    "image": ("image", "images"),
 }
 
 
@@ -69,11 +70,19 @@ def _group(plan: CleanupPlan, group: Group, rows: Sequence[Removal]) -> Iterator
     held = " - held by the brake" if group in plan.stopped else ""
     yield f"  {', '.join(place) or one_line(group.layout)}: {counted(len(rows), group.type or plan.scope.type)}{held}"
     for one in rows[:SHOWN]:
-        yield f"    - {one.type.replace('_', ' ')} {one.id}: {one_line(one.path)}"
+        yield f"    - {one.type.replace('_', ' ')} {one.label}: {one_line(one.path)}"
         more = [_along([one]), *one.dependents, *([one.reason] if one.reason != "absent" else [])]
         yield f"      {'; '.join(more)}"
+        if one.depending:
+            yield f"      depending on it: {_depending(one)}"
     if len(rows) > SHOWN:
         yield f"    ... and {len(rows) - SHOWN:,} more; --json has all"
+
+
+def _depending(one: Removal) -> str:
+    """Return what depends on a row, by name."""
+    more = [f"and {one.more_depending:,} more"] if one.more_depending else []
+    return ", ".join([*(one_line(str(dependent)) for dependent in one.depending), *more])
 
 
 def _along(rows: Sequence[Removal]) -> str:
@@ -82,11 +91,13 @@ def _along(rows: Sequence[Removal]) -> str:
         for name, noun in (("shapes", "shape"), ("files", "file"), ("authors", "author"), ("links", "link"))
     )
     size = sum(one.bytes for one in rows)
+    if all(one.image_id for one in rows):
+        return f"{size_text(size)} of artifacts"
     return f"{shapes}, {files}, {authors}, {links}, {size_text(size)} of artifacts"
 
 
 def _kept(title: str, rows: Sequence[Kept]) -> Iterator[str]:
-    return _some(title, rows, lambda one: one_line(f"{one.type} {one.id}: {one.layout}/{one.key}: {one.why}"))
+    return _some(title, rows, lambda one: one_line(f"{one.type} {one.label}: {one.layout}/{one.key}: {one.why}"))
 
 
 def _some[T](title: str, rows: Sequence[T], words: Callable[[T], str]) -> Iterator[str]:

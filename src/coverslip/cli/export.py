@@ -1,8 +1,9 @@
 """``coverslip export fov|cells|rois``: pictures in bulk."""
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,22 +11,32 @@ from coverslip.cli.exporting import job_id, run, say, say_dry_run, wait_until_fr
 from coverslip.confined import Opener
 from coverslip.errors import InvalidRequestError
 from coverslip.export import Job, Request
+from coverslip.export.library import dataset_items
 from coverslip.export.options import request_from
 from coverslip.export.sources import marker_sets_of
 from coverslip.model.export import MarkerSet
 from coverslip.model.exporting import ExportMode
 from coverslip.settings import Settings
 
+if TYPE_CHECKING:
+    from coverslip.catalog import Catalog
+
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
-Data = Annotated[list[Path], typer.Argument(help="Folders of fields of view, or image files.")]
+Data = Annotated[list[Path] | None, typer.Argument(help="Folders of fields of view, or image files.")]
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset", help="In their place: all cataloged images of a dataset, by name or number, or of a folder."
+    ),
+]
 MarkerSetOption = Annotated[
     str | None,
     typer.Option("--marker-set", "-m", help="Name of a saved marker set, or a JSON file with one."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the files; made if need be.")]
 Fovs = Annotated[str | None, typer.Option("--fovs", help="Names of fields of view, separated by commas.")]
-Format = Annotated[str, typer.Option("--format", "-f", help="png, jpeg, webp, tiff, ome-tiff, pdf or svg.")]
+Format = Annotated[str, typer.Option("--format", "-f", help="png, jpeg, webp, tiff, ome-tiff, ome-zarr, pdf or svg.")]
 Downsample = Annotated[int, typer.Option("--downsample", min=1, help="Pixels of the image along one of the picture.")]
 ScaleBar = Annotated[
     str | None,
@@ -39,6 +50,13 @@ ExecutorOption = Annotated[str, typer.Option("--executor", help="threads, proces
 PerSecond = Annotated[float | None, typer.Option("--per-second", help="Most items that begin in a second.")]
 Dpi = Annotated[float, typer.Option("--dpi", min=1, help="Pixels of the picture on an inch of paper.")]
 Gallery = Annotated[str | None, typer.Option("--gallery", help="Rows and columns of pages, such as 4x6; a PDF.")]
+PanelsOption = Annotated[
+    bool, typer.Option("--panels", help="Each channel in a panel beside the merge, with its name.")
+]
+SeparateOption = Annotated[bool, typer.Option("--separate", help="A file for each channel.")]
+Sheet = Annotated[
+    bool, typer.Option("--contact-sheet", help="An HTML page with all pictures, small, beside the files.")
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Any other choice as name=JSON, such as legend='{}'; may be repeated.")
 ]
@@ -50,10 +68,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.
 
 @app.command("fov")
 def export_fov(
-    data: Data,
+    data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
     *,
+    dataset: Dataset = None,
     fovs: Fovs = None,
     file_format: Format = "png",
     downsample: Downsample = 1,
@@ -66,6 +85,9 @@ def export_fov(
     per_second: PerSecond = None,
     dpi: Dpi = 300,
     gallery: Gallery = None,
+    panels: PanelsOption = False,
+    separate: SeparateOption = False,
+    contact_sheet: Sheet = False,
     choices: Set = None,
     dry_run: Dry = False,
     resume: Resume = None,
@@ -78,7 +100,7 @@ def export_fov(
 
 @app.command("cells")
 def export_cells(
-    data: Data,
+    data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
     *,
@@ -93,6 +115,7 @@ def export_cells(
     mask: Annotated[str, typer.Option(help="The mask of the cells.")] = "whole_cell",
     isolate: Annotated[bool, typer.Option("--isolate", help="Hide neighbours.")] = False,
     pad: Annotated[bool, typer.Option("--pad", help="Crops at an edge keep their size.")] = False,
+    dataset: Dataset = None,
     fovs: Fovs = None,
     file_format: Format = "png",
     downsample: Downsample = 1,
@@ -105,6 +128,9 @@ def export_cells(
     per_second: PerSecond = None,
     dpi: Dpi = 300,
     gallery: Gallery = None,
+    panels: PanelsOption = False,
+    separate: SeparateOption = False,
+    contact_sheet: Sheet = False,
     choices: Set = None,
     dry_run: Dry = False,
     resume: Resume = None,
@@ -130,7 +156,7 @@ def export_cells(
 
 @app.command("rois")
 def export_rois(
-    data: Data,
+    data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
     *,
@@ -140,6 +166,7 @@ def export_rois(
     shared: Annotated[bool, typer.Option("--shared", help="All regions in one look, not each in its own.")] = False,
     grow: Annotated[int, typer.Option(min=-100, max=100, help="Pixels that every side is moved outwards.")] = 0,
     size: Annotated[int | None, typer.Option(min=1, help="Width and height for all regions.")] = None,
+    dataset: Dataset = None,
     fovs: Fovs = None,
     file_format: Format = "png",
     downsample: Downsample = 1,
@@ -152,6 +179,9 @@ def export_rois(
     per_second: PerSecond = None,
     dpi: Dpi = 300,
     gallery: Gallery = None,
+    panels: PanelsOption = False,
+    separate: SeparateOption = False,
+    contact_sheet: Sheet = False,
     choices: Set = None,
     dry_run: Dry = False,
     resume: Resume = None,
@@ -166,37 +196,48 @@ def export_rois(
 def _export(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> None:
     """Plan, check and run an export. Exit code 0 when every file is there, 1 when some failed, 130 when stopped."""
     settings = Settings.load()
-    with Opener(settings) as opener:
+    needs_catalog = given["dataset"] is not None or not given["dry_run"]
+    with Opener(settings) as opener, _catalog(settings) if needs_catalog else nullcontext() as catalog:
         if given["dry_run"]:
-            job = Job.of(_request(mode, own, given), open_file=opener.open_image)
+            job = Job.of(_request(mode, own, given, catalog), open_file=opener.open_image)
             say_dry_run(job.dry_run(), as_json=given["as_json"])
             return
-        from coverslip.derive import open_catalog_of  # noqa: PLC0415  # a dry run needs no catalog
-
-        with open_catalog_of(settings) as catalog:
-            if given["resume"]:
-                chosen = job_id(catalog.exports(), given["resume"])
-                wait_until_free(catalog, chosen)
-                job = Job.kept(chosen, catalog, open_file=opener.open_image)
-            else:
-                job = Job.of(_request(mode, own, given), catalog=catalog, open_file=opener.open_image)
-            record = run(job, is_resumed=bool(given["resume"]), retry_failed=given["retry_failed"])
-            say(job, record, as_json=given["as_json"])
+        assert catalog is not None
+        if given["resume"]:
+            chosen = job_id(catalog.exports(), given["resume"])
+            wait_until_free(catalog, chosen)
+            job = Job.kept(chosen, catalog, open_file=opener.open_image)
+        else:
+            job = Job.of(_request(mode, own, given, catalog), catalog=catalog, open_file=opener.open_image)
+        record = run(job, is_resumed=bool(given["resume"]), retry_failed=given["retry_failed"])
+        say(job, record, as_json=given["as_json"])
 
 
-def _request(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Request:
+def _catalog(settings: Settings) -> AbstractContextManager["Catalog"]:
+    from coverslip.derive import open_catalog_of  # noqa: PLC0415  # a dry run of files needs no catalog
+
+    return open_catalog_of(settings)
+
+
+def _request(mode: ExportMode, own: dict[str, Any], given: dict[str, Any], catalog: "Catalog | None") -> Request:
     if given["marker_set"] is None or given["out"] is None:
         raise InvalidRequestError("an export needs a marker set (--marker-set) and a folder (--out)")
+    if bool(given["data"]) == (given["dataset"] is not None):
+        raise InvalidRequestError("name folders of fields of view or image files, or a dataset (--dataset)")
+    items: dict[str, Any] = {"data": given["data"]}
+    if catalog is not None and given["dataset"] is not None:
+        items = dataset_items(catalog, given["dataset"])
     names = ("downsample", "existing", "workers", "executor", "per_second", "dpi", "gallery", "name")
     overrides = {name: given[name] for name in names if given[name] is not None}
+    overrides |= {name: True for name in ("panels", "separate", "contact_sheet") if given[name]}
     if given["scale_bar"] is not None:
         overrides["scale_bar"] = _scale_bar(given["scale_bar"])
     if given["masks"] is not None:
         overrides["masks"] = _listed(given["masks"])
     overrides |= _choices(given["choices"] or ())
-    items = {"data": given["data"], "fovs": _listed(given["fovs"]), **own}
     file_format = "pdf" if given["gallery"] and given["file_format"] == "png" else given["file_format"]
-    marker_set = _marker_set(given["marker_set"], given["data"][0])
+    marker_set = _marker_set(given["marker_set"], items["data"][0])
+    items |= {"fovs": _listed(given["fovs"]), **own}
     return request_from(mode, items, marker_set, given["out"], file_format, overrides)
 
 

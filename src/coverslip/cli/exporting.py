@@ -16,7 +16,7 @@ from coverslip.cli.output import amount, console, one_line, size_text
 from coverslip.errors import InvalidRequestError
 from coverslip.export import DryRun, Job
 from coverslip.export.manifest import manifest_paths
-from coverslip.export.run import LEASE_SECONDS
+from coverslip.export.notes import LEASE_SECONDS
 from coverslip.model.exporting import ExportJob, ExportResult
 
 WAIT_SECONDS = 0.5
@@ -129,6 +129,6 @@ def say(job: Job, record: ExportJob, *, as_json: bool) -> None:
             console().print(f"Stopped: {one_line(record.message)}")
         if record.completed < record.total or record.failed:
             retry = " --retry-failed" if record.failed and record.completed == record.total else ""
-            console().print(f"Go on with: coverslip export {record.mode} . --resume {record.id[:8]}{retry}")
+            console().print(f"Go on with: coverslip export {record.mode} --resume {record.id[:8]}{retry}")
     codes = {"completed": 0, "partial": 1, "failed": 1, "cancelled": 130, "paused": 5}
     raise typer.Exit(codes.get(record.state, 1))

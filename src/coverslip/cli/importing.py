@@ -16,7 +16,7 @@ import typer
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from coverslip.catalog import Catalog
-from coverslip.cli.clean import actor
+from coverslip.cli import acting
 from coverslip.cli.output import amount, console, one_line, say_error
 from coverslip.confined import Opener
 from coverslip.derive import open_catalog, ringing
@@ -92,7 +92,8 @@ def _sweeping(settings: Settings, asked: str | None, allow: int) -> Sweeping:
         mode = asked or settings.cleanup_modes.get(dataset, settings.cleanup_during_import)
         return "on" if mode == "on" else "report" if mode == "report" else "off"
 
-    return Sweeping(mode_of, actor(), one_line(" ".join(["coverslip", *sys.argv[1:]])), allow)
+    command = one_line(" ".join(["coverslip", *sys.argv[1:]]))
+    return Sweeping(mode_of, acting.actor(), command, allow, acting.PERMIT)
 
 
 def _import(top: Top, catalog: Catalog, settings: Settings, workers: int, sweeping: Sweeping) -> ImportReport:

@@ -8,7 +8,8 @@ import typer
 
 from coverslip.catalog import Catalog
 from coverslip.cleanup import GcPlan, Removed, collect, plan_gc, plan_purge, purge, sweep_uploads
-from coverslip.cli.clean import actor
+from coverslip.cli import acting
+from coverslip.cli.acting import actor
 from coverslip.cli.output import EXIT_CODES, amount, console, one_line, size_text
 from coverslip.derive import open_catalog_of
 from coverslip.errors import StorageError
@@ -33,12 +34,12 @@ def run(
     out = console()
     with open_catalog_of(settings) as catalog:
         storage = open_storage(settings.artifacts_url)
-        plan = plan_purge(catalog, older_than_days=older_than_days)
+        plan = plan_purge(catalog, older_than_days=older_than_days, actor=actor(), permitted=acting.PERMIT)
         for image in plan:
             kept = "" if image.origin == "uploaded" else "; its file was added in place and stays"
             out.print(f"  {image.id}  {one_line(image.filename)} ({size_text(image.size_bytes)}){kept}")
         before = catalog.now() - timedelta(days=older_than_days)
-        records = catalog.tombstones(before)
+        records = catalog.tombstones(before, actor=actor(), permitted=acting.PERMIT)
         for record in records[:SHOWN]:
             out.print(f"  {record.type} {record.id}  {one_line(record.path)}")
         if len(records) > SHOWN:
@@ -47,8 +48,8 @@ def run(
             unused = plan_gc(catalog, storage, grace_seconds=settings.gc_grace_seconds)
             out.print(f"{_amounts(plan, unused, len(records))} would be purged. Nothing was removed; --yes removes.")
             return
-        purged = catalog.purge_tombstones(before, actor=actor())
-        removed = purge(catalog, storage, settings.uploads_folder, plan)
+        purged = catalog.purge_tombstones(before, actor=actor(), permitted=acting.PERMIT)
+        removed = purge(catalog, storage, settings.uploads_folder, plan, actor=actor())
         removed += Removed(sweep_uploads(catalog, settings.uploads_folder))
         swept, problems = _sweep(catalog, storage, settings.gc_grace_seconds)
     removed += problems

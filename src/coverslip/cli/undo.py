@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from coverslip.cli.clean import AsJson, DbUri, actor
+from coverslip.cli import acting
+from coverslip.cli.acting import actor
+from coverslip.cli.clean_bytes import AsJson, DbUri
 from coverslip.cli.clean_report import counted
 from coverslip.cli.output import console
 from coverslip.derive import open_catalog
@@ -17,15 +19,16 @@ def run(
     db_uri: DbUri = "",
     as_json: AsJson = False,
 ) -> None:
-    """Bring back what a cleanup or an import removed: the same records with their numbers and artifacts.
+    """Bring back what a cleanup or an import removed: the same records and images with their numbers and artifacts.
 
     Exit code 3 when there is no such plan, 4 when it was not applied, or is purged.
     """
     settings = Settings.load(**({"database_url": db_uri} if db_uri else {}))
     with open_catalog(settings.catalog_url) as catalog:
-        plan = catalog.plan(plan_id)
-        done = catalog.undo_plan(plan_id, actor=actor())
+        plan = catalog.plan(plan_id, actor=actor(), permitted=acting.PERMIT)
+        done = catalog.undo_plan(plan_id, actor=actor(), permitted=acting.PERMIT)
+    restored = [*done.restored, *done.restored_images]
     if as_json:
-        typer.echo(json.dumps({"plan_id": plan_id, "restored": list(done.restored)}))
+        typer.echo(json.dumps({"plan_id": plan_id, "restored": restored}))
     else:
-        console().print(f"{counted(len(done.restored), plan.scope.type)} brought back.")
+        console().print(f"{counted(len(restored), plan.scope.type)} brought back.")

@@ -8,7 +8,15 @@ from coverslip.catalog import Catalog
 from coverslip.derive.combined import Combined, SmallCombined
 from coverslip.derive.drawn import KEY_IMAGE, MIP, MULTIVIEW, THUMBNAIL, Drawn
 from coverslip.derive.kind import Kind, by_name
-from coverslip.derive.viewing import KEY_PHOTOS, NEUROGLANCER_STATE, SHAPES, Contrast, NeuroglancerState, shape_kinds
+from coverslip.derive.viewing import (
+    KEY_PHOTOS,
+    NEUROGLANCER_STATE,
+    SHAPES,
+    Contrast,
+    Middle,
+    NeuroglancerState,
+    shape_kinds,
+)
 from coverslip.model.entities import EntityKinds
 from coverslip.settings import Settings
 
@@ -28,6 +36,7 @@ ON_DEMAND: tuple[Kind, ...] = (
     SmallCombined(),
     Contrast(),
     NeuroglancerState(),
+    Middle(),
     *KEY_PHOTOS,
     *SHAPES,
 )

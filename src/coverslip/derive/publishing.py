@@ -85,10 +85,8 @@ def publish(
     CatalogError
         The catalog does not answer.
     """
-    if top is not None and not _TOP.fullmatch(top):
-        raise InvalidRequestError(
-            f"{top[:200]!r} is no address that a layout can be read at, such as https://host/path"
-        )
+    if top is not None:
+        check_top(top)
     began = time.monotonic()
     work = _Publishing(builder, destination, layout, top, should_stop, on_item)
     is_stopped = False

@@ -3,9 +3,11 @@
 from coverslip.export.batch import export_fovs_batch
 from coverslip.export.checks import DryRun, Planned
 from coverslip.export.job import Job
+from coverslip.export.library import dataset_items
+from coverslip.export.notes import Stop
 from coverslip.export.plan import Plan, plan
 from coverslip.export.request import CellChoice, Effort, Gallery, Output, Request, RoiChoice
-from coverslip.export.run import Stop, run
+from coverslip.export.run import run
 
 __all__ = [
     "CellChoice",
@@ -19,6 +21,7 @@ __all__ = [
     "Request",
     "RoiChoice",
     "Stop",
+    "dataset_items",
     "export_fovs_batch",
     "plan",
     "run",

@@ -12,11 +12,14 @@ from coverslip.export.writing import free_bytes, may_write
 from coverslip.model.export import ExportSpec
 from coverslip.model.exporting import PlannedExport
 from coverslip.render.export import Window, whole
+from coverslip.render.export.panels import panel_grid
 from coverslip.render.export.regions import grid
 from coverslip.render.scale_bar import bar_length, fixed_length
 
 LIKELY = {"png": 0.8, "jpeg": 0.25, "webp": 0.25, "tiff": 1.0, "ome-tiff": 1.0, "pdf": 1.0, "svg": 1.1}
 """Bytes of a file as a part of those of its pixels, rather too many."""
+LEVELS = {"ome-zarr": 1.34}
+"""Pixels of all levels as a part of those of the first."""
 HEADER_BYTES = 4096
 
 
@@ -116,7 +119,7 @@ def _missing(spec: ExportSpec, facts: SourceFacts) -> Iterator[str]:
     for mask in masks:
         if mask not in facts.masks:
             yield f"MissingMaskError: field of view {fov!r} has no mask {mask!r}"
-    if spec.annotation is not None:
+    if spec.annotation is not None and facts.source.mosaic is None:
         try:
             annotation_file(facts.source, spec.annotation.annotation)
         except CoverslipError as error:
@@ -134,12 +137,16 @@ def _planned(plan: Plan, item: PlannedExport, check: _SpecCheck, output: Output)
     window = whole(size) if item.document["window"] is None else Window(*item.document["window"])
     try:
         height, width = grid(window, size, check.spec.downsample, pad=check.spec.pad, name=facts.source.fov).full
-        _check_bar(check.spec, facts, width)
+        if not output.is_raw:
+            _check_bar(check.spec, facts, width)
     except CoverslipError as found:
         return Planned(item.name, item.path, None, None, 0, f"{type(found).__name__}: {found}", exists)
+    rows, columns = panel_grid(check.spec)
+    height, width = height * rows, width * columns
     pixels = height * width
-    if output.raw:
-        amount = pixels * len(check.spec.markers.channels or facts.metadata.channels) * facts.metadata.bytes_per_sample
+    if output.is_raw:
+        planes = len(check.spec.markers.channels or facts.metadata.channels) + len(check.spec.masks)
+        amount = round(pixels * planes * facts.metadata.bytes_per_sample * LEVELS.get(output.file_format, 1))
     else:
         amount = round(pixels * 3 * LIKELY[output.file_format])
     return Planned(item.name, item.path, width, height, amount + HEADER_BYTES, None, exists)

@@ -20,6 +20,7 @@ from coverslip.export.request import TEMPLATES, CellChoice, Request
 from coverslip.export.sources import Source
 from coverslip.model import Cell
 from coverslip.model.export import ExportSpec
+from coverslip.model.rois import RoiShape
 from coverslip.render.export import Window, around, label_boxes
 
 type Opening = Callable[[Source], OpenSource]
@@ -41,6 +42,10 @@ class Chosen:
     """What file names and captions may ask for."""
     error: tuple[str, str] | None = None
     """Why it cannot be made: class and message."""
+    suffix: str = ""
+    """What follows the name of its file; any characters."""
+    shape: RoiShape | None = None
+    """Polygon or line of a region, where it is drawn."""
 
 
 def choose_fields(request: Request, facts: Sequence[SourceFacts]) -> list[Chosen]:
@@ -211,9 +216,20 @@ class _Places:
 
 def _wanted(request: Request) -> set[str]:
     """Return the names that file names and captions ask for."""
-    wanted = set(fields_of(request.output.name or TEMPLATES[request.mode]))
+    return set(fields_of(request.output.name or TEMPLATES[request.mode])) | caption_names(request)
+
+
+def caption_names(request: Request) -> set[str]:
+    """Return the names that captions ask for.
+
+    Raises
+    ------
+    InvalidRequestError
+        One is no template.
+    """
+    wanted: set[str] = set()
     captions = [request.look.caption.template] if request.look.caption else []
-    captions += [request.gallery.caption] if request.gallery else []
+    captions += [one.caption for one in (request.gallery, request.contact_sheet) if one is not None]
     for caption in captions:
         try:
             wanted |= {name for _, name, _, _ in string.Formatter().parse(caption) if name}

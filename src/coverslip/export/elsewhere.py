@@ -10,11 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from coverslip.errors import BuildError
+from coverslip.export.notes import Stop
 from coverslip.export.pacing import Pace
+from coverslip.export.pages import CanNote
 from coverslip.export.pieces import Painter, Task
 from coverslip.export.plan import Plan
 from coverslip.export.request import Effort, Request
-from coverslip.export.run import Notes, Stop, chunks, keep_busy
+from coverslip.export.run import chunks, keep_busy
 from coverslip.export.writing import CannotWriteError
 from coverslip.jobs.cluster import DASK, Cluster
 from coverslip.jobs.processes import Processes, has_died
@@ -55,7 +57,9 @@ def executor_of(
         yield None
 
 
-def run_elsewhere(plan: Plan, job_id: str, tasks: Sequence[Task], notes: Notes, stop: Stop, executor: Executor) -> None:
+def run_elsewhere(
+    plan: Plan, job_id: str, tasks: Sequence[Task], notes: CanNote, stop: Stop, executor: Executor
+) -> None:
     """Have an executor work on a job.
 
     A file in the folder of the job tells every process to stop. What a process that dies had in hand is done again, in

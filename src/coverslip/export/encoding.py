@@ -10,20 +10,25 @@ from typing import Any
 
 from coverslip.errors import ExportError
 from coverslip.export.request import Output
-from coverslip.export.writing import created, write
+from coverslip.export.writing import created, created_folder, digest, write
 from coverslip.model import Cell
 from coverslip.model.export import ExportSpec
+from coverslip.model.rois import RoiShape
+from coverslip.model.templates import Value, filled
+from coverslip.ngff import write_once
 from coverslip.render.export import (
     Figure,
     Fov,
+    RawImage,
     Window,
     encode_figure,
     figure_of,
-    raw_crop,
-    raw_tiff,
+    raw_image,
     tiles_of,
+    write_raw,
     write_tiles,
 )
+from coverslip.render.export.stored import stored
 
 LARGEST_AT_ONCE = 1 << 28
 """Pixels of a picture that is drawn as a whole; larger ones are written tile by tile, where the format has tiles."""
@@ -48,11 +53,13 @@ class Shown:
     """For the caption."""
     look: str
     """Digest of the spec."""
+    shape: RoiShape | None = None
+    """Of a region, where it is drawn."""
 
     @property
     def figure(self) -> Figure:
         """All of it, drawn."""
-        return figure_of(self.fov, self.spec, self.window, label=self.label, values=self.values)
+        return figure_of(self.fov, self.spec, self.window, label=self.label, shape=self.shape, values=self.values)
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -88,8 +95,8 @@ def make_file(item: Shown, output: Output, path: Path) -> Written:
     StorageError
         It cannot be written.
     """
-    if output.raw:
-        return _raw(item, path)
+    if output.is_raw:
+        return _raw(item, output, path)
     if _is_large(item, output):
         return _in_tiles(item, output, path)
     figure = item.figure
@@ -102,6 +109,31 @@ def published(data: bytes, details: dict[str, Any], path: Path) -> Written:
     return Written(hashlib.sha256(data).hexdigest(), len(data), details)
 
 
+def make_piece(item: Shown, caption: str, path: Path) -> Written:
+    """Draw an item of a gallery with its caption into a file that ``render.export.stored`` reads.
+
+    Raises
+    ------
+    ExportError
+        It cannot be drawn.
+    InvalidRequestError
+        The caption names something that the items do not have.
+    StorageError
+        It cannot be written.
+    """
+    figure = item.figure
+    values: dict[str, Value] = {
+        **item.values,
+        "fov": item.fov.name,
+        "marker_set": item.spec.markers.name,
+        "downsample": item.spec.downsample,
+        "width": figure.width,
+        "height": figure.height,
+    }
+    write(path, stored(figure, filled(caption, values)))
+    return Written("", 0, details_of(figure))
+
+
 def details_of(figure: Figure) -> dict[str, Any]:
     """Return what is noted about a figure."""
     details: dict[str, Any] = {"width": figure.width, "height": figure.height}
@@ -110,12 +142,6 @@ def details_of(figure: Figure) -> dict[str, Any]:
     if figure.notes:
         details["notes"] = list(figure.notes)
     return details
-
-
-def digest(path: Path) -> tuple[str, int]:
-    """Return SHA-256 and size of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size
 
 
 def _is_large(item: Shown, output: Output) -> bool:
@@ -132,13 +158,43 @@ def _in_tiles(item: Shown, output: Output, path: Path) -> Written:
     return Written(*digest(path), details_of(tiles.figure))
 
 
-def _raw(item: Shown, path: Path) -> Written:
+def _raw(item: Shown, output: Output, path: Path) -> Written:
     """Write the pixels of the channels as they are."""
     fov, spec = item.fov, item.spec
     if spec.downsample != 1:
         raise ExportError(f"{fov.name}: pixels as they are have no downsampling", recoverable=False)
-    channels = [fov.channel_name(look) for look in spec.markers.channels] or list(fov.channels)
-    masks = list(dict.fromkeys(look.mask for look in spec.masks))
-    pixels = raw_crop(fov, channels, item.window, masks=masks, pad=spec.pad)
-    data = raw_tiff(pixels, [*channels, *masks], fov.pixel_um, item.provenance)
-    return published(data, {"width": pixels.shape[-1], "height": pixels.shape[-2], "channels": len(pixels)}, path)
+    alone = None if spec.isolate is None or item.label is None else (spec.isolate, item.label)
+    image = raw_image(
+        fov,
+        spec.markers.channels,
+        item.window,
+        masks=[look.mask for look in spec.masks],
+        pad=spec.pad,
+        alone=alone,
+        name=str(item.values.get("item", fov.name)),
+        are_labels_apart=output.file_format == "ome-zarr",
+    )
+    if output.file_format == "ome-zarr":
+        with created_folder(path) as folder:
+            write_once(
+                image,
+                folder,
+                version=output.zarr_version,
+                windows=_windows(image, spec),
+                attributes={"coverslip": item.provenance},
+            )
+    else:
+        with created(path) as stream:
+            ome = output.file_format == "ome-tiff"
+            dpi = spec.print_dpi(image.metadata.size_x, image.metadata.size_y)
+            write_raw(stream, image, item.provenance, ome=ome, dpi=dpi)
+    height, width = image.where.full
+    return Written(*digest(path), {"width": width, "height": height, "channels": len(image.planes)})
+
+
+def _windows(image: RawImage, spec: ExportSpec) -> list[tuple[float, float] | None]:
+    """Return the limits of contrast of the marker set; ``None`` where it has no upper one, or one below the lower."""
+    looks = spec.markers.channels
+    if not looks:
+        return [None] * len(image.planes)
+    return [None if one.high is None or one.high <= one.low else (one.low, one.high) for one in looks]

@@ -46,6 +46,7 @@ class SourceFacts:
             "image": self.source.image,
             "fingerprint": {path: list(seen) for path, seen in self.fingerprint.items()},
         }
+        found |= {} if self.source.mosaic is None else {"mosaic": self.source.mosaic.document}
         return found | ({"error": self.error} if self.error else {})
 
 

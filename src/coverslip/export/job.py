@@ -9,12 +9,14 @@ from typing import Any, Self
 
 from coverslip.errors import ConflictError
 from coverslip.export.checks import DryRun, dry_run
-from coverslip.export.ledger import Ledger, MemoryLedger
+from coverslip.export.ledger import Ledger, MemoryLedger, items_of
 from coverslip.export.manifest import manifest_paths, read_manifest, write_manifest
+from coverslip.export.notes import Stop
 from coverslip.export.options import request_from
 from coverslip.export.plan import Plan, plan, restored
 from coverslip.export.request import Request
-from coverslip.export.run import Stop, lost_items, run
+from coverslip.export.run import lost_items, run
+from coverslip.export.sheets import sheet_path, write_sheet
 from coverslip.export.sources import OpenFile
 from coverslip.model.export import MarkerSet
 from coverslip.model.exporting import ENDED, ExportItem, ExportJob, ExportMode, ExportResult
@@ -42,7 +44,7 @@ class Job:
     output_dir
         Folder of the files; made if need be.
     file_format
-        ``"png"``, ``"jpeg"``, ``"webp"``, ``"tiff"``, ``"ome-tiff"``, ``"pdf"``, ``"svg"``.
+        ``"png"``, ``"jpeg"``, ``"webp"``, ``"tiff"``, ``"ome-tiff"``, ``"ome-zarr"``, ``"pdf"``, ``"svg"``.
     overrides
         Further choices by name: fields of ``model.ExportSpec``, ``request.Output`` and ``request.Effort``, such as
         ``{"downsample": 2, "scale_bar": True, "name": "{fov}_{index:04}", "workers": 4}``.
@@ -108,7 +110,7 @@ class Job:
             There is none.
         """
         record = catalog.export(job_id)
-        found = restored(record.document, (item.planned for item in catalog.export_items(job_id)))
+        found = restored(record.document, (item.planned for item in items_of(catalog, job_id)))
         job = cls.__new__(cls)
         job._begin(found.request, found, job_id, catalog, open_file, on_item)
         return job
@@ -243,15 +245,21 @@ class Job:
             It is running.
         """
         made, job_id = self._planned()
-        if self.status().state not in {"running", "cancelling"}:
-            lost = lost_items(made.request.output.folder, self._ledger.export_items(job_id, state="ok"))
+        status = self.status()
+        if status.state not in {"running", "cancelling"} and status.completed == status.total:
+            # of one that has items left, ``run`` looks at the files of the others
+            lost = lost_items(made.request.output.folder, items_of(self._ledger, job_id, state="ok"))
             self._ledger.reset_items(job_id, lost)
         self._ledger.reopen_export(job_id, retry_failed=retry_failed)
         status = self.status()
         if status.state == "pending":
             return self.start(background=background)
-        if not manifest_paths(made.request.output.folder, job_id)[0].exists():
-            write_manifest(made, status, self._ledger.export_items(job_id))
+        folder = made.request.output.folder
+        asked, page = made.request.contact_sheet, sheet_path(folder, job_id)
+        if asked is not None and not page.exists():
+            write_sheet(made, asked, page, items_of(self._ledger, job_id), open_file=self._open_file)
+        if not manifest_paths(folder, job_id)[0].exists():
+            write_manifest(made, status, items_of(self._ledger, job_id))
         return status
 
     def status(self) -> ExportJob:
@@ -302,7 +310,7 @@ class Job:
                 stop=self._stop,
             )
         if job.state in ENDED:  # what is paused goes on, and has one then
-            write_manifest(made, job, self._ledger.export_items(job_id))
+            write_manifest(made, job, items_of(self._ledger, job_id))
         return job
 
     def _run_quietly(self, made: Plan, job_id: str, executor: Executor | None) -> None:

@@ -1,9 +1,10 @@
 """Where a job keeps what became of its items: the catalog, or, for a job that nobody goes on with, this process."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -64,6 +65,18 @@ class Ledger(Protocol):
         ...
 
 
+PAGE = 5000
+"""Items that are held at a time where all of them are looked at."""
+
+
+def items_of(ledger: Ledger, job_id: str, *, state: ExportItemState | None = None) -> Iterator[ExportItem]:
+    """Yield the items of a job in their order; only some of them are held in memory."""
+    after = -1
+    while some := ledger.export_items(job_id, state=state, after=after, limit=PAGE):
+        yield from some
+        after = some[-1].planned.number
+
+
 class MemoryLedger:
     """One job, kept as long as this process runs."""
 
@@ -106,8 +119,8 @@ class MemoryLedger:
         """Return items in their order; see ``Ledger``."""
         with self._lock:
             self._one(job_id)
-            found = [item for item in self._items[after + 1 :] if state in {None, item.state}]
-            return found[:limit]
+            found = (item for item in islice(self._items, after + 1, None) if state in {None, item.state})
+            return list(islice(found, limit))
 
     def claim_export(self, job_id: str, *, lease_seconds: float) -> str:  # nobody else can have it
         """Return the right to work on it; ``ConflictError`` where somebody does, or it has ended."""

@@ -7,13 +7,14 @@ the CSV has a line for each item.
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from coverslip.errors import InvalidRequestError, UnreadableFileError
 from coverslip.export.plan import Plan, restored
-from coverslip.export.writing import write
+from coverslip.export.writing import created
 from coverslip.model.exporting import ExportItem, ExportJob, PlannedExport
 
 MAX_BYTES = 2 << 30
@@ -30,8 +31,8 @@ def manifest_paths(folder: Path, job_id: str) -> tuple[Path, Path]:
     return folder / f"{stem}.json", folder / f"{stem}.csv"
 
 
-def write_manifest(plan: Plan, job: ExportJob, items: Sequence[ExportItem]) -> tuple[Path, Path]:
-    """Write both files and return where they are.
+def write_manifest(plan: Plan, job: ExportJob, items: Iterable[ExportItem]) -> tuple[Path, Path]:
+    """Write both files and return where they are; items are taken one by one.
 
     Raises
     ------
@@ -47,15 +48,27 @@ def write_manifest(plan: Plan, job: ExportJob, items: Sequence[ExportItem]) -> t
         "ended_at": None if job.ended_at is None else job.ended_at.isoformat(),
         **plan.document,
     }
-    lines = ",\n".join(json.dumps(_entry(item), ensure_ascii=False) for item in items)
-    text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "items": [\n{lines}\n]}}\n'
-    write(as_json, text.encode("utf-8", "surrogateescape"))
-    stream = io.StringIO(newline="")
-    table = csv.writer(stream, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows(_row(plan, item) for item in items)
-    write(as_csv, stream.getvalue().encode("utf-8", "surrogateescape"))
+    with created(as_json) as document, created(as_csv) as lines, _text(document) as stream, _text(lines) as listed:
+        table = csv.writer(listed, lineterminator="\n")
+        table.writerow(COLUMNS)
+        stream.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "items": [')
+        between = "\n"
+        for item in items:
+            stream.write(between + json.dumps(_entry(item), ensure_ascii=False))
+            table.writerow(_row(plan, item))
+            between = ",\n"
+        stream.write("\n]}\n")
     return as_json, as_csv
+
+
+@contextmanager
+def _text(stream: BinaryIO) -> Iterator[io.TextIOWrapper]:
+    """Give a text stream over a binary one, which stays open."""
+    text = io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline="", write_through=False)
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 def read_manifest(path: Path, folder: Path) -> Plan:

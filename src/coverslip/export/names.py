@@ -40,7 +40,7 @@ def fields_of(template: str) -> tuple[str, ...]:
     return tuple(name for _, name, _ in _parts(template) if name is not None)
 
 
-def fill(template: str, values: Mapping[str, Cell]) -> str:
+def fill(template: str, values: Mapping[str, Cell], suffix: str = "") -> str:
     """Return the relative path, without an ending, that a template gives for an item.
 
     Parameters
@@ -49,6 +49,8 @@ def fill(template: str, values: Mapping[str, Cell]) -> str:
         Such as ``{fov}/{label:05}``: a number after the colon is a width, filled with zeros.
     values
         What may be asked for. An empty value becomes ``none``.
+    suffix
+        Put behind it, whatever characters it has.
 
     Raises
     ------
@@ -64,6 +66,7 @@ def fill(template: str, values: Mapping[str, Cell]) -> str:
             known = ", ".join(sorted(values)[:20])
             raise InvalidRequestError(f"the template {template!r} asks for {{{name}}}; there are: {known}")
         text += safe(_shown(values[name], width))
+    text += safe(suffix)
     return "/".join(_whole(part) for part in text.split("/"))
 
 

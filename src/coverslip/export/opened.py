@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,51 @@ class Planes(Mapping[str, Pixels]):
                 while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > KEPT_BYTES:
                     self._kept.popitem(last=False)
             return pixels
+
+
+class StoppedError(Exception):
+    """The job is to stop while an item is under way: the item has not failed, and what was begun of its file goes."""
+
+
+class Watched(Mapping[str, Pixels]):
+    """Planes that are not read on once the job is to stop: those that are read in parts, which may take long.
+
+    Parameters
+    ----------
+    planes
+        By name.
+    should_stop
+        Asked before each part.
+    """
+
+    def __init__(self, planes: Mapping[str, Pixels], should_stop: Callable[[], bool]) -> None:
+        self._planes, self._should_stop = planes, should_stop
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._planes)
+
+    def __len__(self) -> int:
+        return len(self._planes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._planes
+
+    def __getitem__(self, name: str) -> Pixels:
+        plane = self._planes[name]
+        return plane if isinstance(plane, np.ndarray) else _WatchedPlane(plane, self._should_stop)
+
+
+class _WatchedPlane:
+    """A plane, Y, X; raises ``StoppedError`` in the place of pixels."""
+
+    def __init__(self, plane: Pixels, should_stop: Callable[[], bool]) -> None:
+        self.shape, self.dtype = plane.shape, plane.dtype
+        self._plane, self._should_stop = plane, should_stop
+
+    def __getitem__(self, key: tuple[slice, slice]) -> Any:
+        if self._should_stop():
+            raise StoppedError
+        return self._plane[key]
 
 
 class OpenSource:
@@ -182,7 +227,15 @@ class OpenSource:
         return lambda: Plane(image, t, c, z)
 
 
-class Sources:
+class CanClose(Protocol):
+    """What is open until it is closed."""
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class Sources[Opened: CanClose]:
     """Fields of view that several threads draw from; those that nobody holds are closed, but for the last few.
 
     Parameters
@@ -193,15 +246,15 @@ class Sources:
         How many stay open though nobody draws from them at this moment.
     """
 
-    def __init__(self, open_source: Callable[[Source], OpenSource], idle: int = 1) -> None:
+    def __init__(self, open_source: Callable[[Source], Opened], idle: int = 1) -> None:
         self._open_source, self._idle = open_source, idle
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
-        self._open: OrderedDict[str, OpenSource] = OrderedDict()
+        self._open: OrderedDict[str, Opened] = OrderedDict()
         self._users: dict[str, int] = {}
 
     @contextmanager
-    def hold(self, source: Source) -> Iterator[OpenSource]:
+    def hold(self, source: Source) -> Iterator[Opened]:
         """Give an open field of view for the time of a ``with`` statement."""
         key = source.key
         with self._guard:

@@ -22,7 +22,7 @@ from coverslip.model.export import ExportSpec, MarkerSet, MaskLook
 from coverslip.model.exporting import ExportMode
 from coverslip.model.metadata import Frozen
 
-PLACES = frozenset({"data", "images", "fovs", "t", "z", "gallery"})
+PLACES = frozenset({"data", "images", "fovs", "t", "z", "gallery", "separate", "contact_sheet"})
 """Choices of the request itself."""
 
 
@@ -44,6 +44,9 @@ def request_from(
         There is no such marker set.
     """
     chosen = _items(items)
+    away = [str(place) for place in chosen.get("data", ()) if "://" in str(place)]
+    if away:
+        raise InvalidRequestError(f"{away[0]}: exports read files of this machine, not what is elsewhere")
     data = tuple(Path(os.path.abspath(Path(place).expanduser())) for place in chosen.pop("data", ()))  # noqa: PTH100
     if not data:
         raise InvalidRequestError("there is nothing to export: name a folder of fields of view, or image files")
@@ -121,6 +124,11 @@ def _gallery(value: object) -> object:
     return make(Gallery, {"rows": int(rows), "columns": int(columns)}, "gallery")
 
 
+def _switched(value: object) -> object:
+    """Return the settings of what may simply be switched on."""
+    return {} if value is True else None if value is False else value
+
+
 def _absolute(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  # links are kept
 
@@ -130,9 +138,12 @@ def _table(value: object) -> object:
 
 
 _READ: Mapping[str, Callable[[Any], object]] = {
+    "contact_sheet": _switched,
     "gallery": _gallery,
     "masks": _masks,
+    "panels": _switched,
     "scale_bar": scale_bar_from,
+    "separate": _switched,
     "table": _table,
 }
 """Choices that may be written in a shorter way."""

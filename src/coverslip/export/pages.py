@@ -1,106 +1,169 @@
-"""All items of a job in one PDF, page by page, with bounded memory."""
+"""All items of a job in one PDF, page by page, with bounded memory.
 
-import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+Each item is drawn into a piece of its own beside the PDF, by whoever draws items; then the pieces are put onto pages
+in the order of the items. A job that goes on draws only what has no piece, and who drew a piece changes no byte of the
+PDF. The pieces go when all items are on their pages.
+"""
+
+import queue
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from pathlib import Path
+from typing import Protocol
 
-from coverslip.errors import ExportError, InvalidRequestError
-from coverslip.export.encoding import details_of, digest
-from coverslip.export.pacing import Pace
-from coverslip.export.pieces import Painter, Task, failed
+from coverslip.errors import CoverslipError, ExportError, InvalidRequestError, ReadError
+from coverslip.export.pieces import Task, failed
 from coverslip.export.plan import Plan
 from coverslip.export.request import Gallery
-from coverslip.export.run import Notes, Stop
-from coverslip.export.sources import OpenFile
-from coverslip.export.writing import CannotWriteError, created
+from coverslip.export.writing import CannotWriteError, created, digest
 from coverslip.model.exporting import ExportResult
-from coverslip.model.templates import Value, filled
 from coverslip.render.export import Figure, PdfGallery
+from coverslip.render.export.stored import restored
+from coverslip.storage.interface import TEMPORARY
 
-type Drawn = tuple[Figure | None, dict[str, Value], ExportResult]
-"""A figure, what its caption may name, and what became of the item so far."""
+
+class CanNote(Protocol):
+    """Takes what became of items."""
+
+    def tell(self, result: ExportResult, *, is_shown: bool = False) -> None:
+        """Take it, from any thread."""
+        ...
+
+    def pass_on(self) -> None:
+        """Hand it on, in the thread that runs the job."""
+        ...
+
+
+class CanShow(CanNote, Protocol):
+    """Tells the listener, too."""
+
+    def show(self, result: ExportResult) -> None:
+        """Tell the listener only."""
+        ...
+
+
+type Draw = Callable[[Sequence[Task], CanNote], None]
+"""Has tasks done, by threads or elsewhere, until the job is to stop."""
+
+
+def pieces_folder(folder: Path, job_id: str) -> Path:
+    """Return where the pieces of a job are until they are on their pages."""
+    return folder / f"{TEMPORARY}pieces-{job_id}"
 
 
 def run_gallery(
-    plan: Plan, gallery: Gallery, tasks: Sequence[Task], notes: Notes, stop: Stop, open_file: OpenFile
+    plan: Plan,
+    gallery: Gallery,
+    tasks: Sequence[Task],
+    notes: CanShow,
+    *,
+    pieces: Path,
+    draw: Draw,
+    should_stop: Callable[[], bool],
+    stop: Callable[[str], None],
 ) -> None:
-    """Write the PDF of a job, in the order of its items; nothing is there of one that was stopped.
+    """Write the PDF of a job, in the order of its items; nothing is there of one that was stopped but its pieces.
 
     Items that cannot be drawn are left out. What became of an item is noted when the file is there.
+
+    Parameters
+    ----------
+    plan, gallery
+        The job.
+    tasks
+        All of its items; none at all where nothing is to be done.
+    notes
+        Takes what became of them.
+    pieces
+        Folder of the pieces.
+    draw
+        Has them drawn.
+    should_stop, stop
+        Asks whether the job is to stop, and has it stop with a message.
     """
     if not tasks:
         return
-    request = plan.request
-    painter = Painter(request, open_file, Pace(request.effort.per_second))
-    path = request.output.folder / tasks[0].item.path
-    results: list[ExportResult] = []
-    rows, columns = gallery.rows, gallery.columns
+    drawn = _Drawn(notes)
+    path = plan.request.output.folder / tasks[0].item.path
+    todo = [replace(task, piece=pieces / f"{task.item.number}.piece") for task in tasks]
+    draw(todo, drawn)
+    drawn.pass_on()
+    if should_stop():
+        return
     try:
-        with created(path) as stream, PdfGallery(stream, title=gallery.title, rows=rows, columns=columns) as pages:
-            for figure, values, drawn in _in_order(painter, tasks, request.effort.workers, stop):
-                result = drawn
-                if figure is not None:
-                    pages.add(figure, filled(gallery.caption, values))
-                    result = replace(drawn, details={**drawn.details, "page": pages.pages})
-                results.append(result)
-                notes.show(result)
-            if stop.flag.is_set():
-                raise _StoppedError
+        results = _bound(gallery, path, todo, drawn.results, should_stop, notes.pass_on)
     except _StoppedError:
         return
-    except (CannotWriteError, InvalidRequestError, ExportError) as error:  # a caption, or a page, that cannot be
-        stop.now(str(error))
+    except (CannotWriteError, InvalidRequestError, ExportError) as error:  # no room, or a page that cannot be
+        stop(str(error))
         return
-    finally:
-        painter.close()
     checksum, size = digest(path)
     for result in results:
         notes.tell(replace(result, checksum=checksum, size=size) if result.ok else result, is_shown=True)
+    if all(result.ok for result in results):
+        shutil.rmtree(pieces, ignore_errors=True)
 
 
-def _in_order(painter: Painter, tasks: Sequence[Task], workers: int, stop: Stop) -> Iterator[Drawn]:
-    """Yield what is drawn in the order of the items, a few of them ahead, until the job is to stop."""
-    waiting = iter(tasks)
-    under_way: deque[Future[Drawn]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="export") as pool:
-        while not stop.flag.is_set():
-            under_way.extend(
-                pool.submit(_draw, painter, task) for task in islice(waiting, 2 * workers - len(under_way))
-            )
-            if not under_way:
-                return
-            yield under_way.popleft().result()
+def _bound(
+    gallery: Gallery,
+    path: Path,
+    tasks: Sequence[Task],
+    drawn: Mapping[int, ExportResult],
+    should_stop: Callable[[], bool],
+    pass_on: Callable[[], None],
+) -> list[ExportResult]:
+    """Put pieces onto pages, and return what became of each item, with its page."""
+    results = []
+    rows, columns = gallery.rows, gallery.columns
+    with created(path) as stream, PdfGallery(stream, title=gallery.title, rows=rows, columns=columns) as pages:
+        for task in tasks:
+            if should_stop():
+                raise _StoppedError
+            result = drawn[task.item.number]
+            found = _figure(task) if result.ok else None
+            if isinstance(found, ReadError):
+                result = failed(task, found, result.seconds)
+            elif found is not None:
+                pages.add(*found)
+                result = replace(result, details={**result.details, "page": pages.pages})
+            results.append(result)
+            pass_on()
+    return results
+
+
+class _Drawn:
+    """What became of the drawing of items: shown at once, noted only when they are on their pages."""
+
+    def __init__(self, notes: CanShow) -> None:
+        self._notes = notes
+        self._queue: queue.SimpleQueue[ExportResult] = queue.SimpleQueue()
+        self.results: dict[int, ExportResult] = {}
+
+    def tell(self, result: ExportResult, *, is_shown: bool = False) -> None:
+        """Take the result of an item, from any thread."""
+        self._queue.put(result)
+
+    def pass_on(self) -> None:
+        """Show what is new, and keep the right to the job."""
+        with suppress(queue.Empty):
+            while True:
+                result = self._queue.get_nowait()
+                self.results[result.number] = result
+                self._notes.show(result)
+        self._notes.pass_on()
+
+
+def _figure(task: Task) -> tuple[Figure, str] | ReadError:
+    assert task.piece is not None
+    try:
+        return restored(task.piece.read_bytes())
+    except OSError as error:
+        return ReadError(f"{task.piece} cannot be read: {error.strerror or error}")
+    except CoverslipError as error:
+        return ReadError(f"{task.piece}: {error}")
 
 
 class _StoppedError(Exception):
     """The job is to stop: the file that was begun goes."""
-
-
-def _draw(painter: Painter, task: Task) -> Drawn:
-    began = time.perf_counter()
-    try:
-        with painter.shown(task) as item:
-            figure = item.figure
-            values: dict[str, Value] = {
-                **item.values,
-                "fov": item.fov.name,
-                "marker_set": item.spec.markers.name,
-                "downsample": item.spec.downsample,
-                "width": figure.width,
-                "height": figure.height,
-            }
-    except Exception as error:  # noqa: BLE001  # the outer edge of a worker: the others go on
-        return None, {}, failed(task, error, time.perf_counter() - began)
-    item_of = task.item
-    done = ExportResult(
-        item_of.number,
-        item_of.name,
-        ok=True,
-        path=item_of.path,
-        seconds=time.perf_counter() - began,
-        details=details_of(figure),
-    )
-    return figure, values, done

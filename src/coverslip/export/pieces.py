@@ -4,7 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,19 +15,24 @@ from coverslip.errors import (
     CoverslipError,
     ExportError,
     MissingMaskError,
+    ReadError,
     StorageError,
     UnreadableFileError,
 )
 from coverslip.export.cells import CellTable, plain, read_table
-from coverslip.export.encoding import Shown, Written, digest, make_file
-from coverslip.export.opened import OpenSource, Sources
+from coverslip.export.encoding import Shown, Written, details_of, make_file, make_piece
+from coverslip.export.opened import OpenSource, Sources, StoppedError, Watched
 from coverslip.export.pacing import Pace
+from coverslip.export.plan import Plan
 from coverslip.export.request import Request
 from coverslip.export.sources import OpenFile, Source, fingerprint
-from coverslip.export.writing import CannotWriteError
+from coverslip.export.stitched import OpenMap, open_source
+from coverslip.export.writing import CannotWriteError, digest
 from coverslip.model.export import ExportSpec
-from coverslip.model.exporting import ExportResult, PlannedExport
+from coverslip.model.exporting import ExportItem, ExportResult, PlannedExport
+from coverslip.model.rois import RoiShape
 from coverslip.render.export import CellPaint, Fov, Window, cell_paint, whole
+from coverslip.render.export.stored import restored
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +52,8 @@ class Task:
     """Its digest."""
     table: Path | None
     """The cell table, where cells have colours of their own."""
+    piece: Path | None = None
+    """Where an item of a gallery is drawn to; others are files of their own."""
 
 
 class SourceChangedError(ConflictError):
@@ -64,29 +71,41 @@ class Painter:
         Opens image files.
     pace
         How fast items may begin.
+    idle
+        How many fields of view stay open though nobody draws from them at this moment; ``None`` is one where several
+        items are of one field.
     """
 
-    def __init__(self, request: Request, open_file: OpenFile, pace: Pace) -> None:
+    def __init__(self, request: Request, open_file: OpenFile, pace: Pace, idle: int | None = None) -> None:
         self._request, self._open_file, self._pace = request, open_file, pace
-        self._sources = Sources(lambda source: OpenSource(source, open_file, t=request.t, z=request.z))
+        is_alone = request.mode == "fov" and request.separate is None
+        kept = (0 if is_alone else 1) if idle is None else idle
+        self._sources = Sources(lambda source: open_source(source, open_file, t=request.t, z=request.z), kept)
         self._seen: dict[str, Mapping[str, Sequence[int]]] = {}
         self._paints: dict[tuple[str, str], CellPaint] = {}
+        self._should_stop: Callable[[], bool] = lambda: False
 
     def make(
         self, tasks: Iterable[Task], *, should_stop: Callable[[], bool], tell: Callable[[ExportResult], None]
     ) -> None:
-        """Make items one after the other and tell what became of each; stops between two of them.
+        """Make items one after the other and tell what became of each.
+
+        It stops between two of them, and between two parts of one whose planes are read in parts.
 
         Raises
         ------
         CannotWriteError
             No file can be written until somebody does something.
         """
+        self._should_stop = should_stop
         for task in tasks:
             self._pace.wait(should_stop)
             if should_stop():
                 return
-            result = self._attempts(task, should_stop)
+            try:
+                result = self._attempts(task, should_stop)
+            except StoppedError:
+                return
             if result is None:
                 return
             tell(result)
@@ -115,7 +134,7 @@ class Painter:
         began = time.perf_counter()
         try:
             written = self._written(task)
-        except CannotWriteError:
+        except (CannotWriteError, StoppedError):
             raise
         except Exception as error:  # noqa: BLE001  # the outer edge of a worker: the others go on
             return failed(task, error, time.perf_counter() - began)
@@ -135,10 +154,21 @@ class Painter:
         path = output.folder / task.item.path
         if "error" in task.item.document:
             raise PlannedError(*task.item.document["error"])
-        if output.existing == "skip" and path.is_file():
+        if task.piece is not None:
+            return self._piece(task, task.piece)
+        if output.existing == "skip" and path.exists():
             return Written(*digest(path), {"kept": True})
         with self.shown(task) as item:
             return make_file(item, output, path)
+
+    def _piece(self, task: Task, path: Path) -> Written:
+        """Draw an item of a gallery, unless it was drawn before the job was stopped."""
+        with suppress(FileNotFoundError, ReadError):
+            data = path.read_bytes()
+            return Written("", 0, details_of(restored(data)[0]))
+        with self.shown(task) as item:
+            caption = "" if self._request.gallery is None else self._request.gallery.caption
+            return make_piece(item, caption, path)
 
     @contextmanager
     def shown(self, task: Task) -> Iterator[Shown]:
@@ -157,7 +187,8 @@ class Painter:
             values = {**document["values"], "item": task.item.name}
             fov, window = self._fov(task, opened), document["window"]
             window = whole(fov.size) if window is None else Window(*window)
-            yield Shown(fov, task.spec, window, document.get("label"), values, task.look)
+            shape = RoiShape.model_validate(document["shape"]) if "shape" in document else None
+            yield Shown(fov, task.spec, window, document.get("label"), values, task.look, shape)
 
     def _check(self, task: Task) -> None:
         """Compare the files of a source with what they were, once for all of its items."""
@@ -170,12 +201,12 @@ class Painter:
             if list(self._seen[key][path]) != list(was):
                 raise SourceChangedError(f"{path} has changed since the export was planned")
 
-    def _fov(self, task: Task, opened: OpenSource) -> Fov:
+    def _fov(self, task: Task, opened: OpenSource | OpenMap) -> Fov:
         spec = task.spec
         return Fov(
             task.source.fov,
-            opened.channels,
-            masks=opened.masks,
+            Watched(opened.channels, self._should_stop),
+            masks=Watched(opened.masks, self._should_stop),
             annotations={} if spec.annotation is None else opened.annotation(spec.annotation.annotation),
             pixel_um=opened.pixel_um,
             paint=self._paint(task),
@@ -189,13 +220,27 @@ class Painter:
         if key not in self._paints:
             if task.table is None:
                 raise MissingMaskError(f"{task.source.fov}: there is no cell table with colours of cells", (look.mask,))
-            table = table_at(task.table)
-            rows = rows_of(table, self._request.cells.fov, task.source.fov)
+            table, rows_of = table_at(task.table, self._request.cells.fov)
+            rows = rows_of.get(task.source.fov, []) if rows_of is not None else list(range(table.row_count))
             labels = [plain(one) for one in table.numbers(look.label_column)[rows]]
             values = [plain(one) for one in table.column(look.column)[rows]]
             numbers = [int(label) if isinstance(label, int | float) else 0 for label in labels]
             self._paints = {key: cell_paint(look, numbers, values), **dict(list(self._paints.items())[-8:])}
         return self._paints[key]
+
+
+def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
+    """Return items with what is needed to make them."""
+    found = []
+    looks = [spec.digest for spec in plan.specs]
+    for one in items:
+        facts = plan.sources[one.planned.document["source"]]
+        spec = plan.specs[one.planned.document["spec"]]
+        table = plan.cell_table if spec.cells is not None else None
+        found.append(
+            Task(one.planned, facts.source, facts.fingerprint, spec, looks[one.planned.document["spec"]], table)
+        )
+    return found
 
 
 class PlannedError(ExportError):
@@ -206,22 +251,24 @@ class PlannedError(ExportError):
         self.kind = kind
 
 
-def rows_of(table: CellTable, column: str, fov: str) -> list[int]:
-    """Return the rows of a field of view; all of them where the table names none."""
-    if column not in table.columns:
-        return list(range(table.row_count))
-    return [n for n, value in enumerate(table.columns[column]) if str(plain(value)) == fov]
+def table_at(path: Path, column: str) -> tuple[CellTable, Mapping[str, list[int]] | None]:
+    """Return a cell table, read once while it stays as it is, and the rows of each field of view.
 
-
-def table_at(path: Path) -> CellTable:
-    """Return a cell table, read once while it stays as it is."""
+    Rows are ``None`` where the table has no such column: all of them are of every field.
+    """
     seen = path.stat()
-    return _table(path, seen.st_size, seen.st_mtime_ns)
+    return _table(path, column, seen.st_size, seen.st_mtime_ns)
 
 
 @lru_cache(TABLES_KEPT)
-def _table(path: Path, *_stamp: int) -> CellTable:
-    return read_table(path)
+def _table(path: Path, column: str, *_stamp: int) -> tuple[CellTable, Mapping[str, list[int]] | None]:
+    table = read_table(path)
+    if column not in table.columns:
+        return table, None
+    found: dict[str, list[int]] = {}
+    for number, value in enumerate(table.columns[column].tolist()):
+        found.setdefault(str(plain(value)), []).append(number)
+    return table, found
 
 
 def is_retryable(error: BaseException) -> bool:

@@ -13,12 +13,14 @@ from typing import Any
 
 from coverslip.errors import InvalidRequestError
 from coverslip.export.bars import with_common_bar
-from coverslip.export.choices import Chosen, choose_cells, choose_fields
+from coverslip.export.choices import Chosen, caption_names, choose_cells, choose_fields
 from coverslip.export.facts import SourceFacts, facts_of, software, table_path
+from coverslip.export.mosaics import Mosaic
 from coverslip.export.names import distinct, fields_of, fill
 from coverslip.export.opened import OpenSource
 from coverslip.export.regions import choose_rois
 from coverslip.export.request import TEMPLATES, Request, make
+from coverslip.export.separate import separated
 from coverslip.export.sources import OpenFile, Source, bare_name, chosen, fingerprint
 from coverslip.export.sources import fields_of as fields_at
 from coverslip.model.export import FILE_ENDINGS, ExportSpec
@@ -27,8 +29,8 @@ from coverslip.readers import open_image
 
 VERSION = 1
 """Of the documents of jobs and items."""
-KEPT_VALUES = frozenset({"fov", "label", "roi", "roi_id", "x", "y", "tags", "comment", "marker_set"})
-"""Of an item's values, for captions and the manifest. Other columns of its row are in the table."""
+KEPT_VALUES = frozenset({"fov", "label", "roi", "roi_id", "x", "y", "tags", "comment", "marker_set", "channel"})
+"""Of an item's values, for the manifest, beside those that captions name. Other columns of its row are in the table."""
 NOUNS = {"fov": "field of view", "cells": "cell", "rois": "region"}
 
 
@@ -95,14 +97,14 @@ def plan(request: Request, *, open_file: OpenFile = open_image) -> Plan:
         tables.append(table_path(request, facts))
         picked = choose_cells(request, facts, tables[0], opening)
     else:
-        picked, table = choose_rois(request, facts)
+        picked, facts, table = choose_rois(request, facts)
         tables.append(table)
     if not picked:
         raise InvalidRequestError(f"there is nothing to export: no {NOUNS[request.mode]} is left after the choice")
     cell_table = table_path(request, facts) if any(one.spec.cells is not None for one in picked) else None
     if cell_table is not None:
         tables.append(cell_table)
-    return _frozen(request, facts, with_common_bar(picked, facts), tables, cell_table)
+    return _frozen(request, facts, with_common_bar(separated(picked, request.separate), facts), tables, cell_table)
 
 
 def restored(document: Mapping[str, Any], items: Iterable[PlannedExport]) -> Plan:
@@ -129,7 +131,8 @@ def restored(document: Mapping[str, Any], items: Iterable[PlannedExport]) -> Pla
 
 
 def _restored_source(document: Mapping[str, Any]) -> SourceFacts:
-    source = Source(document["fov"], Path(document["path"]), document["image"])
+    mosaic = Mosaic.of(document["mosaic"]) if "mosaic" in document else None
+    source = Source(document["fov"], Path(document["path"]), document["image"], mosaic)
     seen = {path: [int(number) for number in one] for path, one in document["fingerprint"].items()}
     return SourceFacts(source, seen, None, document.get("error"))
 
@@ -149,6 +152,7 @@ def _frozen(
         if place == len(kept):
             kept.append(spec)
         places[id(spec)] = place
+    kept_values = KEPT_VALUES | caption_names(request)
     template = request.output.name or TEMPLATES[request.mode]
     fields_of(template)
     ending = FILE_ENDINGS[request.output.file_format]
@@ -156,7 +160,9 @@ def _frozen(
     if request.gallery is not None:
         stems = [fill(request.gallery.name, {})] * len(picked)
     else:
-        stems = distinct(fill(template, one) for one in values)
+        has_channel = "channel" in fields_of(template)
+        suffixes = ["" if has_channel else one.suffix for one in picked]
+        stems = distinct(fill(template, one, suffix) for one, suffix in zip(values, suffixes, strict=True))
     items = tuple(
         PlannedExport(
             number=number,
@@ -168,8 +174,9 @@ def _frozen(
                 "spec": places[id(one.spec)],
                 "window": None if one.window is None else list(one.window),
                 "label": one.label,
-                "values": {name: value for name, value in one.values.items() if name in KEPT_VALUES},
+                "values": {name: value for name, value in one.values.items() if name in kept_values},
                 **({"error": list(one.error)} if one.error else {}),
+                **({"shape": one.shape.model_dump(mode="json")} if one.shape and one.spec.shape else {}),
             },
         )
         for number, (one, stem) in enumerate(zip(picked, stems, strict=True))

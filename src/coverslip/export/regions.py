@@ -1,11 +1,11 @@
 """Which regions of interest a request means, each in its own look or all in one."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from coverslip.errors import CoverslipError, InvalidRequestError, MissingFieldError, NotFoundError, UnreadableFileError
+from coverslip.export.canvases import Canvases
 from coverslip.export.choices import Chosen
 from coverslip.export.facts import SourceFacts
 from coverslip.export.request import Request, make, scale_bar_from
@@ -26,10 +26,11 @@ SHORT_ID = 12
 """Digits of an identifier that stand for a region without a name."""
 
 
-def choose_rois(request: Request, facts: Sequence[SourceFacts]) -> tuple[list[Chosen], Path]:
-    """Return an item for each region that is meant, field of view by field of view, and the table they are from.
+def choose_rois(request: Request, facts: Sequence[SourceFacts]) -> tuple[list[Chosen], list[SourceFacts], Path]:
+    """Return an item for each region that is meant, the fields of view with the maps they are of, and their table.
 
-    A region of a field of view that is not there is an item that fails, as is one of a stitched map.
+    Items are in the order of fields of view; those of stitched maps follow. A region of a field of view or map that is
+    not there is an item that fails.
 
     Raises
     ------
@@ -49,9 +50,10 @@ def choose_rois(request: Request, facts: Sequence[SourceFacts]) -> tuple[list[Ch
         raise NotFoundError(f"there is no table of regions {path}") from error
     numbers = {one.source.fov: n for n, one in enumerate(facts)}
     chosen = [roi for roi in meant_rois(request, rois) if request.fovs is None or roi.fov in numbers]
-    chosen.sort(key=lambda roi: numbers.get(roi.fov, len(numbers)))
-    looks = _Looks(request)
-    return [_chosen(request, roi, numbers, looks) for roi in chosen], path
+    chosen.sort(key=lambda roi: (numbers.get(roi.fov, len(numbers)), roi.map_id))
+    looks, canvases = _Looks(request), Canvases(request.data[0], facts)
+    picked = [_chosen(request, roi, numbers, looks, canvases) for roi in chosen]
+    return picked, [*facts, *canvases.added], path
 
 
 def _table(request: Request) -> Path:
@@ -90,25 +92,27 @@ def meant_rois(request: Request, rois: Sequence[Roi]) -> list[Roi]:
     ]
 
 
-def _chosen(request: Request, roi: Roi, numbers: Mapping[str, int], looks: "_Looks") -> Chosen:
+def _chosen(request: Request, roi: Roi, numbers: Mapping[str, int], looks: "_Looks", canvases: Canvases) -> Chosen:
     name = roi.name or roi.roi_id[:SHORT_ID]
     fov = roi.fov or roi.map_id
     values: dict[str, Cell] = {"fov": fov, "roi": name, "roi_id": roi.roi_id, "tags": ",".join(roi.tags)}
     values |= {"comment": roi.comment, "x": None, "y": None, "marker_set": request.look.markers.name}
-    item = partial(Chosen, f"{fov} {name}", numbers.get(roi.fov, 0))
+    place = numbers.get(roi.fov, 0)
     try:
-        if roi.fov not in numbers:
-            what = (
-                f"map {roi.map_id!r}: stitched maps are not exported" if not roi.fov else f"field of view {roi.fov!r}"
-            )
-            raise MissingFieldError(f"region {name!r} is of {what}, which is not there", (fov,))
+        if roi.fov and roi.fov not in numbers:
+            raise MissingFieldError(f"region {name!r} is of field of view {roi.fov!r}, which is not there", (fov,))
+        if not roi.fov:
+            place = canvases.place_of(roi.map_id, name)
         own = _overrides(request, roi)
         window = _window(request, roi, own.pop("size", request.rois.size))
         spec = looks.of(roi, own)
+        if not roi.fov:
+            canvases.check(place, window, spec, name)
     except CoverslipError as error:
-        return item(request.look, values=values, error=(type(error).__name__, str(error)))
+        problem = type(error).__name__, str(error)
+        return Chosen(f"{fov} {name}", place, request.look, values=values, error=problem)
     values |= {"x": (window.x0 + window.x1) // 2, "y": (window.y0 + window.y1) // 2, "marker_set": spec.markers.name}
-    return item(spec, window, values=values)
+    return Chosen(f"{fov} {name}", place, spec, window, values=values, shape=roi.shape)
 
 
 def _overrides(request: Request, roi: Roi) -> dict[str, Any]:
@@ -150,6 +154,8 @@ class _Looks:
         values = look.model_dump()
         if "marker_set" in own:
             values["markers"] = marker_set_from(own.pop("marker_set"), self._place)
+        if "panels" in own and isinstance(own["panels"], bool):
+            own["panels"] = {} if own["panels"] else None
         if "scale_bar" in own:
             values["scale_bar"] = scale_bar_from(own.pop("scale_bar"))
         return make(ExportSpec, values | own, f"region {roi.name or roi.roi_id!r}")

@@ -9,9 +9,13 @@ from coverslip.errors import InvalidRequestError
 from coverslip.model.export import FILE_ENDINGS, ExportSpec, FileForm, Name, ScaleBar
 from coverslip.model.exporting import ExportMode
 from coverslip.model.metadata import Frozen
+from coverslip.ngff import Version
 
 SAME_FORMATS = {"jpg": "jpeg", "tif": "tiff", "ome.tif": "ome-tiff", "ome.tiff": "ome-tiff", "ome_tiff": "ome-tiff"}
+SAME_FORMATS |= dict.fromkeys(("zarr", "ome.zarr", "ome_zarr"), "ome-zarr")
 """Other names of formats."""
+RAW = ("tiff", "ome-tiff", "ome-zarr")
+"""Formats that may hold pixels as they are."""
 
 TEMPLATES: dict[ExportMode, str] = {"fov": "{fov}", "cells": "{fov}_cell_{label}", "rois": "{fov}_roi_{roi}"}
 """What files are called where nobody says otherwise."""
@@ -91,13 +95,32 @@ class Output(Frozen):
     existing: Literal["refuse", "replace", "skip"] = "refuse"
     """What happens where a file is there already: the job does not begin, it is replaced, or kept as it is."""
     raw: bool = False
-    """Whether an OME-TIFF holds the pixels of channels and masks as they are, and not a picture."""
+    """Whether a TIFF or OME-TIFF holds the pixels of channels and masks as they are, and not a picture; OME-Zarr always
+    does."""
+    zarr_version: Version = "0.5"
+    """Of OME-Zarr: ``"0.5"`` is sharded Zarr 3, ``"0.4"`` is Zarr 2, which older programs read."""
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether pixels are written as they are."""
+        return self.raw or self.file_format == "ome-zarr"
 
     @model_validator(mode="after")
     def _check(self) -> "Output":
-        if self.raw and self.file_format != "ome-tiff":
-            raise ValueError(f"pixels as they are go into ome-tiff, not into {self.file_format}")
+        if self.raw and self.file_format not in RAW:
+            raise ValueError(f"pixels as they are go into {', '.join(RAW)}, not into {self.file_format}")
         return self
+
+
+class Separate(Frozen):
+    """A file for each channel of an item, ``<name>_<channel>``, in the place of one for all of them."""
+
+    merge: bool = False
+    """Whether the picture of all channels is there too, under the name of the item; of one channel there is none."""
+    same_color: bool = False
+    """Whether channels of one colour share a file, ``<name>_merged_<channel>_<channel>``."""
+    colors: Literal["own", "white"] = "own"
+    """Of the single channels."""
 
 
 class Gallery(Frozen):
@@ -111,6 +134,16 @@ class Gallery(Frozen):
     """Above each page."""
     name: str = "gallery"
     """Of the file."""
+
+
+class Sheet(Frozen):
+    """A page in HTML with all items, beside their files."""
+
+    side: Annotated[int, Field(ge=16, le=1024)] = 220
+    """Longer side of its pictures in pixels."""
+    caption: str = "{item}"
+    """Below each item; see ``model.templates``."""
+    title: str = "Contact sheet"
 
 
 class Effort(Frozen):
@@ -146,6 +179,8 @@ class Request(Frozen):
     rois: RoiChoice = RoiChoice()
     output: Output
     gallery: Gallery | None = None
+    separate: Separate | None = None
+    contact_sheet: Sheet | None = None
     effort: Effort = Effort()
 
     @model_validator(mode="after")
@@ -154,6 +189,12 @@ class Request(Frozen):
             raise ValueError(f"{len(self.data)} files, but {len(self.images)} numbers of images")
         if self.gallery is not None and self.output.file_format != "pdf":
             raise ValueError("a gallery is a PDF: choose the format pdf")
+        if self.output.is_raw and self.look.panels is not None:
+            raise ValueError("pixels as they are have no panels: ask for separate channels")
+        if self.separate is not None and self.look.panels is not None:
+            raise ValueError("channels are in panels or in files of their own, not both")
+        if self.output.is_raw and self.look.downsample != 1:
+            raise ValueError("pixels as they are have no downsampling")
         return self
 
 

@@ -1,53 +1,33 @@
 """A planned job is worked on: items of one field of view together, several at a time, each noted when it is done."""
 
 import logging
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import partial
 from itertools import batched, groupby
 from pathlib import Path
 
-from coverslip.errors import StorageError
-from coverslip.export.encoding import digest
-from coverslip.export.ledger import Ledger
+from coverslip.errors import InvalidRequestError, StorageError
+from coverslip.export.ledger import Ledger, items_of
+from coverslip.export.notes import LEASE_SECONDS, Notes, Stop, Tell
 from coverslip.export.pacing import Pace
-from coverslip.export.pieces import Painter, Task
+from coverslip.export.pages import CanNote, Draw, pieces_folder, run_gallery
+from coverslip.export.pieces import Painter, Task, tasks_of
 from coverslip.export.plan import Plan
+from coverslip.export.sheets import sheet_path, write_sheet
 from coverslip.export.sources import OpenFile
-from coverslip.export.writing import SPARE_BYTES, CannotWriteError, check_folder, free_bytes, sweep
+from coverslip.export.writing import SPARE_BYTES, CannotWriteError, check_folder, digest, free_bytes, sweep
 from coverslip.model.exporting import ExportItem, ExportJob, ExportResult
 from coverslip.readers import open_image
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 15.0
-"""How long a process may say nothing before its job is somebody else's."""
-NOTE_SECONDS = 0.5
-"""How often what was done is written down; so much is made again after a kill."""
-NOTE_ITEMS = 500
 CHUNK = 32
 """Items that one thread takes at a time."""
 WATCH_SECONDS = 1.0
 """How often the room on the disk is looked at."""
-
-type Tell = Callable[[ExportResult], None]
-
-
-@dataclass
-class Stop:
-    """Says that a job is to stop, and why."""
-
-    flag: threading.Event = field(default_factory=threading.Event)
-    message: str | None = None
-
-    def now(self, message: str | None = None) -> None:
-        """Have it stop after the items under way."""
-        if not self.flag.is_set():
-            self.message = message
-        self.flag.set()
 
 
 def run(
@@ -90,22 +70,19 @@ def run(
     notes = Notes(ledger, job_id, token, on_item, stop)
     try:
         check_folder(plan.request.output.folder)
-        for folder in {(plan.request.output.folder / item.path).parent for item in plan.items}:
-            sweep(folder)
+        for inner in {item.path.rpartition("/")[0] for item in plan.items}:
+            folder = plan.request.output.folder / inner
+            sweep(folder, keep=pieces_folder(folder, job_id).name)
         _check_room(plan)
         tasks = _pending(plan, job_id, ledger)
-        if plan.request.gallery is not None:
-            from coverslip.export.pages import run_gallery  # noqa: PLC0415  # few need it
-
-            whole = tasks_of(plan, ledger.export_items(job_id)) if tasks else []  # a PDF is made as a whole
-            run_gallery(plan, plan.request.gallery, whole, notes, stop, open_file)
-        elif executor is None:
-            _in_threads(plan, tasks, notes, stop, open_file)
-        else:
-            from coverslip.export.elsewhere import run_elsewhere  # noqa: PLC0415  # few need it
-
-            run_elsewhere(plan, job_id, tasks, notes, stop, executor)
-    except StorageError as error:
+        draw = partial(_draw, plan, job_id, stop=stop, open_file=open_file, executor=executor)
+        if plan.request.gallery is None:
+            draw(tasks, notes)
+        elif tasks:  # a PDF is made as a whole
+            _make_gallery(plan, job_id, ledger.export_items(job_id), notes, stop, draw)
+        if not stop.flag.is_set():
+            _write_sheet(plan, job_id, ledger, notes, stop, open_file)
+    except (StorageError, InvalidRequestError) as error:  # no room, or a caption that cannot be
         stop.now(str(error))
     except BaseException:
         stop.now("it was interrupted")
@@ -116,48 +93,64 @@ def run(
     return job
 
 
-class Notes:
-    """What was done and is not written down yet. Filled by any thread, written by the one that runs the job."""
+def _draw(
+    plan: Plan,
+    job_id: str,
+    tasks: Sequence[Task],
+    notes: CanNote,
+    *,
+    stop: Stop,
+    open_file: OpenFile,
+    executor: Executor | None,
+) -> None:
+    if executor is None:
+        _in_threads(plan, tasks, notes, stop, open_file)
+    else:
+        from coverslip.export.elsewhere import run_elsewhere  # noqa: PLC0415  # few need it
 
-    def __init__(self, ledger: Ledger, job_id: str, token: str, on_item: Tell | None, stop: Stop) -> None:
-        self._ledger, self._job_id, self._token = ledger, job_id, token
-        self._on_item, self._stop = on_item, stop
-        self._queue: queue.SimpleQueue[tuple[ExportResult, bool]] = queue.SimpleQueue()
-        self._waiting: list[ExportResult] = []
-        self._at = time.monotonic()
-
-    def tell(self, result: ExportResult, *, is_shown: bool = False) -> None:
-        """Take what became of an item, from any thread; the listener is told unless it has been."""
-        self._queue.put((result, is_shown))
-
-    def show(self, result: ExportResult) -> None:
-        """Tell the listener only, in the thread that runs the job, and keep the right to it."""
-        if self._on_item is not None:
-            self._on_item(result)
-        self.pass_on()
-
-    def pass_on(self) -> None:
-        """Tell the listener what is new, and write it down when it is time."""
-        while not self._queue.empty():
-            result, is_shown = self._queue.get()
-            self._waiting.append(result)
-            if self._on_item is not None and not is_shown:
-                self._on_item(result)
-        if len(self._waiting) >= NOTE_ITEMS or time.monotonic() - self._at >= NOTE_SECONDS:
-            self._write()
-
-    def flush(self) -> None:
-        """Write down everything."""
-        self.pass_on()
-        self._write()
-
-    def _write(self) -> None:
-        some, self._waiting, self._at = self._waiting, [], time.monotonic()
-        if not self._ledger.note_export(self._job_id, self._token, some, lease_seconds=LEASE_SECONDS):
-            self._stop.now()
+        run_elsewhere(plan, job_id, tasks, notes, stop, executor)
 
 
-def _in_threads(plan: Plan, tasks: Sequence[Task], notes: Notes, stop: Stop, open_file: OpenFile) -> None:
+def _make_gallery(plan: Plan, job_id: str, items: Sequence[ExportItem], notes: Notes, stop: Stop, draw: Draw) -> None:
+    gallery = plan.request.gallery
+    assert gallery is not None
+    output = plan.request.output
+    path = output.folder / items[0].planned.path
+    if output.existing == "skip" and path.exists() and all(one.result is None for one in items):
+        checksum, size = digest(path)
+        for item in (one.planned for one in items):
+            kept = ExportResult(item.number, item.name, ok=True, path=item.path, checksum=checksum, size=size)
+            notes.tell(replace(kept, details={"kept": True}))
+        return
+    run_gallery(
+        plan,
+        gallery,
+        tasks_of(plan, items),
+        notes,
+        pieces=pieces_folder(output.folder, job_id),
+        draw=draw,
+        should_stop=stop.flag.is_set,
+        stop=stop.now,
+    )
+
+
+def _write_sheet(plan: Plan, job_id: str, ledger: Ledger, notes: Notes, stop: Stop, open_file: OpenFile) -> None:
+    asked = plan.request.contact_sheet
+    if asked is None:
+        return
+    notes.flush()
+    write_sheet(
+        plan,
+        asked,
+        sheet_path(plan.request.output.folder, job_id),
+        items_of(ledger, job_id),
+        open_file=open_file,
+        on_item=notes.pass_on,
+        should_stop=stop.flag.is_set,
+    )
+
+
+def _in_threads(plan: Plan, tasks: Sequence[Task], notes: CanNote, stop: Stop, open_file: OpenFile) -> None:
     effort = plan.request.effort
     painter = Painter(plan.request, open_file, Pace(effort.per_second))
 
@@ -180,7 +173,7 @@ def keep_busy[T](
     *,
     most: int,
     plan: Plan,
-    notes: Notes,
+    notes: CanNote,
     stop: Stop,
     done: Callable[[Sequence[Task], "Future[T]"], None] | None = None,
 ) -> None:
@@ -243,27 +236,21 @@ def chunks(tasks: Iterable[Task], size: int) -> Iterator[Sequence[Task]]:
         yield from batched(of_one, size)
 
 
-def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
-    """Return items with what is needed to make them."""
-    found = []
-    looks = [spec.digest for spec in plan.specs]
-    for one in items:
-        facts = plan.sources[one.planned.document["source"]]
-        spec = plan.specs[one.planned.document["spec"]]
-        table = plan.cell_table if spec.cells is not None else None
-        found.append(
-            Task(one.planned, facts.source, facts.fingerprint, spec, looks[one.planned.document["spec"]], table)
-        )
-    return found
-
-
 def _pending(plan: Plan, job_id: str, ledger: Ledger) -> list[Task]:
     """Return what is to be made: what nobody has made yet, and what is not on disk as it was written."""
-    items = ledger.export_items(job_id)
-    lost = set(lost_items(plan.request.output.folder, items))
+    wanted: set[int] = set()
+
+    def written() -> Iterator[ExportItem]:
+        for one in items_of(ledger, job_id):
+            if one.state == "pending":
+                wanted.add(one.planned.number)
+            yield one
+
+    lost = lost_items(plan.request.output.folder, written())
     if lost:
         ledger.reset_items(job_id, lost)
-    return tasks_of(plan, (one for one in items if one.state == "pending" or one.planned.number in lost))
+        wanted.update(lost)
+    return tasks_of(plan, (ExportItem(item, "pending") for item in plan.items if item.number in wanted))
 
 
 def lost_items(folder: Path, items: Iterable[ExportItem]) -> list[int]:

@@ -9,10 +9,9 @@ from coverslip.catalog import Catalog
 from coverslip.errors import ConflictError, CoverslipError, InvalidRequestError, NotFoundError
 from coverslip.export.job import Job
 from coverslip.export.pacing import Pace
-from coverslip.export.pieces import Painter
+from coverslip.export.pieces import Painter, tasks_of
 from coverslip.export.plan import plan
 from coverslip.export.request import Request
-from coverslip.export.run import tasks_of
 from coverslip.export.sources import OpenFile
 from coverslip.model.exporting import ExportItem, ExportJob
 from coverslip.render.export import encode_figure

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from coverslip.errors import InvalidRequestError, NotFoundError, ReadError, UnreadableFileError
+from coverslip.export.mosaics import Mosaic
 from coverslip.model.export import ChannelLook, MarkerSet
 from coverslip.readers import ImageFile, extensions
 from coverslip.readers.fov.folders import ENDINGS, INNER, MASK_PLACES, channels_of
@@ -33,13 +34,15 @@ NOT_FIELDS = frozenset({ANNOTATIONS, *(place[0] for place in MASK_PLACES), *(nam
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One field of view."""
+    """One field of view, or a stitched map of them."""
 
     fov: str
     """Its name: of its folder, or of the file without ending."""
     path: Path
     image: int = 0
     """Which image of a file with several."""
+    mosaic: Mosaic | None = None
+    """Of a map, whose path is that of its descriptor."""
 
     @property
     def key(self) -> str:

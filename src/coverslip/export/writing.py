@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and whether they can be written at all."""
 
 import errno
+import hashlib
 import os
 import shutil
 import time
@@ -28,8 +29,14 @@ class CannotWriteError(StorageError):
 
 def write(path: Path, data: bytes) -> None:
     """Write a file that appears under its name whole or not at all; raises what ``created`` raises."""
-    with created(path) as stream:
-        stream.write(data)
+    with _placed(path) as temporary:
+        file = _opened(temporary)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(file, view) :]
+        finally:
+            os.close(file)
 
 
 @contextmanager
@@ -46,19 +53,23 @@ def created(path: Path) -> Iterator[BinaryIO]:
     StorageError
         It could not be written now.
     """
-    temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+    with _placed(path) as temporary:
+        os.close(_opened(temporary))
+        with Path(temporary).open("r+b") as stream:
+            yield stream
+
+
+@contextmanager
+def _placed(path: Path) -> Iterator[str]:
+    """Give the name of a file to make beside another, which takes the other's name when the block ends."""
+    temporary = os.path.join(path.parent, f"{TEMPORARY}{uuid.uuid4().hex}")  # noqa: PTH118  # many a second
     try:
         try:
-            stream = temporary.open("x+b")
-        except FileNotFoundError:
-            make_folders(path.parent)
-            stream = temporary.open("x+b")
-        try:
-            with stream:
-                yield stream
-            temporary.replace(path)
+            yield temporary
+            os.replace(temporary, path)  # noqa: PTH105
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # it is not there, or stays until it is swept
+                os.unlink(temporary)  # noqa: PTH108
             raise
     except CoverslipError:
         raise
@@ -66,13 +77,110 @@ def created(path: Path) -> Iterator[BinaryIO]:
         raise refused(path, error) from error
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes have left of files in a folder, once it is old enough to be nobody's."""
+@contextmanager
+def created_folder(path: Path) -> Iterator[Path]:
+    """Give a new folder that gets its name when the ``with`` statement ends, and is gone after an exception.
+
+    What has the name already is replaced in one step more: it is moved aside, and removed when the new one is in place.
+
+    Raises
+    ------
+    CannotWriteError
+        The disk is full or read-only, or the folder above may not be written.
+    StorageError
+        It could not be written now.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+    try:
+        make_folders(path.parent)
+        try:
+            temporary.mkdir()
+            yield temporary
+            _put_in_place(temporary, path)
+        except BaseException:
+            _remove(temporary)
+            raise
+    except StorageError as error:
+        if isinstance(error.__cause__, OSError) and not isinstance(error, CannotWriteError):
+            raise refused(path, error.__cause__) from error
+        raise
+    except CoverslipError:
+        raise
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def digest(path: Path) -> tuple[str, int]:
+    """Return SHA-256 and size of a file or a folder.
+
+    That of a folder is the SHA-256 of a line for each file in it, in the order of their paths as bytes: its own
+    SHA-256, two spaces, its path from the folder with ``/``; ``sha256sum`` prints such lines. The size is that of all
+    files.
+    """
+    if not path.is_dir():
+        return _file_digest(path)
+    names = sorted(files_in(path), key=os.fsencode)
+    lines, total = hashlib.sha256(), 0
+    for name in names:
+        checksum, size = _file_digest(path / name)
+        lines.update(f"{checksum}  ".encode() + os.fsencode(name) + b"\n")
+        total += size
+    return lines.hexdigest(), total
+
+
+def files_in(folder: Path) -> Iterator[str]:
+    """Yield the files in a folder and all folders in it, by their paths from there with ``/``."""
+    for place, _, names in folder.walk():
+        yield from ((place / name).relative_to(folder).as_posix() for name in names)
+
+
+def _file_digest(path: Path) -> tuple[str, int]:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest(), os.fstat(stream.fileno()).st_size
+
+
+def _put_in_place(folder: Path, path: Path) -> None:
+    aside = None
+    if os.path.lexists(path):
+        aside = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+        path.rename(aside)
+    try:
+        folder.rename(path)
+    except OSError:
+        if aside is not None:
+            aside.rename(path)
+        raise
+    if aside is not None:
+        _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)  # what is left is swept later
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _opened(temporary: str) -> int:
+    """Return a new file, and make its folder if need be."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(temporary, flags, 0o666)
+    except FileNotFoundError:
+        make_folders(Path(temporary).parent)
+        return os.open(temporary, flags, 0o666)
+
+
+def sweep(folder: Path, keep: str = "") -> None:
+    """Remove what killed processes have left of files in a folder, once it is old enough to be nobody's.
+
+    What is called ``keep`` stays.
+    """
     limit = time.time() - ABANDONED_SECONDS
     for path in folder.glob(f"{TEMPORARY}*"):
         with suppress(OSError):  # what cannot be removed does no harm
-            if path.is_file() and path.stat().st_mtime < limit:
-                path.unlink()
+            if path.name != keep and path.stat().st_mtime < limit:
+                _remove(path)
 
 
 def refused(path: Path, error: OSError) -> StorageError:

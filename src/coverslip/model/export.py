@@ -13,8 +13,8 @@ Resampling = Literal["nearest", "area"]
 """``nearest``: every n-th pixel, as it is. ``area``: the mean of n by n pixels, less noisy; labels, which have no mean,
 are then those of the middle pixel."""
 MaskMode = Literal["outline", "fill"]
-FileForm = Literal["png", "jpeg", "webp", "tiff", "ome-tiff", "svg", "pdf"]
-"""Kinds of files that hold one item as a picture."""
+FileForm = Literal["png", "jpeg", "webp", "tiff", "ome-tiff", "svg", "pdf", "ome-zarr"]
+"""Kinds of files that hold one item: a picture, but ``ome-zarr`` is a folder with the pixels as they are."""
 FILE_ENDINGS: dict[FileForm, str] = {
     "png": ".png",
     "jpeg": ".jpg",
@@ -23,6 +23,7 @@ FILE_ENDINGS: dict[FileForm, str] = {
     "ome-tiff": ".ome.tif",
     "svg": ".svg",
     "pdf": ".pdf",
+    "ome-zarr": ".ome.zarr",
 }
 
 NAMED_COLORS = {
@@ -234,6 +235,32 @@ class Caption(Frozen):
     color: HexColor = "#000000"
 
 
+class Panels(Frozen):
+    """Each channel in a picture of its own beside all of them together, in one figure."""
+
+    merge: Literal["last", "first", "none"] = "last"
+    """Where the picture of all channels stands; of one channel alone there is none."""
+    colors: Literal["own", "white"] = "own"
+    """Of the single channels; in the picture of all of them each has its own."""
+    same_color: bool = False
+    """Whether channels of one colour share a panel."""
+    overlays: Literal["all", "merge"] = "all"
+    """Which panels have masks, cells and annotation."""
+    scale_bar: Literal["merge", "all"] = "merge"
+    """Which panels have the scale bar; without a merge it is the last one."""
+    columns: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Panels in a row; ``None`` is all of them."""
+    gap: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Pixels between panels, in ``margin_color``; ``None`` follows their size."""
+    labels: Literal["inside", "above", "none"] = "inside"
+    """Where the names of channels are: in the upper left corner in their colours, or above the panel."""
+    merge_label: Annotated[str, Field(max_length=256)] = "Merge"
+    font_size: Annotated[float, Field(ge=4, le=1000)] | None = None
+    backing: HexColor | None = None
+    """Colour of a box behind labels inside."""
+    backing_alpha: Share = 0.6
+
+
 class ShapeLook(Frozen):
     """What becomes of the polygon or line of a region of interest; its rectangle is exported in any case."""
 
@@ -269,6 +296,7 @@ class ExportSpec(Frozen):
     legend: Legend | None = None
     color_bar: ColorBar | None = None
     caption: Caption | None = None
+    panels: Panels | None = None
     margin_color: HexColor = "#ffffff"
     """Of the paper around the picture, where there is a caption, a colour bar or a legend beside it."""
     dpi: Annotated[float, Field(ge=1, le=10_000)] = 300.0

@@ -33,7 +33,7 @@ class Scope:
     run_id: int | None = None
     voxel_spacing_id: int | None = None
     layout: str = ""
-    """Folder or address of the layout; empty for all layouts."""
+    """Folder or address of the layout; empty for all layouts. Of images: the folder that they lie below."""
     entity_ids: tuple[int, ...] = ()
     """These records alone, by public number."""
     everything: bool = False
@@ -83,6 +83,8 @@ CLEANED = frozenset({"frame", "gain", "tiltseries", "alignment", "identified_obj
 """Types of which stale rows are removed. What contains others is not among them."""
 RECORD = "record"
 """Of scopes: all types that are cleaned."""
+IMAGE = "image"
+"""Of scopes: images whose files are gone. They are no records of a layout, and are cleaned by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class Candidate:
     group: Group = Group("", "", "")
     is_incomplete: bool = False
     """Whether it is marked as incomplete already."""
+    image_id: str = ""
+    """Of an image: its identifier. It has no number."""
 
     @property
     def document(self) -> str:
@@ -149,6 +153,16 @@ class Named(Protocol):
     def layout(self) -> str: ...  # noqa: D102
 
 
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The least that a permission is asked for: a row that is known by its number alone, or bytes that no row names."""
+
+    type: str
+    id: int
+    identity: str
+    layout: str
+
+
 Permit = Callable[[str, Named], bool]
 """Tells whether an actor may remove a row. Rows that may not be removed are neither removed nor told of."""
 
@@ -159,16 +173,32 @@ def anything(_actor: str, _row: Named) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependent:
+    """Something that shows a row or is made of it. It is marked when the row goes, and stays."""
+
+    kind: str
+    """``view``, ``export``, ``annotation``, or the kind of an artifact: ``neuroglancer_state``, ``key_photo`` ..."""
+    id: str
+    """Of a view, export or annotation its identifier; of an artifact that of its image."""
+    name: str
+    """What people call it, or the image that it is of; may be empty."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}" + (f" ({self.name})" if self.name else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Removal:
     """One row that would go."""
 
     type: str
     id: int
-    """Public number."""
+    """Public number; 0 of an image."""
     identity: str
+    """Of an image: the path of its file and its place in it."""
     layout: str
     key: str
-    """Place of its document below the top of the layout."""
+    """Place of its document, or of the file of an image, below the top of the layout."""
     revision: int
     """Its revision when the plan was made: with another one it stays."""
     reason: Reason = "absent"
@@ -184,11 +214,22 @@ class Removal:
     """What is derived from it or refers to it, in words; it is marked, and stays."""
     merged_into: int | None = None
     """Of a duplicate: the row that stays instead, to which everything is pointed."""
+    image_id: str = ""
+    """Of an image: its identifier."""
+    depending: tuple[Dependent, ...] = ()
+    """Some of what shows it or is made of it, by name."""
+    more_depending: int = 0
+    """How many more there are."""
 
     @property
     def path(self) -> str:
         """Where its document is, or was."""
-        return f"{self.layout}/{self.key}"
+        return f"{self.layout.rstrip('/')}/{self.key}"
+
+    @property
+    def label(self) -> str:
+        """What people call it by: its public number, or the identifier of an image."""
+        return self.image_id or str(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +243,13 @@ class Kept:
     key: str
     why: str
     """Of ``unknown``: why nobody knows. Of ``incomplete``: which files are missing."""
+    image_id: str = ""
+    """Of an image: its identifier."""
+
+    @property
+    def label(self) -> str:
+        """What people call it by: its public number, or the identifier of an image."""
+        return self.image_id or str(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +331,10 @@ class Applied:
     """Public numbers of rows that are back."""
     stopped: tuple[BrakeStop, ...] = ()
     """Scopes that the brake held back."""
+    removed_images: tuple[str, ...] = ()
+    """Identifiers of images that are deleted now."""
+    restored_images: tuple[str, ...] = ()
+    """Identifiers of images that are back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 Nothing here opens a file or knows a catalog.
 """
 
-from coverslip.neuroglancer.addresses import check_origin, displace, place
+from coverslip.neuroglancer.addresses import check_origin, displace, entities_of, place, renumbered
 from coverslip.neuroglancer.colors import ColorSeed
 from coverslip.neuroglancer.contrast import ContrastLimits, measure_contrast
 from coverslip.neuroglancer.merged import check_state, with_edits
@@ -29,9 +29,11 @@ __all__ = [
     "check_state",
     "colored",
     "displace",
+    "entities_of",
     "matching",
     "measure_contrast",
     "place",
+    "renumbered",
     "to_bytes",
     "with_edits",
     "with_origin",

@@ -11,6 +11,8 @@ _SERVER = re.compile(r"https?://[A-Za-z0-9._~:\[\]-]+(/[A-Za-z0-9._~%/-]*)?")
 _OWN = re.compile(r"((?:[a-z0-9]+://)?)" + re.escape(ORIGIN) + r"(?=/)")
 """An own address, with the format before it (``zarr3://coverslip:///...``) or behind it (``coverslip:///...|zarr3:``)."""
 
+_ENTITY = re.compile(r"(/api/entities/)([0-9]{1,18})(?=/)")
+
 
 def check_origin(origin: str) -> str:
     """Return the address of a server without a slash at its end.
@@ -47,6 +49,28 @@ def displace(state: Mapping[str, Any], origin: str) -> dict[str, Any]:
         return url if found is None else f"{found[1]}{ORIGIN}{url[found.end() :]}"
 
     return _changed(state, displaced)
+
+
+def entities_of(state: Mapping[str, Any]) -> set[int]:
+    """Return the public numbers of the records that the layers of a state are read from on our own server."""
+    layers = state.get("layers")
+    urls = (
+        [url for layer in layers if isinstance(layer, Mapping) for url in sources_of(layer)]
+        if isinstance(layers, list)
+        else []
+    )
+    return {int(found[2]) for url in urls if _OWN.match(url) and (found := _ENTITY.search(url))}
+
+
+def renumbered(state: Mapping[str, Any], numbers: Mapping[int, int]) -> dict[str, Any]:
+    """Return a state that reads other records: each number is replaced by the one that it leads to."""
+
+    def changed(url: str) -> str:
+        if _OWN.match(url) is None:
+            return url
+        return _ENTITY.sub(lambda found: f"{found[1]}{numbers.get(int(found[2]), int(found[2]))}", url, count=1)
+
+    return _changed(state, changed)
 
 
 def sources_of(layer: Mapping[str, Any]) -> tuple[str, ...]:

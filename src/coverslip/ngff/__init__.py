@@ -4,6 +4,7 @@ from coverslip.ngff.adapter import to_store
 from coverslip.ngff.documents import Color
 from coverslip.ngff.encoding import Version
 from coverslip.ngff.mrc import MrcWriter, write_mrc
+from coverslip.ngff.once import write_once
 from coverslip.ngff.store import VirtualStore
 from coverslip.ngff.volume_source import Statistics, VolumeSource
 from coverslip.ngff.volumes import PLANE_CHUNK, VolumeFacts, write_volume
@@ -21,5 +22,6 @@ __all__ = [
     "to_store",
     "write",
     "write_mrc",
+    "write_once",
     "write_volume",
 ]

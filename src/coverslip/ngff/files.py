@@ -12,8 +12,19 @@ UNFINISHED = ".tmp"
 """How the names of files end that are being written."""
 
 
-def put_file(temporary: Path, final: Path, data: bytes) -> None:
+def put_file(temporary: Path, final: Path, data: bytes, *, is_lasting: bool = True) -> None:
     """Write a file that appears under its name whole and on disk, or not at all.
+
+    Parameters
+    ----------
+    temporary
+        Where it is until it is whole, on the same disk.
+    final
+        Its path.
+    data
+        All of it.
+    is_lasting
+        Whether it is forced to disk at once, which takes milliseconds.
 
     Raises
     ------
@@ -26,8 +37,9 @@ def put_file(temporary: Path, final: Path, data: bytes) -> None:
         try:
             with beside.open("xb") as stream:
                 stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
+                if is_lasting:
+                    stream.flush()
+                    os.fsync(stream.fileno())
             beside.replace(final)
         finally:
             beside.unlink(missing_ok=True)

@@ -71,7 +71,7 @@ def plan(group: Group) -> Iterator[Piece]:
             yield Piece(layout.level, box, along)
 
 
-def write_piece(temporary: Path, inside: Path, group: Group, piece: Piece) -> None:
+def write_piece(temporary: Path, inside: Path, group: Group, piece: Piece, *, is_lasting: bool = True) -> None:
     """Write all files of a piece, unless they are all there.
 
     Parameters
@@ -84,6 +84,8 @@ def write_piece(temporary: Path, inside: Path, group: Group, piece: Piece) -> No
         What the piece belongs to.
     piece
         Which bricks of which levels.
+    is_lasting
+        Whether each file is forced to disk at once.
 
     Raises
     ------
@@ -103,22 +105,24 @@ def write_piece(temporary: Path, inside: Path, group: Group, piece: Piece) -> No
     _, _, _, (top, _), (left, _) = piece.box.spans
     for box in boxes_of(piece.box, (1, pyramid.metadata.samples, *layout.brick[2:])):
         pixels = pyramid.read(piece.level, box)
-        _write_bricks(temporary, folder, layout, pixels, box)
+        _write_bricks(temporary, folder, layout, pixels, box, is_lasting=is_lasting)
         y, x = box.spans[3][0] - top, box.spans[4][0] - left
         for step, smaller in enumerate(pyramid.halved(pixels, piece.steps), 1):
             high, wide = smaller.shape[3:]
             reduced[step - 1][..., y >> step : (y >> step) + high, x >> step : (x >> step) + wide] = smaller
     for (level, box), pixels in zip(outputs[1:], reduced, strict=True):
-        _write_bricks(temporary, folder, layouts[level], pixels, box)
+        _write_bricks(temporary, folder, layouts[level], pixels, box, is_lasting=is_lasting)
 
 
-def _write_bricks(temporary: Path, folder: Path, layout: ArrayLayout, pixels: NDArray[Any], box: Region) -> None:
+def _write_bricks(
+    temporary: Path, folder: Path, layout: ArrayLayout, pixels: NDArray[Any], box: Region, *, is_lasting: bool
+) -> None:
     """Write the pixels of a box of whole bricks."""
     starts = [start for start, _ in box.spans]
     for brick in boxes_of(box, layout.brick):
         where = tuple(slice(a - start, b - start) for (a, b), start in zip(brick.spans, starts, strict=True))
         for key, data in layout.encode(pixels[where], brick):
-            put_file(temporary, folder / key, data)
+            put_file(temporary, folder / key, data, is_lasting=is_lasting)
 
 
 def _shrunk(box: Region, step: int) -> Region:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from coverslip.catalog import Catalog
 from coverslip.export.ledger import Ledger
-from coverslip.export.run import LEASE_SECONDS
+from coverslip.export.notes import LEASE_SECONDS
 from coverslip.model.exporting import ExportJob
 from coverslip.settings import Settings
 

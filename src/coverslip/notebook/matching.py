@@ -55,7 +55,7 @@ def _cells(request: Request, facts: Facts, names: Sequence[str]) -> Matches:
     if path is None:
         raise NotFoundError("there is no cell table beside the fields of view; name one")
     try:
-        cells = table_at(path)
+        cells, _ = table_at(path, request.cells.fov)
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no cell table {path}") from error
     choice = request.cells

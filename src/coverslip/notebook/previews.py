@@ -7,10 +7,9 @@ from typing import Any
 from coverslip.errors import InvalidRequestError
 from coverslip.export.encoding import Shown
 from coverslip.export.pacing import Pace
-from coverslip.export.pieces import Painter
+from coverslip.export.pieces import Painter, tasks_of
 from coverslip.export.plan import Plan, plan
 from coverslip.export.request import Request
-from coverslip.export.run import tasks_of
 from coverslip.export.sources import OpenFile
 from coverslip.model.exporting import ExportItem
 from coverslip.notebook.matching import Match

@@ -40,6 +40,11 @@ _ENCODERS: Mapping[str, tuple[str, Sequence[int]]] = {
 
 NOISE = 0.4
 """Share of its bytes that noise has left when it is compressed; see ``encode``."""
+NOT_WORTH = 0.9
+"""Share from which on compressing is no use at all; see ``saving``."""
+RUNS, STORED, AS_IS, LEFT = 3, 0, 0x08, 0x10
+"""Of libpng: deflate that looks for runs alone, none, and the filters of rows: none, and the left neighbour."""
+TRIED_ROWS = 8
 SAMPLED_ROWS = 32
 
 
@@ -77,6 +82,49 @@ def encode(rgb: NDArray[np.uint8], media_type: str, *, at_once: bool = False) ->
     return data.tobytes()
 
 
+def lossless(rgb: NDArray[np.uint8]) -> bytes:
+    """Return a picture as a PNG that is written into a file; the same picture always gives the same bytes.
+
+    Smaller than ``encode`` makes it, in half the time or less: see ``saving``. Without colours the PNG is a grey one.
+
+    Parameters
+    ----------
+    rgb
+        Shape Y, X, 3; red, green, blue.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is too large for a PNG.
+    """
+    from imagecodecs import PngError, png_encode  # noqa: PLC0415  other formats should not wait for it
+
+    pixels = np.ascontiguousarray(_grey(rgb))
+    is_worth, by_differences = saving(pixels)
+    try:
+        if not is_worth:
+            return bytes(png_encode(pixels, level=STORED, filter=AS_IS))
+        return bytes(png_encode(pixels, level=1, strategy=RUNS, filter=LEFT if by_differences else AS_IS))
+    except (PngError, ValueError) as error:
+        size = f"{rgb.shape[1]} x {rgb.shape[0]}"
+        raise InvalidRequestError(f"a picture of {size} pixels does not fit into a PNG") from error
+
+
+def saving(pixels: NDArray[np.uint8]) -> tuple[bool, bool]:
+    """Return whether compressing a picture is worth it, and whether differences compress better than pixels.
+
+    Judged by some of its rows. Pixels of which less than a tenth could be saved are as well stored as they are.
+
+    Parameters
+    ----------
+    pixels
+        Shape Y, X, or Y, X, 3.
+    """
+    rows = pixels[:: max(1, len(pixels) // TRIED_ROWS)]
+    alone, apart = _share(rows), _share(rows[:, 1:] - rows[:, :-1])
+    return min(alone, apart) <= NOT_WORTH, apart <= alone
+
+
 def stored_png(pixels: NDArray[np.uint8]) -> bytes:
     """Return a PNG whose pixels are not compressed (https://www.w3.org/TR/png-3/).
 
@@ -111,6 +159,11 @@ def _is_noise(pixels: NDArray[np.uint8]) -> bool:
     flat = pixels.reshape(len(pixels), -1)
     step = max(2, 2 * len(flat) // SAMPLED_ROWS)
     above, below = flat[:-1:step], flat[1::step]
-    changes = below[: len(above)] - above
+    return _share(below[: len(above)] - above) > NOISE
+
+
+def _share(samples: NDArray[np.uint8]) -> float:
+    """Return the share of some bytes that is left when they are compressed; 0 of none."""
     squeezed = zlib.compressobj(1, zlib.DEFLATED, strategy=zlib.Z_RLE)
-    return len(squeezed.compress(changes) + squeezed.flush()) > NOISE * changes.size > 0
+    left = squeezed.compress(np.ascontiguousarray(samples)) + squeezed.flush()
+    return len(left) / samples.size if samples.size else 0.0

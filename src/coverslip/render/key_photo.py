@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from coverslip.model import CanRead, Region
+from coverslip.model import CanRead, ImageMetadata, Region
 from coverslip.render.project import measured, reducer
 from coverslip.render.resample import Shrinker, fit
 
@@ -39,19 +39,20 @@ Limits = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Slab:
-    """The middle of a tomogram, projected."""
+    """What a photo of the middle of a tomogram shows."""
 
-    pixels: NDArray[Any]
-    """Mean along z, shape Y, X; NaN where nothing was measured."""
+    size: tuple[int, int]
+    """Rows and columns of the photo."""
     span: tuple[int, int]
     """The slices it is of, half-open, counted at full resolution."""
     scale: float
     """Pixels of the photo for each pixel at full resolution; 1 or less."""
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return int(self.pixels.shape[0]), int(self.pixels.shape[1])
+
+def slab_of(meta: ImageMetadata, picture: Picture) -> Slab:
+    """Return what the photo of an image shows."""
+    rows, columns = picture.shape[:2]
+    return Slab((rows, columns), middle(meta.size_z), columns / meta.size_x)
 
 
 def middle(depth: int, thickness: int = SLICES) -> tuple[int, int]:
@@ -60,8 +61,10 @@ def middle(depth: int, thickness: int = SLICES) -> tuple[int, int]:
     return first, min(depth, first + thickness)
 
 
-def project(image: CanRead, *, largest: int = LARGEST) -> Slab:
+def project(image: CanRead, *, largest: int = LARGEST) -> NDArray[Any]:
     """Return the middle of an image: first time point and channel. Only these slices are read, in bands of rows.
+
+    It is the mean along z, shape Y, X; NaN where nothing was measured.
 
     Parameters
     ----------
@@ -90,7 +93,7 @@ def project(image: CanRead, *, largest: int = LARGEST) -> Slab:
         mean = reducer("mean")
         mean.add(measured((block if block.ndim == 5 else block[..., 0])[0, 0]), 0)
         shrinker.add(mean.result())
-    return Slab(shrinker.result(), (first, last), width / meta.size_x)
+    return shrinker.result()
 
 
 def _rows_at_once(image: CanRead, level: int, voxels: int) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from coverslip.errors import MissingDependencyError, UnreadableFileError
 from coverslip.sources.address import Address
+from coverslip.sources.refusals import reason_of
 from coverslip.sources.transport import Found, TransientError, absent, changed, patiently
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Bucket:
             except self._changed as error:
                 raise changed(url) from error
             except self._failures as error:
-                reason = " ".join(str(error).split("\n\nDebug source")[0].split()) or type(error).__name__
+                reason = reason_of(error)
                 if not attempts or type(error).__name__ in FINAL or isinstance(error, ValueError):
                     raise UnreadableFileError(f"{url}: cannot be read: {reason}") from error
                 raise TransientError(reason) from error

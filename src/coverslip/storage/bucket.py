@@ -1,7 +1,6 @@
 """Bytes in an S3-protocol bucket, through obstore. Writes are atomic by the protocol: readers see old or new."""
 
 import os
-import re
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from coverslip.errors import CoverslipError, NotFoundError, StorageError
+from coverslip.sources.refusals import reason_of as said_by_server
 from coverslip.storage.folder import reason_of
 from coverslip.storage.interface import TEMPORARY, StoredObject, check_key, check_prefix
 
@@ -33,10 +33,6 @@ CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": "5s", "timeout"
 
 RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 """The library's own default hides a stalled server for three minutes."""
-
-
-_ATTEMPTS = re.compile(r".*Error performing [A-Z]+ \S+ in \S+( after .*retry_timeout: \S+)? ?- ")
-_REFUSAL = re.compile(r"Server returned non-2xx status code: (\d+ [^:<]+)(?::(?:.*?<Code>(\w+)</Code>.*|.*))?")
 
 
 class ObjectStorage:
@@ -177,7 +173,7 @@ class ObjectStorage:
         except CoverslipError:
             raise
         except self._failures as error:
-            raise StorageError(f"cannot {doing} {self.url}: {_reason_of(error)}") from error
+            raise StorageError(f"cannot {doing} {self.url}: {said_by_server(error)}") from error
 
 
 def _stored(meta: "ObjectMeta", key: str) -> StoredObject:
@@ -199,16 +195,6 @@ def _temporary(doing: str) -> Iterator[BinaryIO]:
 
 def _is_temporary(key: str) -> bool:
     return any(part.startswith(TEMPORARY) for part in key.split("/"))
-
-
-def _reason_of(error: Exception) -> str:
-    """Return what a person needs of the library's long sentence: what the server said, or that it said nothing."""
-    whole = " ".join(str(error).split("\n\nDebug source")[0].split())
-    reason = _ATTEMPTS.sub("", whole) or type(error).__name__
-    if refusal := _REFUSAL.fullmatch(reason):
-        status, code = refusal.groups()
-        return f"the server answered {status}" + (f" ({code})" if code else "")
-    return reason.replace("HTTP error: error sending request", "the server does not answer")
 
 
 def _absent(key: str, url: str, error: Exception) -> NotFoundError | StorageError:

@@ -109,14 +109,14 @@ def test_a_mask_of_another_voxel_spacing_covers_the_same_places(portal: Portal) 
 
 def test_a_mask_is_read_in_the_slab_alone() -> None:
     mask = Volume([np.arange(100 * 8 * 8, dtype=np.uint16).reshape(100, 8, 8)])
-    found = _mask_in(mask, Slab(np.zeros((8, 8)), (30, 70), 1.0), 1.0)
+    found = _mask_in(mask, Slab((8, 8), (30, 70), 1.0), 1.0)
     assert {box.z for _, box in mask.boxes} == {(30, 70)}
     np.testing.assert_array_equal(found, mask.levels[0][69])
 
 
 @pytest.mark.parametrize(("shape", "shown"), [((4, 4, 4), (4, 4)), ((200, 20, 20), (8, 8)), ((2, 8, 8), (0, 0))])
 def test_a_mask_may_end_before_the_tomogram(shape: tuple[int, int, int], shown: tuple[int, int]) -> None:
-    found = _mask_in(Volume([np.ones(shape, np.uint8)]), Slab(np.zeros((8, 8)), (3, 70), 1.0), 1.0)
+    found = _mask_in(Volume([np.ones(shape, np.uint8)]), Slab((8, 8), (3, 70), 1.0), 1.0)
     expected = np.zeros((8, 8))
     expected[: shown[0], : shown[1]] = 1
     np.testing.assert_array_equal(found, expected)

@@ -74,6 +74,7 @@ class Planned:
 
     targets: list[Target] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    unselected: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         deposition = Entity("deposition", "10301", None)

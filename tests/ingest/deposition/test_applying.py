@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from coverslip.ingest.deposition.outcomes import Report, StepOutcome
+from coverslip.ingest.deposition.recipes.work import Work
 from coverslip.ingest.deposition.steps import Step
 from coverslip.storage import FolderStorage
 from tests.ingest.deposition.ingests import Memory, Planned, applied, contents
@@ -284,6 +285,22 @@ def test_a_source_that_changes_while_it_is_read_fails(place: Place) -> None:
     (failed,) = (step for step in report.steps if step.outcome == "failed")
     assert failed.reason == "TS_1/points.csv: was changed while it was read"
     assert place.apply().counts == {"written": 1, "unchanged": 3}
+
+
+def test_what_was_made_of_a_source_that_has_changed_since_is_not_published(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = Work.publish
+
+    def late(work: Work, key: str, data: bytes) -> None:
+        if key == POINTS_1:
+            place.write("TS_1/points.csv", "9,9,9\n")
+        publish(work, key, data)
+
+    monkeypatch.setattr(Work, "publish", late)
+    (failed,) = (step for step in place.apply().steps if step.outcome == "failed")
+    assert failed.reason == "TS_1/points.csv: was changed while it was read"
+    assert not (place.destination.root / POINTS_1).exists()
 
 
 @pytest.mark.parametrize("path", ["../secret.txt", "/etc/passwd", "a/../../b"])

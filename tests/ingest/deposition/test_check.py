@@ -342,6 +342,20 @@ CASES: list[tuple[str, str, list[str]]] = [
         ],
     ),
     (
+        "  source_prefix: lab/session\n",
+        "  source_prefix: ../../etc\n",
+        [
+            ("c.yaml:4: standardization_config.source_prefix: source_prefix: '../../etc' is no path below a folder."),
+        ],
+    ),
+    (
+        "value: ['10002']",
+        "value: ['../10002']",
+        [
+            "c.yaml:23: datasets[0].sources[0].literal.value[0]: '../10002' can be no name of a file or folder.",
+        ],
+    ),
+    (
         "version: 1.3.0\n",
         "version: 1.3.0\ntomogramms: []\n",
         [

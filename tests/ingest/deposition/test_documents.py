@@ -256,7 +256,7 @@ def test_a_mask_in_which_nothing_is_marked_is_no_file_of_the_annotation() -> Non
 
 def test_of_identified_objects() -> None:
     assert built(f"{RUN}/identified_objects/10301#document") == {
-        "filter_value": "{run_name}-x",
+        "filter_value": "TS_1-x",
         "object_count": 7,
         "columns": ["object_id", "name"],
         "file_format": "json",

@@ -95,7 +95,17 @@ def test_a_run_found_twice_is_one_run() -> None:
     )
     found = expanded(text)
     assert names(found.entities, "run") == ["mrc"]
-    assert remarks(found) == ["warning: 'mrc' is found twice; runs/TS_1/a.mrc counts and runs/TS_1/b.mrc does not."]
+    assert remarks(found) == [
+        "warning: 'mrc' is found twice; runs/TS_1/a.mrc counts and runs/TS_1/b.mrc does not.",
+        *["warning: It finds nothing."] * 2,
+    ]
+
+
+def test_a_shape_of_an_annotation_that_no_run_has_is_told() -> None:
+    found = expanded(with_text("points/{run_name}.csv", "dots/{run_name}.csv"))
+    assert [(one.severity, one.steps, one.sentence) for one in found.remarks] == [
+        ("warning", ("annotations", 0, "sources", 0, "Point"), "It finds nothing.")
+    ]
 
 
 def test_two_blocks_may_use_a_name() -> None:

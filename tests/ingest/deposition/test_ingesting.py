@@ -15,8 +15,10 @@ from coverslip.catalog import Catalog
 from coverslip.ingest.deposition.applying import apply
 from coverslip.ingest.deposition.check import check
 from coverslip.ingest.deposition.formats import Formats
+from coverslip.ingest.deposition.looking import outlook
+from coverslip.ingest.deposition.noted import all_noted
 from coverslip.ingest.deposition.outcomes import Report
-from coverslip.ingest.deposition.preparing import prepare
+from coverslip.ingest.deposition.preparing import Prepared, prepare
 from coverslip.ingest.deposition.remembered import CatalogLog
 from coverslip.ingest.deposition.reserved import reserved
 from coverslip.ingest.deposition.selection import Selection, select
@@ -40,26 +42,39 @@ class Site:
     catalog: Catalog
     clock: float = 1_800_000_000
 
-    def ingest(self, selection: Selection | None = None, formats: Formats | None = None, **options: Any) -> Report:
-        """Plan and apply."""
-        self.clock += 1000
+    def plan(self, selection: Selection | None = None, formats: Formats | None = None) -> Prepared:
+        """Return what an ingest would do."""
         checked = check(self.config, folder=self.source)
         assert checked.is_valid, checked.errors
-        log = CatalogLog(self.catalog, self.storage)
-        given = reserved(log)
-        prepared = prepare(checked, self.source, locate(self.top), selection, given=given)
+        log = self.log
+        given, done = reserved(log), all_noted(log.steps(""))
+        return prepare(checked, self.source, locate(self.top), selection, given=given, done=done, formats=formats)
+
+    def ingest(self, selection: Selection | None = None, formats: Formats | None = None, **options: Any) -> Report:
+        """Plan and apply."""
+        prepared = self.plan(selection, formats)
         assert prepared.is_whole, prepared.problems
+        return self.apply(prepared, **options)
+
+    def apply(self, prepared: Prepared, **options: Any) -> Report:
+        """Carry out what was planned."""
+        self.clock += 1000
+        log = self.log
         return apply(
-            (formats or Formats()).of(prepared.plan),
+            prepared.plan,
             prepared.source,
             self.storage,
             steps=log,
             entities=log,
             leases=log,
-            given=given,
+            given=reserved(log),
             now=lambda: self.clock,
             **options,
         )
+
+    @property
+    def log(self) -> CatalogLog:
+        return CatalogLog(self.catalog, self.storage)
 
     @property
     def storage(self) -> Any:
@@ -283,6 +298,20 @@ def test_documents_alone_are_written_again_without_opening_anything(site: Site) 
     assert {one.identity: one.files for one in site.catalog.entities(site.top)} == entities
 
 
+def test_a_shape_that_left_the_config_does_not_come_back_with_the_documents(site: Site) -> None:
+    site.ingest()
+    mesh = "  - TriangularMesh: {file_format: obj, glob_string: '{run_name}/mesh.obj', scale_factor: 2}\n"
+    site.config.write_text(site.config.read_text().replace(mesh, ""))
+    site.ingest(select(metadata_only=True))
+    key = f"{SPACING}/Annotations/101/membrane-1.0.json"
+    (membrane,) = (one for one in site.catalog.entities(site.top) if one.key == key)
+    assert {file.shape for file in membrane.files} == {"SemanticSegmentationMask"}
+    assert [file["shape"] for file in membrane.document["files"]] == ["SegmentationMask"] * 2
+    site.ingest()
+    (again,) = (one for one in site.catalog.entities(site.top) if one.key == key)
+    assert again.files == membrane.files
+
+
 def test_a_source_that_is_damaged_fails_alone(site: Site) -> None:
     path = site.source / "session/TS_1/tomogram.mrc"
     whole = path.read_bytes()
@@ -334,6 +363,80 @@ def test_formats_that_nobody_wants_are_neither_written_nor_named(
         assert {file["format"] for file in annotation["files"]} == endings | {"glb"}
         names = {path.name for path in (Path(site.top) / SPACING).rglob("zarr.json")}
         assert names == ({"zarr.json"} if formats.zarr_version == "0.5" else set())
+
+
+def test_publishing_more_or_less_writes_documents_of_tomograms_and_nothing_else(site: Site) -> None:
+    site.ingest()
+    for formats in (Formats(states=False), Formats(photos=False, states=False), Formats()):
+        before = site.versions()
+        report = site.ingest(formats=formats)
+        changed = moved(before, site.versions())
+        assert changed
+        assert {key.rpartition("/")[2] for key in changed} == {"tomogram_metadata.json"}
+        assert (report.volumes_opened, report.files_opened) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("session.mdoc", {"frame", "tiltseries"}),
+        ("series.rawtlt", {"tiltseries"}),
+        ("ctf.txt", {"tiltseries"}),
+        ("mask.mrc", {"annotation"}),
+        ("frames/f_1.tif", {"frame", "tiltseries"}),
+        ("tomogram.mrc", {"alignment"}),
+    ],
+)
+def test_what_tells_of_a_source_that_is_gone_stays_as_it_is(site: Site, name: str, left: set[str]) -> None:
+    site.ingest()
+    before = site.versions()
+    entities = {one.identity: (one.document, one.files) for one in site.catalog.entities(site.top)}
+    found = [path for path in (site.source / "session/TS_1").rglob("*") if path.is_file() and path.match(f"*{name}")]
+    path = found[0] if found else next((site.source / "session/TS_1").glob("*.mdoc"))
+    path.unlink()
+    prepared = site.plan()
+    (error,) = (problem.sentence for problem in prepared.problems if problem.severity == "error")
+    assert error == (
+        f"{path.relative_to(site.source / 'session')} was ingested and is gone: what was made of it, and what tells of "
+        "it, stays as it is."
+    )
+    held = {one.entity.type for one in prepared.plan.targets if one.run.endswith("TS_1") and not one.is_written}
+    assert left <= held
+    report = site.apply(prepared)
+    assert set(report.counts) == {"unchanged"}
+    assert moved(before, site.versions()) == set()
+    assert {one.identity: (one.document, one.files) for one in site.catalog.entities(site.top)} == entities
+
+
+def test_a_plan_says_of_each_step_what_the_ingest_does_then(site: Site) -> None:
+    site.ingest()
+    text = site.config.read_text().replace("dataset_title: Yeast", "dataset_title: Other yeast")
+    site.config.write_text(text)
+    dots = site.source / "session/TS_1/dots.csv"
+    dots.write_text("".join(dots.read_text().splitlines(keepends=True)[:-1]))
+    prepared = site.plan()
+    expected = outlook(prepared, site.storage, site.log.steps(""))
+    report = site.apply(prepared)
+    became = {step.name: step.outcome for step in report.steps}
+    assert {name for name, state in expected.items() if state == "update"} == {
+        name for name, outcome in became.items() if outcome == "updated"
+    }
+    assert "datasets/30001#document" in {name for name, outcome in became.items() if outcome == "updated"}
+
+
+@pytest.mark.parametrize("photos", [True, False])
+@pytest.mark.parametrize("states", [True, False])
+def test_views_that_are_not_published_are_not_named(tmp_path: Path, photos: bool, states: bool) -> None:
+    config = write_session(tmp_path / "in", ("TS_1",))
+    with open_catalog(tmp_path / "home") as catalog:
+        site = Site(config, tmp_path / "in", str(tmp_path / "layout"), catalog)
+        assert site.ingest(formats=Formats(photos=photos, states=states)).is_whole
+        tomogram = site.read(f"{SPACING}/Tomograms/100/tomogram_metadata.json")
+    names = ("snapshot", "thumbnail")
+    expected = {name: f"{SPACING}/Images/100/key-photo-{name}.png" for name in names}
+    assert tomogram["key_photo"] == (expected if photos else None)
+    config_path = f"{SPACING}/NeuroglancerPrecompute/100-neuroglancer_config.json"
+    assert tomogram["neuroglancer_config_path"] == (config_path if states else None)
 
 
 @pytest.mark.service

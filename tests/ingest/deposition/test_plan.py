@@ -313,7 +313,7 @@ def test_an_alignment_that_is_named_and_absent_is_an_error_with_its_place() -> N
 
 
 def test_two_files_that_would_be_one_tomogram_are_an_error() -> None:
-    plan = planned(SMALL, ["runs/TS_1/a.mrc", "runs/TS_1/b.mrc"])
+    plan = planned(SMALL, ["runs/TS_1/a.mrc", "runs/TS_1/b.mrc", "points/TS_1.csv"])
     (said,) = remarks(plan)
     assert said.startswith(
         "error: runs/TS_1/a.mrc and runs/TS_1/b.mrc of 10002/TS_1/Reconstructions/VoxelSpacing10.000 would be one "
@@ -325,7 +325,7 @@ def test_two_files_that_would_be_one_tomogram_are_an_error() -> None:
 @pytest.mark.parametrize("name", ["Images", "dataset_metadata.json"])
 def test_a_run_that_would_lie_where_something_else_does_is_refused(name: str) -> None:
     text = with_text("match_regex: /TS_[0-9]+$", "match_regex: .*", SMALL)
-    plan = planned(text, [f"runs/{name}/a.mrc"])
+    plan = planned(text, [f"runs/{name}/a.mrc", f"points/{name}.csv"])
     assert remarks(plan) == [
         f"error: run {name!r}: no run can be called {name!r}: something of its dataset lies there."
     ]

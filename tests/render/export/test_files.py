@@ -10,23 +10,27 @@ import numpy as np
 import pypdfium2
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from coverslip.errors import ExportError
-from coverslip.model.export import Caption, ColorBar, ExportSpec, FileForm, Legend, MaskLook, ScaleBar
+from coverslip.model import Region
+from coverslip.model.export import Caption, ChannelLook, ColorBar, ExportSpec, FileForm, Legend, MaskLook, ScaleBar
 from coverslip.render.export import (
     ContactSheet,
     Figure,
     Fov,
     PdfGallery,
+    RawImage,
     Window,
     encode_figure,
     figure_of,
     flatten,
-    raw_crop,
-    raw_tiff,
+    raw_image,
     tiles_of,
     whole,
+    write_raw,
     write_tiles,
 )
 from tests.render.export.fields import IMMUNE, Array, fov_of
@@ -95,6 +99,22 @@ def test_a_tiff_has_all_pixels_its_density_and_the_size_of_a_pixel(form: FileFor
         assert pixels is not None
         assert (pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeY")) == ("0.78", "1.0")
         assert "FOV1 µ" in file.ome_metadata
+
+
+@pytest.mark.parametrize("form", ["png", "tiff", "ome-tiff", "pdf"])
+def test_pictures_are_compressed_where_that_saves_room_and_stored_where_it_does_not(form: FileForm) -> None:
+    noise = np.random.default_rng(2).integers(0, 256, (200, 300, 3), np.uint8)
+    stored = encode_figure(Figure(noise, 300, 200), form)
+    assert noise.nbytes <= len(stored) < 1.02 * noise.nbytes + 3000
+    flat = np.repeat(noise[:, ::50], 50, axis=1)
+    assert len(encode_figure(Figure(flat, 300, 200), form)) < flat.nbytes / 10
+    for made, pixels in ((stored, noise), (encode_figure(Figure(flat, 300, 200), form), flat)):
+        if form == "pdf":
+            (image,) = pages(made)[0].get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
+            found = np.asarray(image.get_bitmap().to_pil().convert("RGB"))
+        else:
+            found = picture_of(made)[0]
+        np.testing.assert_array_equal(found, pixels)
 
 
 def test_an_svg_has_the_picture_as_it_is_and_bar_and_label_as_vectors() -> None:
@@ -210,11 +230,19 @@ def test_what_has_no_place_in_tiles_is_refused(more: dict[str, Any]) -> None:
     assert not caught.value.recoverable
 
 
+def raw_file(image: RawImage, *, ome: bool = True) -> io.BytesIO:
+    stream = io.BytesIO()
+    write_raw(stream, image, PROVENANCE, ome=ome)
+    stream.seek(0)
+    return stream
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "uint32"])
 def test_raw_crops_keep_values_and_type(dtype: str) -> None:
     fov = fov_of(dtype=dtype, pixel_um=(0.5, 0.39))
-    pixels = raw_crop(fov, ["CD45", "DAPI"], Window(10, 20, 42, 37))
-    with tifffile.TiffFile(io.BytesIO(raw_tiff(pixels, ["CD45", "DAPI"], fov.pixel_um, PROVENANCE))) as file:
+    looks = [ChannelLook(channel="CD45"), ChannelLook(channel="DAPI")]
+    image = raw_image(fov, looks, Window(10, 20, 42, 37))
+    with tifffile.TiffFile(raw_file(image)) as file:
         found = file.asarray()
         assert found.dtype == dtype
         np.testing.assert_array_equal(found[1], np.asarray(fov.channels["DAPI"])[20:37, 10:42])
@@ -227,13 +255,43 @@ def test_raw_crops_keep_values_and_type(dtype: str) -> None:
 
 
 def test_raw_crops_can_have_their_labels_and_keep_their_size_at_an_edge() -> None:
-    fov = fov_of()
-    pixels = raw_crop(fov, ["DAPI"], Window(-4, -6, 12, 10), masks=["whole_cell"], pad=True)
+    fov, looks = fov_of(), [ChannelLook(channel="DAPI")]
+    image = raw_image(fov, looks, Window(-4, -6, 12, 10), masks=["whole_cell"], pad=True)
+    pixels = image.read(0, Region())[0, :, 0]
     assert pixels.shape == (2, 16, 16)
     assert pixels.dtype == np.uint16
     np.testing.assert_array_equal(pixels[1, 6:, 4:], np.asarray(fov.masks["whole_cell"])[:10, :12])
     assert not pixels[:, :6].any()
-    assert raw_crop(fov, ["DAPI"], Window(-4, -6, 12, 10)).shape == (1, 10, 12)
+    assert raw_image(fov, looks, Window(-4, -6, 12, 10)).read(0, Region()).shape == (1, 1, 1, 10, 12)
+
+
+@settings(deadline=None)
+@given(st.integers(-5, 40), st.integers(-5, 40), st.integers(6, 20), st.integers(6, 20), st.booleans())
+def test_a_raw_window_read_in_parts_is_what_it_is_as_a_whole(x: int, y: int, wide: int, high: int, pad: bool) -> None:
+    fov = fov_of()
+    image = raw_image(fov, [ChannelLook(channel="DAPI")], Window(x, y, x + wide, y + high), pad=pad)
+    whole = image.read(0, Region())[0, 0, 0]
+    plane = np.pad(np.asarray(fov.channels["DAPI"]), 10)[y + 10 : y + high + 10, x + 10 : x + wide + 10]
+    if pad:
+        np.testing.assert_array_equal(whole, plane)
+    height, width = whole.shape
+    parts = [image.read(0, Region(y=(row, row + 1), x=(width // 2, width)))[0, 0, 0, 0] for row in range(height)]
+    np.testing.assert_array_equal(np.array(parts), whole[:, width // 2 :])
+
+
+@pytest.mark.parametrize(("dtype", "ome"), [("int64", True), ("float16", True), ("complex64", False)])
+def test_types_that_a_tiff_does_not_have_are_refused(dtype: str, ome: bool) -> None:
+    image = raw_image(fov_of(dtype=dtype), [ChannelLook(channel="DAPI")], Window(0, 0, 9, 9))
+    with pytest.raises(ExportError, match=f"no pixels of the type {dtype}"):
+        raw_file(image, ome=ome)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float16", "float64"])
+def test_plain_tiffs_have_more_types(dtype: str) -> None:
+    image = raw_image(fov_of(dtype=dtype), [ChannelLook(channel="DAPI")], Window(0, 0, 9, 9))
+    found = tifffile.imread(raw_file(image, ome=False))
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, image.read(0, Region())[0, 0, 0])
 
 
 def gallery(count: int, **more: Any) -> bytes:

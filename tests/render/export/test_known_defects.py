@@ -21,7 +21,7 @@ from coverslip.render.export import (
     encode_figure,
     figure_of,
     flatten,
-    raw_crop,
+    raw_image,
     render_crop_to_array,
     render_fov_to_array,
     render_roi_to_array,
@@ -143,7 +143,7 @@ def test_a_crop_around_a_place_outside_is_an_error(center: tuple[float, float]) 
     with pytest.raises(OutsideImageError):
         render_crop_to_array(fov_of(), ExportSpec(markers=IMMUNE), center_xy=center, size_px=64)
     with pytest.raises(OutsideImageError):
-        raw_crop(fov_of(), ["DAPI"], Window(90, 0, 95, 10))
+        raw_image(fov_of(), [], Window(90, 0, 95, 10))
 
 
 def test_cells_and_image_are_in_register_at_negative_edges() -> None:

@@ -1,5 +1,6 @@
 """Polygons and lines of regions on their pictures."""
 
+import tracemalloc
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -61,6 +62,18 @@ def test_an_outline_is_a_vector_in_svg_and_pdf() -> None:
     # PDFium counts the whole width of the line to each side
     assert [left, right] == pytest.approx([4 - 2, 34 + 2], abs=0.1)
     assert top - bottom == pytest.approx(20 + 2 * 2, abs=0.1)
+
+
+def test_a_long_shape_takes_memory_for_what_is_seen_of_it() -> None:
+    long = RoiShape(type="polyline", points=((-15_000, -15_000), (20, 20), (15_000, 15_000)))
+    tracemalloc.start()
+    seen = flatten(figure_of(fov_of(), ExportSpec(markers=IMMUNE, shape=ShapeLook()), of_roi(SQUARE), shape=long))
+    assert tracemalloc.get_traced_memory()[1] < 8e6
+    tracemalloc.stop()
+    short = RoiShape(type="polyline", points=((-50, -50), (20, 20), (50, 50)))
+    right = flatten(figure_of(fov_of(), ExportSpec(markers=IMMUNE, shape=ShapeLook()), of_roi(SQUARE), shape=short))
+    np.testing.assert_allclose(seen.astype(int), right, atol=40)  # the soft edge of the line differs a little
+    assert (seen != flatten(figure_of(fov_of(), ExportSpec(markers=IMMUNE), of_roi(SQUARE)))).any()
 
 
 def test_a_shape_that_reaches_far_beyond_its_picture_is_no_danger() -> None:

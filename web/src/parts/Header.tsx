@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 
 import { useApp } from "../app.ts";
-import { Link } from "../router.tsx";
+import { CLEANUP_ROUTE, Link } from "../router.tsx";
 import { useStore } from "../store.ts";
 import { UploadButton } from "../upload/UploadButton.tsx";
 import { Icon } from "./Icon.tsx";
@@ -17,6 +17,9 @@ export function Header({ children }: { children: ReactNode }) {
       </Link>
       {children}
       <div className="header-actions">
+        <Link to={CLEANUP_ROUTE} className="button" aria-label="Cleanup" title="Plans to remove records whose documents are gone">
+          <Icon name="broom" /> <span className="button-label">Cleanup</span>
+        </Link>
         <UploadButton />
         <ThemeButton />
       </div>

@@ -11,19 +11,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coverslip.cli.ingest.plan import (
+from coverslip.cli.ingest.options import (
     Config,
     Everything,
     Exclude,
     Filter,
+    HttpsPrefix,
     Input,
     MetadataOnly,
+    NoMrc,
+    NoZarr,
     Only,
     Output,
-    refuse,
-    skipped_lines,
+    Publishes,
+    Views,
+    ZarrVersion,
+    formats_of,
     top_of,
 )
+from coverslip.cli.ingest.plan import refuse, skipped_lines
 from coverslip.cli.ingest.views import Refreshed, refresh
 from coverslip.cli.output import amount, console, one_line, size_text
 from coverslip.ingest.deposition.check import check
@@ -48,26 +54,16 @@ def apply_config(  # noqa: PLR0917  one for each option
     excludes: Exclude = None,
     everything: Everything = False,
     metadata_only: MetadataOnly = False,
-    no_mrc: Annotated[bool, typer.Option("--no-mrc", help="Write volumes and masks as OME-Zarr alone.")] = False,
-    no_zarr: Annotated[bool, typer.Option("--no-zarr", help="Write volumes and masks as MRC alone.")] = False,
-    zarr_version: Annotated[str, typer.Option(help="Of OME-Zarr: 0.4 or 0.5.")] = "0.4",
+    no_mrc: NoMrc = False,
+    no_zarr: NoZarr = False,
+    zarr_version: ZarrVersion = "0.4",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Runs ingested at the same time.")] = 1,
     lease: Annotated[
         float, typer.Option(min=1, max=3600, help="Seconds that a run stays taken after its ingest was killed.")
     ] = LEASE_SECONDS,
-    views: Annotated[
-        bool, typer.Option("--views/--no-views", help="Build views at the end, or leave them to workers.")
-    ] = True,
-    publishes: Annotated[
-        bool,
-        typer.Option("--publish/--no-publish", help="Write precomputes, states and key photos into the layout too."),
-    ] = True,
-    https_prefix: Annotated[
-        str | None,
-        typer.Option(
-            help="Where browsers read the top of the layout. Without it no viewer states are published.", metavar="URL"
-        ),
-    ] = None,
+    views: Views = True,
+    publishes: Publishes = True,
+    https_prefix: HttpsPrefix = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Ingest a config: write what is new or changed, leave alone what is not, and remove nothing.
@@ -79,19 +75,16 @@ def apply_config(  # noqa: PLR0917  one for each option
     """
     from coverslip.confined import Opener  # noqa: PLC0415  this and what follows bring numpy and SQLAlchemy along
     from coverslip.derive import open_catalog_of, ringing  # noqa: PLC0415
-    from coverslip.derive.publishing import check_top  # noqa: PLC0415
     from coverslip.ingest.deposition.applying import apply  # noqa: PLC0415
-    from coverslip.ingest.deposition.formats import Formats  # noqa: PLC0415
+    from coverslip.ingest.deposition.noted import all_noted  # noqa: PLC0415
     from coverslip.ingest.deposition.preparing import prepare  # noqa: PLC0415
     from coverslip.ingest.deposition.remembered import CatalogLog  # noqa: PLC0415
     from coverslip.ingest.deposition.reserved import reserved  # noqa: PLC0415
     from coverslip.storage import open_storage  # noqa: PLC0415
 
     selection = select(only or (), filters or (), excludes or (), everything=everything, metadata_only=metadata_only)
-    formats = Formats(mrc=not no_mrc, zarr=not no_zarr, zarr_version=zarr_version)
+    formats = formats_of(no_mrc, no_zarr, zarr_version, views and publishes, https_prefix)
     settings = Settings.load()
-    if https_prefix is not None:
-        check_top(https_prefix)
     rules = RemoteRules.of(settings)
     root, top = locate(source, rules), top_of(destination)
     checked = check(file, folder=root)
@@ -101,12 +94,13 @@ def apply_config(  # noqa: PLR0917  one for each option
     with open_catalog_of(settings) as catalog, ringing(catalog, settings.queue_url), Opener(settings) as opener:
         log = CatalogLog(catalog, storage, opener.open_image, lambda text: locate(text, rules))
         given = reserved(log)
-        prepared = prepare(checked, root, locate(top, rules), selection, given=given)
+        done = all_noted(log.steps(""))
+        prepared = prepare(checked, root, locate(top, rules), selection, given=given, done=done, formats=formats)
         if not as_json:
             _print_plan(prepared)
         with _stopping() as stopping:
             report = apply(
-                formats.of(prepared.plan),
+                prepared.plan,
                 prepared.source,
                 storage,
                 steps=log,

@@ -9,6 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coverslip.cli.ingest.options import (
+    Config,
+    Everything,
+    Exclude,
+    Filter,
+    HttpsPrefix,
+    Input,
+    MetadataOnly,
+    NoMrc,
+    NoZarr,
+    Only,
+    Output,
+    Publishes,
+    Views,
+    ZarrVersion,
+    formats_of,
+    top_of,
+)
 from coverslip.cli.output import amount, console, one_line
 from coverslip.ingest.deposition.check import Checked, check
 from coverslip.ingest.deposition.digests import State, states
@@ -18,23 +36,9 @@ from coverslip.settings import Settings
 from coverslip.sources import is_remote, locate
 
 if TYPE_CHECKING:
+    from coverslip.ingest.deposition.formats import Formats
     from coverslip.ingest.deposition.plan import Skipped
     from coverslip.ingest.deposition.preparing import Prepared
-
-Config = Annotated[Path, typer.Argument(help="A YAML file.", metavar="FILE")]
-Input = Annotated[
-    str, typer.Option("--input", help="Where the source_prefix lies, or that itself.", metavar="FOLDER|s3://...")
-]
-Output = Annotated[str, typer.Option("--output", help="The top of the layout.", metavar="FOLDER|s3://...")]
-Only = Annotated[list[str] | None, typer.Option("--only", help="Write entities of this type.", metavar="TYPE")]
-Filter = Annotated[
-    list[str] | None, typer.Option("--filter", help="Go through those whose name fits.", metavar="TYPE=REGEX")
-]
-Exclude = Annotated[
-    list[str] | None, typer.Option("--exclude", help="Leave out those whose name fits.", metavar="TYPE=REGEX")
-]
-Everything = Annotated[bool, typer.Option("--everything", help="Write entities of every type, as without --only.")]
-MetadataOnly = Annotated[bool, typer.Option("--metadata-only", help="Write metadata documents only.")]
 
 VERBS: Mapping[State, str] = {"write": "write", "update": "update", "unchanged": "leave as it is"}
 
@@ -48,20 +52,29 @@ def plan_config(  # noqa: PLR0917  one for each option
     excludes: Exclude = None,
     everything: Everything = False,
     metadata_only: MetadataOnly = False,
+    no_mrc: NoMrc = False,
+    no_zarr: NoZarr = False,
+    zarr_version: ZarrVersion = "0.4",
+    views: Views = True,
+    publishes: Publishes = True,
+    https_prefix: HttpsPrefix = None,
     files: Annotated[bool, typer.Option("--files", help="Name every file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole plan as JSON.")] = False,
 ) -> None:
     """Say what ingesting a config would write, update and leave alone. Nothing is written.
 
+    Give the options that ``apply`` will be given: documents name what is written and published.
+
     Exit code 0 when all of it can be done, 1 when something that the config asks for cannot, 2 when the config cannot
     be opened or an option makes no sense.
     """
     selection = select(only or (), filters or (), excludes or (), everything=everything, metadata_only=metadata_only)
+    formats = formats_of(no_mrc, no_zarr, zarr_version, views and publishes, https_prefix)
     root = locate(source)
     checked = check(file, folder=root)
     if not checked.is_valid:
         refuse(checked)
-    prepared, found = _look(checked, root, top_of(destination), selection)
+    prepared, found = _look(checked, root, top_of(destination), selection, formats)
     if as_json:
         typer.echo(json.dumps(_document(checked, prepared, found), indent=2, ensure_ascii=False))
     else:
@@ -69,15 +82,13 @@ def plan_config(  # noqa: PLR0917  one for each option
     raise typer.Exit(0 if prepared.is_whole else 1)
 
 
-def top_of(text: str) -> str:
-    """Return the top of a layout as the catalog calls it."""
-    return text.rstrip("/") if is_remote(text) else str(Path(text).expanduser().absolute())
-
-
-def _look(checked: Checked, root: Path, top: str, selection: Selection) -> "tuple[Prepared, dict[str, State]]":
+def _look(
+    checked: Checked, root: Path, top: str, selection: Selection, formats: "Formats"
+) -> "tuple[Prepared, dict[str, State]]":
     """Return the plan and what becomes of each step, by what the catalog remembers where there is one."""
     from coverslip.derive import open_catalog_of  # noqa: PLC0415  this and what follows bring numpy and SQLAlchemy along
     from coverslip.ingest.deposition.looking import outlook  # noqa: PLC0415
+    from coverslip.ingest.deposition.noted import all_noted  # noqa: PLC0415
     from coverslip.ingest.deposition.preparing import prepare  # noqa: PLC0415
     from coverslip.ingest.deposition.remembered import CatalogLog  # noqa: PLC0415
     from coverslip.ingest.deposition.reserved import reserved  # noqa: PLC0415
@@ -86,13 +97,15 @@ def _look(checked: Checked, root: Path, top: str, selection: Selection) -> "tupl
     settings = Settings.load()
     is_catalog_there = bool(settings.database_url) or (settings.home / "catalog.sqlite").exists()
     if not is_catalog_there or not (is_remote(top) or Path(top).is_dir()):  # opening makes what is not there
-        prepared = prepare(checked, root, locate(top), selection)
+        prepared = prepare(checked, root, locate(top), selection, formats=formats)
         return prepared, states(prepared.plan.steps, {}, frozenset(prepared.held.keys))
     storage = open_storage(top)
     with open_catalog_of(settings) as catalog:
         log = CatalogLog(catalog, storage)
-        prepared = prepare(checked, root, locate(top), selection, given=reserved(log))
-        return prepared, outlook(prepared, storage, log.steps(""))
+        steps = log.steps("")
+        done = all_noted(steps)
+        prepared = prepare(checked, root, locate(top), selection, given=reserved(log), done=done, formats=formats)
+        return prepared, outlook(prepared, storage, steps)
 
 
 def refuse(checked: Checked) -> None:

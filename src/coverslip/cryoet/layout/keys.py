@@ -48,7 +48,9 @@ def name(text: str) -> str:
         not text.strip()
         or text in (".", "..")
         or len(encoded) > LONGEST_NAME
-        or any(char in "/\\" or not char.isprintable() for char in text)
+        or "/" in text
+        or "\\" in text
+        or not text.isprintable()
     ):
         raise InvalidRequestError(f"{shortened(text)!r} can be no name of a file or folder")
     return text

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from coverslip.cryoet.layout import keys
@@ -73,6 +74,7 @@ _STATE = re.compile(r"([1-9][0-9]{0,8})-neuroglancer_config\.json")
 _CTF = re.compile(r".+_ctf\.txt")
 
 
+@lru_cache(maxsize=4096)
 def parse(key: str) -> Place | None:
     """Return what lies at a key, ``None`` for what has no place in the layout. Nothing is opened.
 

@@ -1,6 +1,6 @@
 """Kinds that show images with what is known around them: contrast limits, precomputes, viewer states, key photos."""
 
-from coverslip.derive.viewing.key_photos import KEY_PHOTOS
+from coverslip.derive.viewing.key_photos import KEY_PHOTOS, MIDDLE, Middle
 from coverslip.derive.viewing.layout_files import voxel_spacing_of
 from coverslip.derive.viewing.measured import CONTRAST_LIMITS, Contrast, measured
 from coverslip.derive.viewing.shapes import LABELS, ORIENTED_MESH, SHAPES, kind_of_shape, shape_kinds
@@ -10,10 +10,12 @@ __all__ = [
     "CONTRAST_LIMITS",
     "KEY_PHOTOS",
     "LABELS",
+    "MIDDLE",
     "NEUROGLANCER_STATE",
     "ORIENTED_MESH",
     "SHAPES",
     "Contrast",
+    "Middle",
     "NeuroglancerState",
     "kind_of_shape",
     "measured",

@@ -35,8 +35,10 @@ from coverslip.render.key_photo import (
     paint_points,
     project,
     radius_of,
+    slab_of,
 )
 
+MIDDLE = "tomogram-middle"
 KEY_PHOTO = "key-photo-original"
 WIDTHS = {"key-photo-snapshot": 512, "key-photo-thumbnail": 134, "key-photo-expanded": 1024}
 """Pixels of those that are made from it."""
@@ -47,15 +49,15 @@ MOST_VALUES = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
-class KeyPhoto:
-    """The middle slices of a tomogram, whole, with points and masks in the colours of the viewer's layers."""
+class Middle:
+    """The middle slices of a tomogram in grey. An annotation more reads no voxel of the tomogram again."""
 
-    name: str = KEY_PHOTO
+    name: str = MIDDLE
     version: int = 1
     of: Of = "image"
     needs: tuple[str, ...] = (CONTRAST_LIMITS,)
-    follows: tuple[Follows, ...] = ("entities",)
-    allows_stale: bool = True
+    follows: tuple[Follows, ...] = ()
+    allows_stale: bool = False
     media_type: str = "image/png"
     suffix: str = ".png"
 
@@ -63,14 +65,37 @@ class KeyPhoto:
         """Return how many slices are read of the tomogram."""
         return min(SLICES, subject.image.metadata.size_z)
 
-    def build(self, subject: Subject, inputs: Inputs) -> bytes:
+    def build(self, _subject: Subject, inputs: Inputs) -> bytes:
         """Return the picture as PNG."""
         limits = measured(inputs.artifacts[CONTRAST_LIMITS]).limits
         with inputs.open_source() as image:
-            slab = project(image, largest=LARGEST)
-        picture = grey(slab.pixels, limits.range_2d)
+            pixels = project(image, largest=LARGEST)
+        return encode(grey(pixels, limits.range_2d), self.media_type)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPhoto:
+    """The middle slices of a tomogram, whole, with points and masks in the colours of the viewer's layers."""
+
+    name: str = KEY_PHOTO
+    version: int = 1
+    of: Of = "image"
+    needs: tuple[str, ...] = (MIDDLE,)
+    follows: tuple[Follows, ...] = ("entities",)
+    allows_stale: bool = True
+    media_type: str = "image/png"
+    suffix: str = ".png"
+
+    def cost(self, _subject: Subject) -> int:
+        """Return the one picture that is read."""
+        return 1
+
+    def build(self, subject: Subject, inputs: Inputs) -> bytes:
+        """Return the picture as PNG."""
+        picture = _decoded(inputs.artifacts[MIDDLE])
         surroundings = inputs.known.surroundings(subject.image.id)
         if surroundings is not None:
+            slab = slab_of(subject.image.metadata, picture)
             painter = _Painter(picture, slab, voxel_spacing_of(surroundings.tomogram), inputs)
             for layer in drawn_layers(surroundings.annotations):
                 painter.paint(*layer)
@@ -97,11 +122,22 @@ class SmallKeyPhoto:
 
     def build(self, _subject: Subject, inputs: Inputs) -> bytes:
         """Return the picture as PNG."""
-        whole = cv2.imdecode(np.frombuffer(inputs.artifacts[KEY_PHOTO], np.uint8), cv2.IMREAD_COLOR)
-        if whole is None:
-            raise StorageError("the key photo in the storage is no picture")
-        rgb = cv2.cvtColor(whole, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-        return encode(of_width(cut_to_ratio(rgb), self.width), self.media_type)
+        whole = _decoded(inputs.artifacts[KEY_PHOTO])
+        return encode(of_width(cut_to_ratio(whole), self.width), self.media_type)
+
+
+def _decoded(png: bytes) -> Picture:
+    """Return a picture out of the storage.
+
+    Raises
+    ------
+    StorageError
+        It is none.
+    """
+    whole = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    if whole is None:
+        raise StorageError("the picture of a tomogram in the storage is none")
+    return cv2.cvtColor(whole, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
 KEY_PHOTOS: tuple[KeyPhoto | SmallKeyPhoto, ...] = (

@@ -37,6 +37,11 @@ class Planned(Protocol):
         """Entities, parents before children."""
         ...
 
+    @property
+    def unselected(self) -> frozenset[str]:
+        """Names of steps that are not done now, and whose earlier results count."""
+        ...
+
 
 def apply(
     plan: Planned,
@@ -90,6 +95,7 @@ def apply(
             Tally(),
             steps,
             {step.name: step for step in plan.steps},
+            plan.unselected,
             given or {},
             should_stop,
             now,
@@ -180,6 +186,10 @@ class _Ingest:
             log.warning("%s: %s", name, error)
             with self._lock:
                 self._failed[name] = str(error)
+        except Exception as error:  # a library that stumbles must not take the report of the other runs along
+            log.exception("%s", name)
+            with self._lock:
+                self._failed[name] = f"{type(error).__name__}: {error}"
 
     def report(self, seconds: float) -> Report:
         """Return what was done."""

@@ -185,6 +185,8 @@ def _identified_object(target: Target, relatives: Relatives) -> _Part:
     steps = relatives.steps(target)
     source = steps[0].inputs[0].path if steps else None
     derived = {"file_format": "json", "source_file": source, "identifier": layout.FIRST_NUMBER}
+    if steps and "filter_value" in steps[0].options:
+        derived["filter_value"] = steps[0].options["filter_value"]
     return {"derived": derived}, steps
 
 

@@ -95,7 +95,11 @@ def expand(config: Config, listing: Listing, maps: RunMaps) -> Expansion:
     What cannot be found because something does not fit is in the remarks; everything else is there nevertheless.
     """
     expansion = Expansion()
-    _Expander(config, listing, maps, expansion).below(None)
+    expander = _Expander(config, listing, maps, expansion)
+    expander.below(None)
+    for steps, found in expander.hits.items():
+        if not found:
+            expansion.remarks.append(Remark("warning", steps, "It finds nothing."))
     return expansion
 
 
@@ -105,6 +109,8 @@ class _Expander:
     listing: Listing
     maps: RunMaps
     expansion: Expansion
+    hits: Counter[tuple[Step, ...]] = field(default_factory=Counter)
+    """How much was found for each block, and of annotations for each shape, that was looked for at all."""
 
     def below(self, parent: Entity | None) -> None:
         """Add everything below an entity."""
@@ -128,6 +134,8 @@ class _Expander:
         seen: dict[str, Entity] = {}
         for index, block in enumerate(blocks):
             steps: tuple[Step, ...] = (kind.section, index)
+            if kind.name != "alignment" and any(applies(source, parent) for source in block.sources):
+                self.hits[steps] += 0
             found = list(self._found(steps, block.sources, parent, values))
             if kind.is_one and found:
                 files = tuple(EntityFile(path) for path in dict.fromkeys(one.path for _, one in found) if path)
@@ -148,11 +156,13 @@ class _Expander:
                 continue
             try:
                 for one in find(source, values, self.listing, SECTIONS[str(steps[0])].name):
+                    self.hits[steps] += 1
                     if one.problem:
                         self._say("error", where, one.problem)
                     elif not any(compiled(regex).match(one.name) for regex in source.exclude or ()):
                         yield where, one
             except FindError as error:
+                self.hits[steps] += 1
                 self._say("error", where, str(error))
 
     def _entity(
@@ -202,6 +212,7 @@ class _Expander:
                 except FindError as error:
                     self._say("error", where, str(error))
                     continue
+                self.hits[where] += len(paths)
                 excluded = [compiled(regex).match for regex in source.exclude or ()]
                 paths = tuple(path for path in paths if not any(match(path.rsplit("/", 1)[-1]) for match in excluded))
                 if len(paths) > 1:

@@ -1,4 +1,4 @@
-"""In which formats volumes and masks are written, where somebody does not want both."""
+"""In which formats volumes and masks are written, and which views beside them, where somebody does not want all."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,8 +9,14 @@ from coverslip.ingest.deposition.plan import Plan
 from coverslip.ingest.deposition.steps import Step
 
 VERSIONS = ("0.4", "0.5")
+USUAL = "0.4"
+"""What recipes write where a step does not say."""
+VOLUMES = ("volume", "mask")
+"""Recipes of what the formats are chosen of."""
 PATHS = ("omezarr_dir", "mrc_file")
 """What documents call the files of a volume."""
+PHOTOS, STATES = "key_photo", "neuroglancer_config_path"
+"""What documents of tomograms call their views."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,8 @@ class Formats:
         Whether as MRC, whether as OME-Zarr. Files that were written before are left alone.
     zarr_version
         Of OME-Zarr.
+    photos, states
+        Whether key photos, whether viewer states are published into the layout. Documents name none that are not.
 
     Raises
     ------
@@ -32,7 +40,9 @@ class Formats:
 
     mrc: bool = True
     zarr: bool = True
-    zarr_version: str = "0.4"
+    zarr_version: str = USUAL
+    photos: bool = True
+    states: bool = True
 
     def __post_init__(self) -> None:
         if not (self.mrc or self.zarr):
@@ -53,18 +63,17 @@ class Formats:
     def _step(self, step: Step, dropped: set[str]) -> Step:
         if step.recipe in VOLUMES:
             outputs = tuple(key for key in step.outputs if key not in dropped)
-            return replace(step, outputs=outputs, options={**step.options, "zarr_version": self.zarr_version})
-        return replace(step, options=_without(step.options, dropped)) if step.recipe == "document" else step
+            version = {} if self.zarr_version == USUAL else {"zarr_version": self.zarr_version}
+            return replace(step, outputs=outputs, options={**step.options, **version})
+        return replace(step, options=self._without(step.options, dropped)) if step.recipe == "document" else step
 
-
-VOLUMES = ("volume", "mask")
-
-
-def _without(options: Mapping[str, Any], dropped: set[str]) -> dict[str, Any]:
-    """Return the options of a document that names none of some files."""
-    found = dict(options)
-    derived = options.get("derived", {})
-    found["derived"] = {key: value for key, value in derived.items() if not (key in PATHS and value in dropped)}
-    if "files" in options:
-        found["files"] = [file for file in options["files"] if file["path"] not in dropped]
-    return found
+    def _without(self, options: Mapping[str, Any], dropped: set[str]) -> dict[str, Any]:
+        """Return the options of a document that names nothing that is not written."""
+        found = dict(options)
+        derived = options.get("derived", {})
+        found["derived"] = {key: value for key, value in derived.items() if not (key in PATHS and value in dropped)}
+        if "files" in options:
+            found["files"] = [file for file in options["files"] if file["path"] not in dropped]
+        views = {PHOTOS: self.photos, STATES: self.states}
+        found["derived"] |= {key: None for key, is_there in views.items() if key in derived and not is_there}
+        return found

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from coverslip.errors import CoverslipError
 from coverslip.ingest.deposition.digests import State, states, step_digest
 from coverslip.ingest.deposition.fingerprints import Fingerprints, Places
-from coverslip.ingest.deposition.noted import Noted
+from coverslip.ingest.deposition.noted import all_noted
 from coverslip.ingest.deposition.preparing import Prepared
 from coverslip.ingest.deposition.recipes import RECIPES
 from coverslip.ingest.deposition.steps import Step
@@ -28,20 +28,20 @@ def outlook(prepared: Prepared, destination: Storage, done: Mapping[str, StepRec
     done
         What is remembered of steps, by name.
     """
-    noted = {name: one for name, record in done.items() if (one := Noted.of(record)) is not None}
+    noted = {one.name: one for one in all_noted(done)}
     fingerprints = Fingerprints(Places(prepared.source, destination))
     inputs = {key: pair for one in noted.values() for key, pair in one.inputs.items()}
 
     def digest(step: Step, record: StepRecord) -> str | None:
         recipe = RECIPES[step.recipe]
-        if recipe.depends is not None:
-            return record.digest  # of documents: what they are made of is looked at by itself
         if any(name not in noted for name in step.after):
             return None
+        facts = {name: noted[name].facts for name in step.after}
         try:
             contents = {one: fingerprints.of(one, inputs).digest for one in step.inputs}
+            said = recipe.depends(step, facts) if recipe.depends else None
         except CoverslipError:
             return None
-        return step_digest(step, recipe.version, contents, {name: noted[name].facts for name in step.after})
+        return step_digest(step, recipe.version, contents, facts, said)
 
     return states(prepared.plan.steps, done, frozenset(prepared.held.keys), digest)

@@ -55,5 +55,10 @@ class Noted:
         return StepRecord(self.name, self.digest, facts, dict(self.outputs))
 
 
+def all_noted(records: Mapping[str, StepRecord]) -> list[Noted]:
+    """Return what is remembered of steps, without what is none or was written otherwise."""
+    return [one for record in records.values() if (one := Noted.of(record)) is not None]
+
+
 def _is_pair(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2

@@ -5,6 +5,9 @@ import warnings
 from fnmatch import translate
 from functools import lru_cache
 
+from coverslip.errors import InvalidRequestError
+from coverslip.ingest.deposition.problems import shortened
+
 LONGEST = 100_000
 """Characters of one regular expression. Real ones that name every run have 5,000."""
 
@@ -142,3 +145,17 @@ def escaped(name: str) -> str:
 def glob_parts(glob: str) -> tuple[str, ...]:
     """Return the parts of a glob, empty ones left out."""
     return tuple(part for part in glob.split("/") if part not in ("", "."))
+
+
+def prefix_parts(prefix: str) -> list[str]:
+    """Return the folders that a ``source_prefix`` names, from the outside in.
+
+    Raises
+    ------
+    InvalidRequestError
+        It leads out of the source, or is no path.
+    """
+    parts = [part for part in prefix.split("/") if part]
+    if ".." in parts or "\0" in prefix or "://" in prefix:
+        raise InvalidRequestError(f"source_prefix: {shortened(prefix)!r} is no path below a folder")
+    return parts

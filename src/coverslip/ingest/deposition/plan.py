@@ -33,12 +33,19 @@ class Plan:
         What is wrong. An entity with an error is skipped, and everything else is planned nevertheless.
     skipped
         What the config finds and is not written, with the reason.
+    unselected
+        Names of the steps of entities that are written which the config asks for and the selection leaves out. What an
+        earlier ingest wrote by them still counts.
+    mentioned
+        Identities of everything that the config finds, whether it is selected or not.
     """
 
     targets: tuple[Target, ...] = ()
     steps: tuple[Step, ...] = ()
     remarks: tuple[Remark, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    unselected: frozenset[str] = frozenset()
+    mentioned: frozenset[str] = frozenset()
 
     @property
     def has_errors(self) -> bool:
@@ -87,18 +94,19 @@ def make_plan(
         is_written = target.is_written and chosen.writes(target.entity.type)
         targets.append(replace(target, is_written=is_written))
     written = {target.identity for target in targets if target.is_written}
-    steps = [
-        step
-        for step in made.steps
-        if step.target in written and (step.recipe == "document" or not chosen.is_metadata_only)
-    ]
-    return Plan(tuple(targets), tuple(steps), (*expansion.remarks, *found.remarks, *made.remarks), tuple(skipped))
+    of_written = [step for step in made.steps if step.target in written]
+    steps = [step for step in of_written if step.recipe == "document" or not chosen.is_metadata_only]
+    unselected = frozenset(step.name for step in of_written).difference(step.name for step in steps)
+    remarks = [*expansion.remarks, *found.remarks, *made.remarks]
+    if not expansion.counts["run"]:
+        remarks.append(Remark("error", ("runs",), "No run is found."))
+    mentioned = frozenset(target.identity for target in found.targets)
+    return Plan(tuple(targets), tuple(steps), tuple(remarks), tuple(skipped), unselected, mentioned)
 
 
 def unmentioned(plan: Plan, known: Known) -> Mapping[str, str]:
     """Return the documents, by identity, of what lies at the destination and is not in the config: it is left alone."""
-    mentioned = {target.identity for target in plan.targets}
-    return {identity: key for identity, key in sorted(known.keys.items()) if identity not in mentioned}
+    return {identity: key for identity, key in sorted(known.keys.items()) if identity not in plan.mentioned}
 
 
 def outdated(plan: Plan, known: Known) -> tuple[str, ...]:

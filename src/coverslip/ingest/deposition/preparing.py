@@ -8,7 +8,10 @@ from coverslip.errors import InvalidRequestError
 from coverslip.ingest.deposition.check import Checked
 from coverslip.ingest.deposition.document import Document
 from coverslip.ingest.deposition.expand import expand
+from coverslip.ingest.deposition.formats import Formats
 from coverslip.ingest.deposition.listing import Listing
+from coverslip.ingest.deposition.lost import hold_back, lost_steps
+from coverslip.ingest.deposition.noted import Noted
 from coverslip.ingest.deposition.plan import Plan, make_plan, unmentioned
 from coverslip.ingest.deposition.problems import Problem, merged
 from coverslip.ingest.deposition.reserved import with_reserved
@@ -54,6 +57,8 @@ def prepare(
     selection: Selection | None = None,
     *,
     given: Mapping[str, str] | None = None,
+    done: Iterable[Noted] = (),
+    formats: Formats | None = None,
 ) -> Prepared:
     """Return the plan of a config that is valid. Both sides are listed; of the source nothing is opened but headers.
 
@@ -69,6 +74,11 @@ def prepare(
         Which part is written; everything when left out.
     given
         What each numbered folder was given to by earlier ingests, see ``reserved``.
+    done
+        What is remembered of the steps of earlier ingests: a source of theirs that is gone is a problem, and what tells
+        of it is left alone.
+    formats
+        What is written in which format; the usual ones when left out.
 
     Raises
     ------
@@ -90,6 +100,7 @@ def prepare(
     listing = Listing.of(paths, held.keys, voxel_sizes=sizes, prefix=before.prefix)
     expansion = expand(config, listing.knowing(held.documents), checked.maps)
     plan = make_plan(config, expansion, checked.maps, held.known, selection, listing=listing)
+    plan = hold_back((formats or Formats()).of(plan), lost_steps(done, plan, config, frozenset(paths)))
     return Prepared(plan, source, held, _problems(checked, plan, held), dict(unmentioned(plan, held.known)))
 
 

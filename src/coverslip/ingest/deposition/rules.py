@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date
 
+from coverslip.errors import InvalidRequestError
 from coverslip.ingest.deposition.document import Document, Node
 from coverslip.ingest.deposition.entities import SECTIONS, SHAPES, ancestors
-from coverslip.ingest.deposition.patterns import may_take_forever
+from coverslip.ingest.deposition.patterns import may_take_forever, prefix_parts
 from coverslip.ingest.deposition.problems import Remark, Step, described, did_you_mean, listed, shortened
 
 Steps = tuple[Step, ...]
@@ -248,6 +249,30 @@ def _day(node: Node | None) -> date | None:
         return None
 
 
+def _names(document: Document) -> Iterator[Remark]:
+    """Names that become folders of the layout, and the folder that everything is looked for in."""
+    from coverslip.cryoet import layout  # noqa: PLC0415  brings numpy along
+
+    for section in ("datasets", "runs"):
+        for steps, source in sources(document, section):
+            literal = source.step("literal")
+            value = literal.step("value") if literal is not None else None
+            for index, item in enumerate((value and value.items) or []):
+                if isinstance(item.value, str) and "{" not in item.value:
+                    yield from _refused(layout.name, item.value, (*steps, "literal", "value", index))
+    where = ("standardization_config", "source_prefix")
+    node = document.at(*where)
+    if node is not None and isinstance(node.value, str):
+        yield from _refused(prefix_parts, node.value, where)
+
+
+def _refused(check: Callable[[str], object], text: str, where: Steps) -> Iterator[Remark]:
+    try:
+        check(text)
+    except InvalidRequestError as error:
+        yield Remark("error", where, f"{error}.")
+
+
 def _placeholders(document: Document) -> Iterator[Remark]:
     for section in SECTIONS:
         for steps, block in blocks(document, section):
@@ -293,6 +318,7 @@ RULES: tuple[Callable[[Document], Iterator[Remark]], ...] = (
     _tilt_ranges,
     _vocabularies,
     _people_and_dates,
+    _names,
     _placeholders,
     slow_regexes,
 )

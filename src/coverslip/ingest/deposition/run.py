@@ -41,6 +41,8 @@ class Shared:
     log: StepLog
     planned: Mapping[str, Step]
     """All steps of the plan, by name."""
+    unselected: frozenset[str]
+    """Steps that are not done now, and whose earlier results count."""
     given: Mapping[str, str]
     """What numbered folders were given to when it was made."""
     should_stop: Callable[[], bool]
@@ -85,8 +87,10 @@ class Run:
         self._earlier = earlier
         self._is_lost = is_lost
         self._run = next((one.identity for one in targets if one.entity.type == "run"), "")
-        self._noted = _read_log(shared.log, [step.name for step in steps], self._run)
+        unselected = {name for name in shared.unselected if name.rpartition("#")[0] in self._targets}
+        self._noted = _read_log(shared.log, [*(step.name for step in steps), *sorted(unselected)], self._run)
         """What was noted before, of other steps too."""
+        self._unselected = [noted for name, noted in self._noted.items() if name in unselected]
         self._inputs = {key: pair for noted in self._noted.values() for key, pair in noted.inputs.items()}
         self._failed: dict[str, str] = {}
         self._done: MutableMapping[str, Noted] = {}
@@ -121,7 +125,7 @@ class Run:
         undone = {step.target for step in self._steps if step.name not in self._done}
         whole = [target for target in self._targets.values() if target.identity not in broken | undone]
         steps = [step for step in self._steps if step.name in self._done]
-        return entities_seen(whole, steps, {**self._noted, **self._done}, self._outside)
+        return entities_seen(whole, steps, self._done, self._unselected, self._outside)
 
     def _tried(self, step: Step) -> StepOutcome | None:
         """Return what became of a step, or ``None`` where it was stopped."""
@@ -162,7 +166,7 @@ class Run:
         )
         self._work = work
         contents = {one: found.digest for one, found in fingerprints.items()}
-        said = recipe.depends(work) if recipe.depends else None
+        said = recipe.depends(step, needs) if recipe.depends else None
         digest = step_digest(step, recipe.version, contents, needs, said)
         inputs = {key_of(one): (found.mark, found.digest) for one, found in fingerprints.items() if found.mark}
         if before is not None and before.digest == digest and self._are_there(step, before):

@@ -15,7 +15,11 @@ IMAGES = ("tiltseries", "tomogram")
 
 
 def entities_seen(
-    targets: Iterable[Target], steps: Iterable[Step], done: Mapping[str, Noted], outside: Iterable[Target] = ()
+    targets: Iterable[Target],
+    steps: Iterable[Step],
+    done: Mapping[str, Noted],
+    earlier: Iterable[Noted] = (),
+    outside: Iterable[Target] = (),
 ) -> tuple[list[EntitySeen], list[EntitySeen]]:
     """Return the entities that this ingest writes, and what contains some and is not written; each in the order given.
 
@@ -24,24 +28,24 @@ def entities_seen(
     targets
         Entities, parents before children.
     steps
-        Their steps. What was written of an entity by earlier ingests counts where there are none but its document.
+        Their steps.
     done
-        What is noted of steps, these and others, by name.
+        What is noted of these steps, by name.
+    earlier
+        What earlier ingests noted of steps that the config still asks for and that are not done now.
     outside
         What contains all of them, parents before children. Somebody else may write it, and may not have done so yet.
     """
     own: dict[str, list[Noted]] = {}
     for step in steps:
         own.setdefault(step.target, []).append(done[step.name])
-    earlier: dict[str, list[Noted]] = {}
-    for noted in done.values():
-        earlier.setdefault(_identity(noted), []).append(noted)
+    for noted in earlier:
+        own.setdefault(_identity(noted), []).append(noted)
     seen, above = [], [_seen(target, [], None) for target in outside]
     for target in targets:
         if target.is_written:
             mine = own.get(target.identity, [])
             files = [noted for noted in mine if not _is_document(noted)]
-            files = files or [noted for noted in earlier.get(target.identity, []) if not _is_document(noted)]
             seen.append(_seen(target, files, next((noted for noted in mine if _is_document(noted)), None)))
         elif target.entity.type in CONTAINERS:
             above.append(_seen(target, [], None))

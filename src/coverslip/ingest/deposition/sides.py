@@ -11,6 +11,7 @@ from typing import Any
 from coverslip.cryoet import layout
 from coverslip.errors import ImageLoadError, InvalidRequestError, UnreadableFileError
 from coverslip.ingest.deposition.known import Known, known_numbers
+from coverslip.ingest.deposition.patterns import prefix_parts
 from coverslip.readers import open_image
 from coverslip.sources import RemotePath
 
@@ -59,10 +60,7 @@ def source_folder(root: Path, prefix: str) -> Path:
     UnreadableFileError
         It cannot be looked at.
     """
-    parts = [part for part in prefix.split("/") if part]
-    if ".." in parts or "\0" in prefix or "://" in prefix:
-        raise InvalidRequestError(f"source_prefix: {prefix!r} is no path below a folder")
-    inside = root.joinpath(*parts)
+    inside = root.joinpath(*prefix_parts(prefix))
     for folder in dict.fromkeys((inside, root)):
         if folder.is_dir():
             return folder

@@ -78,21 +78,23 @@ def find_stale(
     """
     scope = Scope(RECORD, run_id=run_id)
     candidates, beside = catalog.candidates(scope)
-    mine = [one for one in candidates if sweeping.permitted(sweeping.actor, one)]
-    near = [*beside, *(one for one in candidates if not sweeping.permitted(sweeping.actor, one))]
+    mine, near, hidden = _told(candidates, beside, sweeping)
     layout = str(listing.root)
-    first = plan_removals(mine, _answers(listing, [*mine, *near], {}), beside=near)
+    every = [*mine, *near, *hidden]
+    first = plan_removals(mine, _answers(listing, every, {}), beside=near, hidden=hidden)
     if not first.removals and not first.stops:
         return None
     going = {one.id for one in first.removals if one.merged_into is None}
     doubtful = {
         key: MORE_THAN_LISTED
-        for one in (*mine, *near)
+        for one in every
         if one.id in going  # the document of a duplicate is there, and stays so
         for key in ((one.document,) if one.document else one.files)
         if not is_gone(f"{layout}/{key}", locate)
     }
-    found = first if not doubtful else plan_removals(mine, _answers(listing, [*mine, *near], doubtful), beside=near)
+    found = (
+        first if not doubtful else plan_removals(mine, _answers(listing, every, doubtful), beside=near, hidden=hidden)
+    )
     if not found.removals and not found.stops:
         return None
     along = catalog.along(one.id for one in found.removals)
@@ -100,6 +102,7 @@ def find_stale(
         replace(one, authors=more.authors, links=more.links, bytes=more.bytes) if (more := along.get(one.id)) else one
         for one in found.removals
     )
+    removals = catalog.with_dependents(removals, actor=sweeping.actor, permitted=sweeping.permitted)
     counts = {"rows": found.rows, "found": len(removals), "unknown": len(found.unknown)}
     return CleanupPlan(
         id=uuid4().hex[:12],
@@ -112,6 +115,17 @@ def find_stale(
         stops=found.stops,
         counts={**counts, "incomplete": 0, "orphans": 0, "stops": len(found.stops)},
     )
+
+
+def _told(
+    candidates: Iterable[Candidate], beside: Iterable[Candidate], sweeping: Sweeping
+) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
+    """Return the rows to judge and those beside them that may be told of, and all others."""
+    mine, near, hidden = list[Candidate](), list[Candidate](), list[Candidate]()
+    for rows, kept in ((candidates, mine), (beside, near)):
+        for one in rows:
+            (kept if sweeping.permitted(sweeping.actor, one) else hidden).append(one)
+    return mine, near, hidden
 
 
 def _answers(listing: Listing, rows: Iterable[Candidate], doubtful: Mapping[str, str]) -> _Listed:

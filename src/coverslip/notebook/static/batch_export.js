@@ -1,7 +1,7 @@
 // The page of coverslip.notebook.BatchExport. What is filled in is the trait "form"; commands are messages.
 
 const MODES = [["fov", "Full FOV"], ["cells", "Single cells"], ["rois", "ROIs"]];
-const FORMATS = ["png", "jpeg", "webp", "tiff", "ome-tiff", "pdf", "svg"];
+const FORMATS = ["png", "jpeg", "webp", "tiff", "ome-tiff", "ome-zarr", "pdf", "svg"];
 const CORNERS = ["lower right", "lower left", "upper right", "upper left"];
 const BUSY = new Set(["planning", "running", "cancelling"]);
 const STATES = {

@@ -14,8 +14,9 @@ from coverslip.render.export.pictures import (
     render_roi_to_array,
     tiles_of,
 )
+from coverslip.render.export.raw import RawImage, raw_image
 from coverslip.render.export.regions import Window, around, around_box, of_roi, whole
-from coverslip.render.export.tiffs import raw_crop, raw_tiff, write_tiles
+from coverslip.render.export.tiffs import write_raw, write_tiles
 
 __all__ = [
     "CellPaint",
@@ -24,6 +25,7 @@ __all__ = [
     "Fov",
     "PdfGallery",
     "Pixels",
+    "RawImage",
     "Tiles",
     "Window",
     "around",
@@ -35,12 +37,12 @@ __all__ = [
     "flatten",
     "label_boxes",
     "of_roi",
-    "raw_crop",
-    "raw_tiff",
+    "raw_image",
     "render_crop_to_array",
     "render_fov_to_array",
     "render_roi_to_array",
     "tiles_of",
     "whole",
+    "write_raw",
     "write_tiles",
 ]

@@ -219,9 +219,15 @@ def _cells(paint: CellPaint, labels: NDArray[Any], thickness: int) -> Iterator[I
     if not paint.border_alpha.any():
         return
     edge = inner_boundaries(labels)
-    for borders in (_spilling(paint, index, edge, thickness), _within(paint, labels, index, edge, thickness)):
-        places = np.flatnonzero(borders)
-        yield Dots(places, borders.ravel()[places], paint.border, paint.border_alpha)
+    if paint.outlined.any():
+        yield _dots(paint, _spilling(paint, index, edge, thickness))
+    if not paint.outlined[1:].all():
+        yield _dots(paint, _within(paint, labels, index, edge, thickness))
+
+
+def _dots(paint: CellPaint, borders: NDArray[np.int32]) -> Dots:
+    places = np.flatnonzero(borders)
+    return Dots(places, borders.ravel()[places], paint.border, paint.border_alpha)
 
 
 def _spilling(paint: CellPaint, index: NDArray[np.int32], edge: NDArray[np.bool_], thickness: int) -> NDArray[np.int32]:

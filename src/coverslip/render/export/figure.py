@@ -16,6 +16,8 @@ from coverslip.render.scale_bar import Bar
 MAX_PATH = 32_000
 """OpenCV counts pixels of lines in 16 bits; a longer path is not drawn into rasters."""
 Anchor = Literal["start", "middle", "end"]
+PRESSED = 1 << 20
+"""Pixels that are blended at a time."""
 CAP_HEIGHT = 0.7
 """Of capitals and digits, as a part of the font size: OpenCV's typeface and Helvetica differ by a hundredth."""
 
@@ -110,8 +112,8 @@ class Stamp:
     y: int
     color: NDArray[np.float32]
     """Shape 3, or Y, X, 3; 0 to 255."""
-    cover: NDArray[np.float32]
-    """Shape Y, X; 0 to 1."""
+    cover: NDArray[np.float32] | NDArray[np.uint8]
+    """Shape Y, X; 0 to 1, or 0 to 255."""
 
     def press(self, canvas: NDArray[np.uint8], x: int = 0, y: int = 0) -> None:
         """Draw it on a part of the canvas in place; ``x`` and ``y`` are the corner of that part."""
@@ -120,11 +122,16 @@ class Stamp:
         right = min(self.x + self.cover.shape[1], x + canvas.shape[1])
         if top >= bottom or left >= right:
             return
-        own = slice(top - self.y, bottom - self.y), slice(left - self.x, right - self.x)
-        place = canvas[top - y : bottom - y, left - x : right - x]
-        cover = self.cover[own][..., None]
-        color = self.color if self.color.ndim == 1 else self.color[own]
-        place[:] = np.rint(place * (1 - cover) + color * cover)
+        step = max(1, PRESSED // (right - left))
+        for first in range(top, bottom, step):
+            last = min(bottom, first + step)
+            own = slice(first - self.y, last - self.y), slice(left - self.x, right - self.x)
+            place = canvas[first - y : last - y, left - x : right - x]
+            cover = self.cover[own][..., None]
+            if cover.dtype == np.uint8:
+                cover = cover.astype(np.float32) / np.float32(255)
+            color = self.color if self.color.ndim == 1 else self.color[own]
+            place[:] = np.rint(place * (1 - cover) + color * cover)
 
 
 def line_height(size: float) -> int:
@@ -147,19 +154,19 @@ def flatten(figure: Figure) -> NDArray[np.uint8]:
         canvas[:] = list(bytes.fromhex(figure.paper[1:]))
         x, y = figure.at
         canvas[y : y + height, x : x + width] = figure.pixels
-    for stamp in stamps(figure.marks):
+    for stamp in stamps(figure.marks, (figure.height, figure.width)):
         stamp.press(canvas)
     return canvas
 
 
-def stamps(marks: Sequence[Mark]) -> Iterator[Stamp]:
-    """Yield marks as pixels, in their order."""
+def stamps(marks: Sequence[Mark], size: tuple[int, int]) -> Iterator[Stamp]:
+    """Yield marks as pixels, in their order; of paths the part on a canvas of so many rows and columns."""
     for mark in marks:
         if isinstance(mark, Rect):
             cover = np.full((mark.height, mark.width), mark.alpha, np.float32)
             yield Stamp(mark.x, mark.y, _color(mark.color), cover)
         elif isinstance(mark, Path):
-            yield from _drawn(mark)
+            yield from _drawn(mark, size)
         elif isinstance(mark, Raster):
             cover = np.ones(mark.pixels.shape[:2], np.float32)
             yield Stamp(mark.x, mark.y, mark.pixels.astype(np.float32), cover)
@@ -172,19 +179,22 @@ def stamps(marks: Sequence[Mark]) -> Iterator[Stamp]:
             yield Stamp(round(left), top, _color(mark.color), cover)
 
 
-def _drawn(path: Path) -> Iterator[Stamp]:
-    """Yield a path as pixels, with soft edges."""
+def _drawn(path: Path, size: tuple[int, int]) -> Iterator[Stamp]:
+    """Yield a path as pixels, with soft edges; nothing where it does not touch the canvas."""
     places = np.array(path.points, np.float64)
     rim = path.width + 2
     low, high = np.floor(places.min(axis=0) - rim), np.ceil(places.max(axis=0) + rim)
+    if max(high - low) > MAX_PATH:
+        return
+    low, high = np.maximum(low, 0), np.minimum(high, size[::-1])
     width, height = (high - low).astype(int)
-    if max(width, height) > MAX_PATH:
+    if min(width, height) <= 0:
         return
     cover = np.zeros((height, width), np.uint8)
     # OpenCV counts from the middle of a pixel, in 1/16 of it
     fine = np.rint((places - low - 0.5) * 16).astype(np.int32)
     cv2.polylines(cover, [fine], path.closed, 255, max(1, round(path.width)), cv2.LINE_AA, 4)
-    yield Stamp(int(low[0]), int(low[1]), _color(path.color), cover.astype(np.float32) / np.float32(255))
+    yield Stamp(int(low[0]), int(low[1]), _color(path.color), cover)
 
 
 def _color(color: str) -> NDArray[np.float32]:

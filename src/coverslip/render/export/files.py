@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from coverslip.errors import ExportError
 from coverslip.model.export import FileForm
 from coverslip.render.export.figure import Figure, flatten
 from coverslip.render.export.pdf import pdf
@@ -27,8 +28,10 @@ def encode_figure(figure: Figure, form: FileForm, provenance: Mapping[str, str] 
     Raises
     ------
     ExportError
-        The picture is too large for the format.
+        The picture is too large for the format, or it is one of pixels as they are.
     """
+    if form not in _ENCODERS:
+        raise ExportError(f"{form} holds pixels as they are, not pictures", recoverable=False)
     return _ENCODERS[form](figure, provenance or {})
 
 

@@ -75,7 +75,7 @@ def _bar(figure: Figure, look: ScaleBar) -> tuple[list[Mark], Bar, list[str]]:
     else:
         length = fixed_length(look.length_um, width, pixel)
     bar = Bar(length, length_label(length), length / pixel)
-    margin, wide = _margin(figure, look.margin), min(bar.drawn, width)
+    margin, wide = margin_of(figure, look.margin), min(bar.drawn, width)
     thick = min(height, look.thickness or max(MIN_BAR, round(min(width, height) * BAR_PART)))
     size, notes = _label_size(figure, look, bar, thick), []
     if look.label and size is None:
@@ -83,7 +83,7 @@ def _bar(figure: Figure, look: ScaleBar) -> tuple[list[Mark], Bar, list[str]]:
     label = 0 if size is None else text_mask(bar.label, size, BOLD if look.bold else REGULAR).shape[1]
     gap, line = (0, 0) if size is None else (max(1, round(size / 8)), line_height(size))
     block, tall = max(wide, label), thick + gap + line
-    (left, top) = _corner(look.corner, (width, height), (block, tall), margin)
+    (left, top) = in_corner(look.corner, (width, height), (block, tall), margin)
     left, top = left + figure.at[0], top + figure.at[1]
     is_low = look.corner.startswith("lower")
     x, y = left + (block - wide) // 2, top + (gap + line if is_low else 0)
@@ -104,13 +104,13 @@ def _label_size(figure: Figure, look: ScaleBar, bar: Bar, thick: int) -> float |
     if not look.label:
         return None
     height, width = figure.pixels.shape[:2]
-    size = fitting_size(bar.label, look.font_size or _font(figure), width, BOLD if look.bold else REGULAR)
+    size = fitting_size(bar.label, look.font_size or usual_font(figure), width, BOLD if look.bold else REGULAR)
     if size is None or line_height(size) + thick + max(1, round(size / 8)) > height:
         return None
     return size
 
 
-def _corner(corner: str, room: tuple[int, int], block: tuple[int, int], margin: int) -> tuple[int, int]:
+def in_corner(corner: str, room: tuple[int, int], block: tuple[int, int], margin: int) -> tuple[int, int]:
     """Return the left and upper edge of a block in a corner; the margin gives way where there is no room for it."""
     across, down = (max(0, min(margin, (outer - inner) // 2)) for outer, inner in zip(room, block, strict=True))
     left = across if corner.endswith("left") else room[0] - block[0] - across
@@ -143,7 +143,7 @@ def _color_of(lut: str | None, color: str) -> str:
 
 def _legend_inside(figure: Figure, legend: Legend, lines: Sequence[tuple[str, str]]) -> Figure:
     height, width = figure.pixels.shape[:2]
-    margin, size = _margin(figure, None), legend.font_size or _font(figure)
+    margin, size = margin_of(figure), legend.font_size or usual_font(figure)
     size = min(size, (height - 2 * margin) / max(1, 1.25 * len(lines)))
     fits = [fitting_size(text, size, max(1, width - 2 * margin)) for text, _ in lines]
     if not lines:
@@ -153,7 +153,7 @@ def _legend_inside(figure: Figure, legend: Legend, lines: Sequence[tuple[str, st
     size = min(one for one in fits if one is not None)
     line = line_height(size)
     wide = max(text_mask(text, size).shape[1] for text, _ in lines)
-    left, top = _corner(legend.corner, (width, height), (wide, line * len(lines)), margin)
+    left, top = in_corner(legend.corner, (width, height), (wide, line * len(lines)), margin)
     left, top = left + figure.at[0], top + figure.at[1]
     marks: list[Mark] = []
     if legend.backing is not None:
@@ -171,8 +171,8 @@ def _legend_beside(figure: Figure, legend: Legend, lines: Sequence[tuple[str, st
     """Return the figure with a swatch and a name for each line, in columns below it or in one beside it."""
     if not lines:
         return figure
-    size, margin = legend.font_size or _font(figure), _margin(figure, None)
-    line, ink = line_height(size), _ink(figure.paper)
+    size, margin = legend.font_size or usual_font(figure), margin_of(figure)
+    line, ink = line_height(size), ink_on(figure.paper)
     widest = max(text_mask(text, size).shape[1] for text, _ in lines)
     cell = line + margin + widest + 2 * margin
     if legend.place == "right":
@@ -194,8 +194,8 @@ def _legend_beside(figure: Figure, legend: Legend, lines: Sequence[tuple[str, st
 def _color_bar(figure: Figure, spec: ExportSpec, look: ColorBar) -> Figure:
     assert spec.cells is not None
     assert spec.cells.ramp is not None
-    ramp, margin, ink = spec.cells.ramp, _margin(figure, None), _ink(figure.paper)
-    size = look.font_size or _font(figure)
+    ramp, margin, ink = spec.cells.ramp, margin_of(figure), ink_on(figure.paper)
+    size = look.font_size or usual_font(figure)
     line, title = line_height(size), spec.cells.column if look.title is None else look.title
     head = line if title else 0
     tall = max(3 * line, figure.pixels.shape[0] - head)
@@ -214,7 +214,7 @@ def _color_bar(figure: Figure, spec: ExportSpec, look: ColorBar) -> Figure:
 
 
 def _caption(figure: Figure, look: Caption, values: Mapping[str, Value]) -> Figure:
-    size, margin = look.font_size or _font(figure), _margin(figure, None)
+    size, margin = look.font_size or usual_font(figure), margin_of(figure)
     room = max(1, figure.width - 2 * margin)
     marks: list[Mark] = []
     y = figure.height + margin
@@ -241,15 +241,17 @@ def _backing(x: int, y: int, width: int, height: int, color: str, alpha: float) 
     return Rect(max(0, x), max(0, y), width + min(0, x), height + min(0, y), color, alpha)
 
 
-def _font(figure: Figure) -> float:
+def usual_font(figure: Figure) -> float:
+    """Return the size of text on a figure where nobody chose one, in pixels."""
     return float(max(MIN_FONT, round(min(figure.pixels.shape[:2]) * FONT_PART)))
 
 
-def _margin(figure: Figure, asked: int | None) -> int:
+def margin_of(figure: Figure, asked: int | None = None) -> int:
+    """Return the distance of what is drawn to the edges, in pixels."""
     return asked if asked is not None else int(max(MIN_MARGIN, round(min(figure.pixels.shape[:2]) * MARGIN_PART)))
 
 
-def _ink(paper: str) -> str:
+def ink_on(paper: str) -> str:
     """Return black or white, whichever is seen on the paper."""
     red, green, blue = bytes.fromhex(paper[1:])
     return "#000000" if 299 * red + 587 * green + 114 * blue > 127_500 else "#ffffff"

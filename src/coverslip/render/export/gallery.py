@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import BinaryIO, Self
 
 from coverslip.errors import ExportError
-from coverslip.render.encode import encode
+from coverslip.model.render import MediaType
+from coverslip.render.encode import encode, lossless
 from coverslip.render.export.figure import Figure, flatten
 from coverslip.render.export.pdf import POINTS, Page, PdfWriter, text_width
 
 MM = POINTS / 25.4
 LINE = 1.25
 MAX_LINES = 6
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""What a contact sheet may load: nothing but what it holds."""
 
 
 class PdfGallery:
@@ -131,15 +134,26 @@ class ContactSheet:
         Of the page.
     side
         Width of an item in pixels of the screen.
+    exact_pixels
+        Embedded pictures of at most so many pixels are PNG, larger ones JPEG, a tenth of the size.
     """
 
-    def __init__(self, stream: BinaryIO, *, title: str = "Contact sheet", side: int = 220) -> None:
-        self._stream = stream
+    def __init__(
+        self,
+        stream: BinaryIO,
+        *,
+        title: str = "Contact sheet",
+        side: int = 220,
+        exact_pixels: int = 1 << 30,
+    ) -> None:
+        self._stream, self._exact_pixels = stream, exact_pixels
         self._write(
-            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><style>\n'
+            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+            f"<title>{html.escape(title)}</title><style>\n"
             "body{font:13px/1.4 system-ui,sans-serif;margin:1.5rem;background:#fff;color:#222}\n"
             f"main{{display:grid;grid-template-columns:repeat(auto-fill,minmax({side:d}px,1fr));gap:1rem}}\n"
-            "figure{margin:0}figcaption{overflow-wrap:anywhere}"
+            "figure{margin:0}p{margin:0;color:#a00000}figcaption{overflow-wrap:anywhere}"
             f"img{{width:100%;max-width:{side:d}px;image-rendering:pixelated;display:block}}\n"
             f"</style></head><body><h1>{html.escape(title)}</h1><main>\n"
         )
@@ -163,14 +177,30 @@ class ContactSheet:
         href
             Address of its file, relative to the page; the picture is then a link to it.
         """
-        data = base64.b64encode(encode(flatten(figure), "image/png")).decode()
+        kind: MediaType = "image/png" if figure.width * figure.height <= self._exact_pixels else "image/jpeg"
+        picture = flatten(figure)
+        data = base64.b64encode(lossless(picture) if kind == "image/png" else encode(picture, kind)).decode()
         label = html.escape(caption)
-        picture = f'<img loading="lazy" alt="{label}" src="data:image/png;base64,{data}">'
+        self._item(f'<img loading="lazy" alt="{label}" src="data:{kind};base64,{data}">', label, href)
+
+    def add_missing(self, message: str, caption: str = "", href: str | None = None) -> None:
+        """Add an item that has no picture, and why.
+
+        Parameters
+        ----------
+        message
+            In the place of the picture.
+        caption, href
+            As in ``add``.
+        """
+        self._item(f"<p>{html.escape(message)}</p>", html.escape(caption), href)
+
+    def _item(self, inside: str, label: str, href: str | None) -> None:
         if href is not None:
             if href.strip().lower().startswith(("javascript:", "data:", "vbscript:")):
                 raise ExportError(f"{href!r} is no address of a file", recoverable=False)
-            picture = f'<a href="{html.escape(href)}">{picture}</a>'
-        self._write(f"<figure>{picture}<figcaption>{label}</figcaption></figure>\n")
+            inside = f'<a href="{html.escape(href)}">{inside}</a>'
+        self._write(f"<figure>{inside}<figcaption>{label}</figcaption></figure>\n")
 
     def close(self) -> None:
         """Write the end of the page."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coverslip.errors import ExportError
+from coverslip.render.encode import saving
 from coverslip.render.export.figure import Anchor, Figure, Mark, Path, Raster, Rect, baseline
 from coverslip.render.export.text import BOLD, REGULAR, ascent, text_mask
 
@@ -112,7 +113,8 @@ class PdfWriter:
         from imagecodecs import deflate_encode  # noqa: PLC0415  other formats should not wait for it
 
         # libdeflate: as small as zlib's level 6, in a quarter of the time
-        return self._stream_object(head, bytes(deflate_encode(filtered.tobytes(), 6, raw=False)))
+        level = 6 if saving(rgb)[0] else 0
+        return self._stream_object(head, bytes(deflate_encode(filtered, level, raw=False)))
 
     def opacity(self, alpha: float) -> int:
         """Return the number of the graphics state that fills with an opacity."""

@@ -14,6 +14,7 @@ from coverslip.render.export.figure import Figure, flatten, stamps
 from coverslip.render.export.fov import Fov, taken
 from coverslip.render.export.furniture import furnished
 from coverslip.render.export.outlines import scaled_thickness
+from coverslip.render.export.panels import with_panels
 from coverslip.render.export.regions import Grid, Window, around, grid, of_roi, whole
 from coverslip.render.export.shapes import with_shape
 
@@ -116,6 +117,12 @@ def figure_of(
         The caption names something that is not there.
     """
     where = grid(window, fov.size, spec.downsample, pad=spec.pad, name=fov.name)
+    if spec.panels is not None:
+
+        def draw(one: ExportSpec) -> Figure:
+            return figure_of(fov, one, window, label=label, center_xy=center_xy, shape=shape)
+
+        return with_panels(draw, spec, _values(fov, spec, where) | dict(values or {}))
     if where.full[0] * where.full[1] > MAX_PIXELS:
         raise ExportError(f"a picture of {where.full[1]:,} x {where.full[0]:,} pixels can only be written in tiles")
     if spec.isolate is not None and label is None:
@@ -153,9 +160,10 @@ def tiles_of(fov: Fov, spec: ExportSpec, window: Window, side: int = 512) -> "Ti
         The spec asks for what has no place in tiles; and all that ``figure_of`` raises for one.
     """
     is_beside = spec.legend is not None and spec.legend.place != "inside"
-    if spec.pad or spec.caption is not None or spec.color_bar is not None or is_beside or spec.isolate is not None:
+    has_more = spec.caption is not None or spec.color_bar is not None or spec.panels is not None
+    if spec.pad or has_more or is_beside or spec.isolate is not None:
         raise ExportError(
-            "a picture written in tiles has no padding, caption, or anything beside it", recoverable=False
+            "a picture written in tiles has no padding, panels, caption, or anything beside it", recoverable=False
         )
     where = grid(window, fov.size, spec.downsample, pad=False, name=fov.name)
     blank = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (*where.full, 3))  # places are worked out, no pixel is
@@ -180,7 +188,7 @@ class Tiles:
         self.shape = (*where.shape, 3)
         self.side = side
         self._fov, self._spec, self._where = fov, spec, where
-        self._stamps = tuple(stamps(figure.marks))
+        self._stamps = tuple(stamps(figure.marks, (figure.height, figure.width)))
         looks = [look.thickness for look in spec.masks]
         looks += [] if fov.paint is None or spec.cells is None else [fov.paint.thickness]
         self._rim = max((scaled_thickness(one, where.step) for one in looks), default=0)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coverslip.errors import ExportError
-from coverslip.render.encode import encode
+from coverslip.render.encode import lossless
 
 METERS_PER_INCH = 0.0254
 JPEG_QUALITY, WEBP_QUALITY = 95, 92
@@ -29,12 +29,12 @@ def png(rgb: NDArray[np.uint8], dpi: float, provenance: Mapping[str, str]) -> by
     provenance
         Texts by keyword; what is not Latin-1 is written as ``iTXt``.
     """
-    data = encode(rgb, "image/png")
+    data = lossless(rgb)
     per_meter = round(dpi / METERS_PER_INCH)
     chunks = [_chunk(b"pHYs", struct.pack(">IIB", per_meter, per_meter, 1))]
     chunks += [_text_chunk(keyword, text) for keyword, text in provenance.items()]
-    after_header = 8 + 25
-    return data[:after_header] + b"".join(chunks) + data[after_header:]
+    after_header, whole = 8 + 25, memoryview(data)
+    return b"".join((whole[:after_header], *chunks, whole[after_header:]))
 
 
 def jpeg(rgb: NDArray[np.uint8], dpi: float, provenance: Mapping[str, str]) -> bytes:

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
-from coverslip.render.encode import encode
+from coverslip.render.encode import lossless
 from coverslip.render.export.figure import Figure, Mark, Path, Raster, Rect, baseline
 
 NOT_XML = re.compile("[\\x00-\\x08\\x0b-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
@@ -56,7 +56,7 @@ def _element(mark: Mark) -> str:
 
 
 def _image(x: int, y: int, pixels: NDArray[np.uint8]) -> str:
-    data = base64.b64encode(encode(np.ascontiguousarray(pixels), "image/png")).decode()
+    data = base64.b64encode(lossless(pixels)).decode()
     place = f'x="{x}" y="{y}" width="{pixels.shape[1]}" height="{pixels.shape[0]}"'
     # xlink:href is what Inkscape and Illustrator of the last twenty years read
     return f'<image {place} image-rendering="pixelated" xlink:href="data:image/png;base64,{data}"/>'

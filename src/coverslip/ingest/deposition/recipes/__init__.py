@@ -9,7 +9,7 @@ from typing import Any
 
 from coverslip.ingest.deposition import steps
 from coverslip.ingest.deposition.recipes import annotations, documents, files, sections, volumes
-from coverslip.ingest.deposition.recipes.work import Work
+from coverslip.ingest.deposition.recipes.work import Facts, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,13 @@ class Recipe:
     do
         Writes the outputs of a step and returns its facts.
     depends
-        What the result depends on beside the inputs; options and the facts of earlier steps where there is none.
+        Gives, of a step and the facts of those before it, what the result depends on beside the inputs; options and
+        facts themselves where there is none.
     """
 
     version: int
     do: Callable[[Work], dict[str, Any]]
-    depends: Callable[[Work], object] | None = None
+    depends: Callable[[steps.Step, Mapping[str, Facts]], object] | None = None
 
 
 RECIPES: Mapping[steps.Recipe, Recipe] = {

@@ -2,20 +2,21 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from coverslip.errors import NotFoundError
 from coverslip.ingest.deposition.documents import build_document
-from coverslip.ingest.deposition.recipes.work import Work
+from coverslip.ingest.deposition.recipes.work import Facts, Work
 from coverslip.ingest.deposition.seen import DOCUMENT
+from coverslip.ingest.deposition.steps import Step
 
 UPDATED = "last_updated_at"
 
 
-def built(work: Work) -> dict[str, Any]:
+def built(step: Step, needs: Mapping[str, Facts]) -> dict[str, Any]:
     """Return the document of a step without the time at which it was last changed."""
-    options = work.step.options
-    return build_document(str(options["type"]), options, work.needs)
+    return build_document(str(step.options["type"]), step.options, needs)
 
 
 def document(work: Work) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def document(work: Work) -> dict[str, Any]:
 
     Facts: ``document``, the whole of it.
     """
-    content = built(work)
+    content = built(work.step, work.needs)
     key = work.only_output()
     before = dict(work.before.facts.get(DOCUMENT, {})) if work.before else None
     if before is not None and _is_same(before, content):
