@@ -277,8 +277,9 @@ class BatchExport(Filling):
         folder = self._form.folder
         try:
             ledger = self._kept_in(make=False) if folder else None
-            own = self.job.id if self.job is not None and self._running is not None and self._running.is_alive else None
-            found = [] if ledger is None else [one for one in kept_jobs(ledger, folder) if one.id != own]
+            own = None if self.job is None else self.job.id
+            known = [] if ledger is None else kept_jobs(ledger, folder)
+            found = [one for one in known if one.id != own or one.state not in {"running", "cancelling"}]
         except CoverslipError as error:
             self._say({"is": "error", "to": "kept", "text": in_words(error)})
             return

@@ -204,17 +204,17 @@ class Viewer(Panel):
         self._hop.post(lambda: self._set({"ranges": {**self.ranges, str(index): found}}))
         self.show(index, low=found["low"], high=found["high"])
 
-    def _draw(self, stamp: int, wanted: Sequence[tuple[int, int, int]], look: Look) -> None:
-        """Draw tiles and send each when it is done, until newer ones are asked for; in a thread."""
+    def _draw(self, topic: str, wanted: Sequence[tuple[int, int, int]], reply: Mapping[str, Any], look: Look) -> None:
+        """Draw tiles and send each when it is done, until the same page asks for newer ones; in a thread."""
         for at in wanted:
-            if self._desk.is_outdated("tiles"):
+            if self._desk.is_outdated(topic):
                 return
             try:
                 picture = encode(self._tiled.draw(*at, look), "image/webp")
             except CoverslipError as error:
-                self._say({"is": "tile", "at": at, "stamp": stamp, "error": in_words(error)})
+                self._say({**reply, "at": at, "error": in_words(error)})
                 continue
-            self._say({"is": "tile", "at": at, "stamp": stamp}, picture)
+            self._say({**reply, "at": at}, picture)
 
     @property
     def _commands(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
@@ -228,7 +228,10 @@ class Viewer(Panel):
 
     def _tiles(self, said: Mapping[str, Any]) -> None:
         wanted = [(int(k), int(x), int(y)) for k, x, y in list(said.get("want", ()))[:MOST_TILES]]
-        self._desk.do("tiles", partial(self._draw, int(said.get("stamp", 0)), wanted, self._look))
+        page = str(said.get("page", ""))[:64]
+        reply = {"is": "tile", "page": page, "stamp": int(said.get("stamp", 0))}
+        topic = f"tiles {page}"
+        self._desk.do(topic, partial(self._draw, topic, wanted, reply, self._look))
 
 
 def _opened(path: str | PathLike[str], index: int, open_file: OpenFile, stack: ExitStack) -> CanRead:

@@ -19,14 +19,17 @@ function render({ model, el }) {
   };
   const form = () => model.get("form");
   const save = calmly(() => model.save_changes(), 60);
+  let isEdited = false;
   const put = (values) => {
+    isEdited = true;
     model.set("form", { ...form(), ...values });
     save();
   };
   const send = (message) => {
     save.stop();
     model.save_changes();
-    model.send({ ...message, form: form() }); // a busy kernel gets the trait later than the command
+    model.send(isEdited ? { ...message, form: form() } : message); // a busy kernel gets the trait later than the command
+    isEdited = false;
   };
   const on = (names, call) => {
     for (const name of names) hear(`change:${name}`, call);

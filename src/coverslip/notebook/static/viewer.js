@@ -15,9 +15,18 @@ function render({ model, el }) {
   const [width, height] = facts.size;
   const look = () => model.get("look");
   const save = calmly(() => model.save_changes(), 30);
+  const id = Math.random().toString(36).slice(2); // several pages may show one image
+  let isEdited = false;
   const put = (values) => {
+    isEdited = true;
     model.set("look", { ...look(), ...values });
     save();
+  };
+  const send = (message) => {
+    save.stop();
+    model.save_changes();
+    model.send(isEdited ? { ...message, look: look() } : message); // a busy kernel gets the trait later than the message
+    isEdited = false;
   };
 
   // ---- the picture ----
@@ -76,10 +85,8 @@ function render({ model, el }) {
   const name = (at) => at.join("/");
   const ask = calmly(() => {
     if (!view) return; // it is not on the page yet
-    save.stop();
-    model.save_changes();
     const wanted = inView(level()).filter((at) => tiles.get(name(at))?.stamp !== stamp);
-    if (wanted.length) model.send({ do: "tiles", stamp, want: wanted, look: look() }); // a busy kernel gets the trait later
+    if (wanted.length) send({ do: "tiles", page: id, stamp, want: wanted });
     stage.dataset.waiting = String(wanted.length);
   }, 40);
   const paint = () => {
@@ -122,7 +129,7 @@ function render({ model, el }) {
   };
   hear("msg:custom", async (said, buffers) => {
     if (said.is === "error") problem.textContent = said.text;
-    if (said.is !== "tile" || said.stamp !== stamp) return;
+    if (said.is !== "tile" || said.page !== id || said.stamp !== stamp) return;
     if (said.error) {
       problem.textContent = said.error;
       tiles.set(name(said.at), { at: said.at, stamp: said.stamp });
@@ -203,7 +210,7 @@ function render({ model, el }) {
     const tick = h("input", { type: "checkbox", "aria-label": `Show ${label}`, "data-channel": label, onchange: () => change(index, { visible: tick.checked }) });
     const color = h("input", { type: "color", "aria-label": `Colour of ${label}`, hidden: facts.is_color, oninput: () => change(index, { color: color.value }) });
     const contrast = rangeSlider(label, (low, high) => change(index, { low, high }));
-    const auto = h("button", { type: "button", class: "cs-small", title: `Usual contrast of ${label} in this slice`, onclick: () => model.send({ do: "limits", index, look: look() }) }, "Auto");
+    const auto = h("button", { type: "button", class: "cs-small", title: `Usual contrast of ${label} in this slice`, onclick: () => send({ do: "limits", index }) }, "Auto");
     const node = h("div", { class: "cs-channel" }, tick, color, h("span", { class: "cs-name", title: label }, label), auto, contrast);
     node.show = () => {
       const one = look().channels.find((other) => other.index === index);
