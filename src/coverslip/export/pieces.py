@@ -52,6 +52,8 @@ class Task:
     """Its digest."""
     table: Path | None
     """The cell table, where cells have colours of their own."""
+    table_was: Sequence[int] = ()
+    """Its fingerprint when the job was planned."""
     piece: Path | None = None
     """Where an item of a gallery is drawn to; others are files of their own."""
 
@@ -201,6 +203,11 @@ class Painter:
             if list(self._seen[key][path]) != list(was):
                 raise SourceChangedError(f"{path} has changed since the export was planned")
 
+    def _check_table(self, path: Path, was: Sequence[int]) -> None:
+        """Compare a cell table with what it was, like the files of a source, whenever values are taken from it."""
+        if self._request.effort.changed == "fail" and list(fingerprint([path])[str(path)]) != list(was):
+            raise SourceChangedError(f"{path} has changed since the export was planned")
+
     def _fov(self, task: Task, opened: OpenSource | OpenMap) -> Fov:
         spec = task.spec
         return Fov(
@@ -221,6 +228,7 @@ class Painter:
         if key not in self._paints:
             if task.table is None:
                 raise MissingMaskError(f"{task.source.fov}: there is no cell table with colours of cells", (look.mask,))
+            self._check_table(task.table, task.table_was)
             table, rows_of = table_at(task.table, self._request.cells.fov)
             rows = rows_of.get(task.source.fov, []) if rows_of is not None else list(range(table.row_count))
             labels = [plain(one) for one in table.numbers(look.label_column)[rows]]
@@ -238,8 +246,9 @@ def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
         facts = plan.sources[one.planned.document["source"]]
         spec = plan.specs[one.planned.document["spec"]]
         table = plan.cell_table if spec.cells is not None else None
+        look = looks[one.planned.document["spec"]]
         found.append(
-            Task(one.planned, facts.source, facts.fingerprint, spec, looks[one.planned.document["spec"]], table)
+            Task(one.planned, facts.source, facts.fingerprint, spec, look, table, plan.tables.get(str(table), ()))
         )
     return found
 
