@@ -79,3 +79,116 @@ def test_a_table_that_colours_nothing_may_change_and_one_that_does_may_be_used_a
     assert coloured.start().state == "completed"
     np.testing.assert_array_equal(pixels_of(tmp_path / "coloured" / "A.png")[5, 4], (0, 255, 0))
     assert set(digests(tmp_path / "coloured")) == {"A.png", "B.png"}
+
+
+# ---- files that are there ------------------------------------------------------------------------------------------
+
+
+def stopped_after_one(job: Job) -> Job:
+    """Run a job and cancel it when the first item is done."""
+
+    def cancel(_: object) -> None:
+        job.cancel()
+
+    job.on_item = cancel
+    assert job.start().state == "cancelled"
+    job.on_item = None
+    return job
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip"])
+def test_a_file_that_somebody_else_has_put_there_meanwhile_is_not_overwritten(
+    images: Path, tmp_path: Path, catalog: Catalog, existing: str
+) -> None:
+    out = tmp_path / "out"
+    overrides = {"workers": 1, "per_second": 1, "existing": existing}
+    job = stopped_after_one(Job("fov", images, "Two", out, overrides=overrides, catalog=catalog))
+    (out / "B.png").write_bytes(b"mine")
+    job = Job.kept(job.id, catalog)
+    assert job.resume().state == "partial"
+    assert (out / "B.png").read_bytes() == b"mine"
+    assert job.results()[1].error_type == "FileThereError"
+    assert "B.png is there and was not written by this export" in (job.results()[1].message or "")
+    assert job.resume(retry_failed=True).state == "partial"
+    (out / "B.png").unlink()
+    assert Job.kept(job.id, catalog).resume(retry_failed=True).state == "completed"
+    assert not list(out.glob(".tmp-*"))
+
+
+@pytest.mark.parametrize("form", ["png", "tiff", "ome-tiff", "pdf", "svg", "ome-zarr"])
+def test_what_a_killed_process_wrote_and_did_not_note_is_known_by_its_bytes(
+    images: Path, tmp_path: Path, catalog: Catalog, form: str
+) -> None:
+    out = tmp_path / "out"
+    Job("fov", images / "B", "Two", tmp_path / "other", form).start()
+    (made,) = (path for path in (tmp_path / "other").iterdir() if not path.name.startswith("manifest-"))
+    overrides = {"workers": 1, "per_second": 1}
+    job = stopped_after_one(Job("fov", images, "Two", out, form, overrides, catalog=catalog))
+    made.rename(out / made.name)
+    assert job.resume().state == "completed"
+    assert not list(out.glob(".tmp-*"))
+
+
+def test_files_may_be_replaced_that_appear_meanwhile_where_that_was_said(images: Path, tmp_path: Path) -> None:
+    overrides = {"workers": 1, "per_second": 1, "existing": "replace"}
+    job = stopped_after_one(Job("fov", images, "Two", tmp_path, overrides=overrides))
+    (tmp_path / "B.png").write_bytes(b"mine")
+    assert job.resume().state == "completed"
+    assert (tmp_path / "B.png").read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip"])
+def test_a_gallery_does_not_replace_the_pdf_of_somebody_else(images: Path, tmp_path: Path, existing: str) -> None:
+    overrides = {"gallery": "1x1", "workers": 1, "per_second": 2, "existing": existing}
+    job = stopped_after_one(Job("fov", images, "Two", tmp_path, "pdf", overrides))
+    pdf = tmp_path / "gallery.pdf"
+    pdf.write_bytes(b"mine")
+    status = job.resume()
+    assert status.state == "paused"
+    assert "gallery.pdf is there and was not written by this export" in (status.message or "")
+    assert pdf.read_bytes() == b"mine"
+    pdf.unlink()
+    assert job.resume().state == "completed"
+    right = pdf.read_bytes()
+    pdf.write_bytes(right[:-9])
+    assert job.resume().state == "completed"  # its own, torn: made again
+    assert pdf.read_bytes() == right
+
+
+def test_a_page_of_somebody_else_is_not_replaced(images: Path, tmp_path: Path) -> None:
+    overrides = {"contact_sheet": True, "workers": 1, "per_second": 1}
+    job = stopped_after_one(Job("fov", images, "Two", tmp_path, overrides=overrides))
+    page = tmp_path / f"contact-sheet-{job.id[:8]}.html"
+    page.write_text("mine")
+    status = job.resume()
+    assert status.state == "completed"
+    assert "was not written by this export" in (status.message or "")
+    assert page.read_text() == "mine"
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip", "replace"])
+def test_a_file_of_the_job_that_was_cut_off_is_made_again(
+    images: Path, tmp_path: Path, catalog: Catalog, existing: str
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    if existing == "skip":
+        (out / "A.png").write_bytes(b"mine")
+    job = Job("fov", images, "Two", out, overrides={"existing": existing}, catalog=catalog)
+    assert job.start().state == "completed"
+    right = digests(out)
+    (out / "B.png").write_bytes((out / "B.png").read_bytes()[:50])
+    job = Job.kept(job.id, catalog)
+    assert job.resume().state == "completed"
+    assert digests(out) == right
+    assert [bool(one.details.get("kept")) for one in job.results()] == [existing == "skip", False]
+
+
+def test_a_kept_file_that_its_owner_edits_is_kept_again(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "A.png").write_bytes(b"mine")
+    job = Job("fov", images, "Two", tmp_path, overrides={"existing": "skip"})
+    job.start()
+    (tmp_path / "A.png").write_bytes(b"mine, edited")
+    assert job.resume().state == "completed"
+    assert (tmp_path / "A.png").read_bytes() == b"mine, edited"
+    assert job.results()[0].size == 12

@@ -16,7 +16,7 @@ from coverslip.export.options import request_from
 from coverslip.export.plan import Plan, plan, restored
 from coverslip.export.request import Request
 from coverslip.export.run import lost_items, run
-from coverslip.export.sheets import sheet_path, write_sheet
+from coverslip.export.sheets import about_sheet, sheet_path, write_sheet
 from coverslip.export.sources import OpenFile
 from coverslip.model.export import MarkerSet
 from coverslip.model.exporting import ENDED, ExportItem, ExportJob, ExportMode, ExportResult
@@ -257,7 +257,8 @@ class Job:
         folder = made.request.output.folder
         asked, page = made.request.contact_sheet, sheet_path(folder, job_id)
         if asked is not None and not page.exists():
-            write_sheet(made, asked, page, items_of(self._ledger, job_id), open_file=self._open_file)
+            items = items_of(self._ledger, job_id)
+            write_sheet(made, asked, page, items, about=about_sheet(job_id), open_file=self._open_file)
         if not manifest_paths(folder, job_id)[0].exists():
             write_manifest(made, status, items_of(self._ledger, job_id))
         return status
