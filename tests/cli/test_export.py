@@ -169,3 +169,15 @@ def test_ctrl_c_cancels_and_the_job_can_go_on(run: Shell, images: Path, tmp_path
     assert f"{there} of 6 files" in said
     assert not list(out.glob(".tmp-*"))
     assert "6 of 6 files, completed." in run("export", "cells", images, "--resume", "last")
+
+
+def test_files_that_were_kept_are_counted(run: Shell, images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "A.png").write_bytes(b"mine")
+    words = ("export", "fov", images, "-m", "Two", "-o", out, "--existing", "skip")
+    assert run(*words).split("\n")[:2] == [
+        f"{out}: 2 of 2 files, completed.",
+        "1 of them was there already and kept as found.",
+    ]
+    assert json.loads(run(*words, "--json"))["kept"] == 2

@@ -1,5 +1,8 @@
 """What a job that goes on may take for its own, and what it finds that is not as it was."""
 
+import csv
+import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,3 +195,34 @@ def test_a_kept_file_that_its_owner_edits_is_kept_again(images: Path, tmp_path: 
     assert job.resume().state == "completed"
     assert (tmp_path / "A.png").read_bytes() == b"mine, edited"
     assert job.results()[0].size == 12
+
+
+# ---- what is said of files that were kept --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gallery", [None, "1x1"])
+def test_nothing_is_said_of_what_kept_files_show(images: Path, tmp_path: Path, gallery: str | None) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    form, name = ("png", "A.png") if gallery is None else ("pdf", "gallery.pdf")
+    (out / name).write_bytes(b"mine")
+    overrides = {"existing": "skip", "gallery": gallery, "contact_sheet": True, "scale_bar": True}
+    Job("fov", images, "Two", out, form, overrides).start()
+    (path,) = out.glob("manifest-*.json")
+    document = json.loads(path.read_text("utf-8"))
+    first, second = document["items"]
+    assert first["state"] == "kept"
+    assert "document" not in first
+    assert first["planned"]["values"]["marker_set"] == "Two"  # how it would be made
+    assert first["sha256"] == hashlib.sha256(b"mine").hexdigest()
+    assert second["state"] == ("ok" if gallery is None else "kept")
+    with path.with_suffix(".csv").open(encoding="utf-8", newline="") as stream:
+        row = next(csv.DictReader(stream))
+    filled = {key: value for key, value in row.items() if value}
+    assert filled.keys() == {"number", "item", "file", "state", "sha256", "bytes", "seconds", "attempts"}
+    assert (row["item"], row["file"], row["state"], row["bytes"]) == ("A", name, "kept", "4")
+    (page,) = out.glob("contact-sheet-*.html")
+    assert page.read_text().count("kept: this file was there already") == (1 if gallery is None else 2)
+    again = Job.from_manifest(path, tmp_path / "two")
+    assert again.start().state == "completed"
+    assert not any(result.is_kept for result in again.results())

@@ -104,6 +104,8 @@ def say_dry_run(found: DryRun, *, as_json: bool) -> None:
 def say(job: Job, record: ExportJob, *, as_json: bool) -> None:
     """Print what became of an export, and leave with its exit code."""
     folder = Path(record.output_dir)
+    results = job.results() if record.failed or job.request.output.existing == "skip" else []
+    failed, kept = [one for one in results if not one.ok], sum(one.is_kept for one in results)
     if as_json:
         document = {
             "id": record.id,
@@ -112,15 +114,17 @@ def say(job: Job, record: ExportJob, *, as_json: bool) -> None:
             "total": record.total,
             "succeeded": record.succeeded,
             "failed": record.failed,
+            "kept": kept,
             "folder": record.output_dir,
             "manifest": str(manifest_paths(folder, record.id)[0]),
-            "errors": {one.item_id: one.message for one in job.results() if not one.ok},
+            "errors": {one.item_id: one.message for one in failed},
         }
         print(json.dumps(document, indent=1))
     else:
         console().print(f"{folder}: {record.succeeded:,} of {amount(record.total, 'file')}, {record.state}.")
-        if record.failed:
-            failed = [one for one in job.results() if not one.ok]
+        if kept:
+            console().print(f"{kept:,} of them {'was' if kept == 1 else 'were'} there already and kept as found.")
+        if failed:
             for one in failed[:SHOWN]:
                 console().print(f"  {one_line(one.item_id)}: {one.error_type}: {one_line(one.message or '')}")
             if len(failed) > SHOWN:

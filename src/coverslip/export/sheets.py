@@ -110,6 +110,8 @@ def write_sheet(
         values: dict[str, Value] = {**task.item.document["values"], "item": task.item.name, "fov": task.source.fov}
         if item.result is not None and not item.result.ok:
             return item, None, values, f"{item.result.error_type}: {item.result.message}"
+        if item.result is not None and item.result.is_kept:
+            return item, None, {"item": task.item.name}, "kept: this file was there already"
         try:
             with painter.shown(task) as shown:
                 return item, small(shown, asked.side), caption_values(shown, values), ""
