@@ -181,3 +181,20 @@ def test_files_that_were_kept_are_counted(run: Shell, images: Path, tmp_path: Pa
         "1 of them was there already and kept as found.",
     ]
     assert json.loads(run(*words, "--json"))["kept"] == 2
+
+
+def test_the_way_that_is_named_after_a_repair_leads_on(run: Shell, images: Path, tmp_path: Path) -> None:
+    channel = images / "A" / "CD3.tiff"
+    data = channel.read_bytes()
+    channel.write_bytes(data[: len(data) // 2])
+    out = tmp_path / "out"
+    said = run("export", "fov", images, "-m", "Two", "-o", out, code=1)
+    words = said.split("Go on with: coverslip ")[1].splitlines()[0].split()
+    assert words[-1] == "--retry-failed"
+    channel.write_bytes(data)
+    assert "2 of 2 files, completed." in run(*words)
+    (out / "B.png").unlink()
+    os.utime(images / "B" / "CD3.tiff", ns=(1, 1))
+    assert "--changed use" in run("export", "fov", "--resume", words[3], code=1)
+    assert "2 of 2 files" in run("export", "fov", "--resume", words[3], "--retry-failed", "--changed", "use")
+    assert "expected fail or use" in run("export", "fov", "--resume", "last", "--changed", "x", code=2)

@@ -13,7 +13,7 @@ import pytest
 
 from coverslip.catalog import Catalog
 from coverslip.export import Job
-from tests.export.making import pixels_of
+from tests.export.making import pixels_of, roi, write_rois
 from tests.export.test_jobs import digests
 
 COLOURS = {
@@ -226,3 +226,63 @@ def test_nothing_is_said_of_what_kept_files_show(images: Path, tmp_path: Path, g
     again = Job.from_manifest(path, tmp_path / "two")
     assert again.start().state == "completed"
     assert not any(result.is_kept for result in again.results())
+
+
+# ---- sources that were repaired ------------------------------------------------------------------------------------
+
+
+def cut_off(path: Path) -> bytes:
+    """Cut a file off, and return what it was."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    return data
+
+
+def test_what_was_copied_again_is_exported_and_what_was_drawn_before_is_named(
+    images: Path, tmp_path: Path, catalog: Catalog
+) -> None:
+    Job("cells", {"data": images, "size": 16}, "Two", tmp_path / "right").start()
+    data = cut_off(images / "A" / "CD3.tiff")
+    job = Job("cells", {"data": images, "size": 16}, "Two", tmp_path / "out", catalog=catalog)
+    assert job.start().failed == 3
+    (images / "A" / "CD3.tiff").write_bytes(data)
+    job = Job.kept(job.id, catalog)
+    assert job.resume(retry_failed=True).state == "completed"
+    assert job.notes == ()
+    assert digests(tmp_path / "out") == digests(tmp_path / "right")
+    (path,) = (tmp_path / "out").glob("manifest-*.json")
+    source = json.loads(path.read_text())["sources"][0]
+    channel = str(images / "A" / "CD3.tiff")
+    assert source["fingerprint"][channel] == [len(data), (images / "A" / "CD3.tiff").stat().st_mtime_ns]
+    assert source["before"][0]["fingerprint"][channel][0] == len(data) // 2
+    assert source["before"][0]["items"] == []
+    assert Job.from_manifest(path, tmp_path / "again").start().state == "completed"
+
+
+def test_items_that_were_drawn_before_a_repair_are_named(images: Path, tmp_path: Path, catalog: Catalog) -> None:
+    write_rois(
+        images, [roi("one", "A", (0, 20, 0, 20), marker_set="Other"), roi("two", "A", (0, 20, 0, 20), marker_set="Two")]
+    )
+    data = cut_off(images / "A" / "CD3.tiff")
+    job = Job("rois", images, "Two", tmp_path / "out", catalog=catalog)
+    assert job.start().state == "partial"  # the first one does not show the channel
+    (images / "A" / "CD3.tiff").write_bytes(data)
+    job = Job.kept(job.id, catalog)
+    assert job.resume(retry_failed=True).state == "completed"
+    assert job.notes == ("A has changed; drawn from it as it was before: A one (1 in all)",)
+    (path,) = (tmp_path / "out").glob("manifest-*.json")
+    assert json.loads(path.read_text())["sources"][0]["before"][0]["items"] == [0]
+
+
+@pytest.mark.parametrize("what", ["channel", "table"])
+def test_what_has_changed_is_used_where_somebody_says_so(images: Path, tmp_path: Path, what: str) -> None:
+    job = Job("fov", images / "A", "Two", tmp_path / "out", overrides={"cells": COLOURS})
+    job.dry_run()
+    if what == "channel":
+        os.utime(images / "A" / "DNA.tiff", ns=(1, 1))
+    else:
+        swap_clusters(images)
+    assert job.start().state == "failed"
+    assert job.resume(retry_failed=True).state == "failed"
+    assert job.results()[0].error_type == "SourceChangedError"
+    assert job.resume(retry_failed=True, changed="use").state == "completed"

@@ -2,8 +2,9 @@
 
 import json
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -63,6 +64,9 @@ Set = Annotated[
 Dry = Annotated[bool, typer.Option("--dry-run", help="Check everything and list the files; write nothing.")]
 Resume = Annotated[str | None, typer.Option("--resume", help="Go on with a job: its id, or 'last'.")]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="With --resume: try again what failed.")]
+Changed = Annotated[
+    str, typer.Option("--changed", help="With --resume: of sources that have changed, items 'fail', or 'use' them.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 
@@ -92,6 +96,7 @@ def export_fov(
     dry_run: Dry = False,
     resume: Resume = None,
     retry_failed: Retry = False,
+    changed: Changed = "fail",
     as_json: AsJson = False,
 ) -> None:
     """Export whole fields of view."""
@@ -135,6 +140,7 @@ def export_cells(
     dry_run: Dry = False,
     resume: Resume = None,
     retry_failed: Retry = False,
+    changed: Changed = "fail",
     as_json: AsJson = False,
 ) -> None:
     """Export single cells, all that a filter leaves."""
@@ -186,6 +192,7 @@ def export_rois(
     dry_run: Dry = False,
     resume: Resume = None,
     retry_failed: Retry = False,
+    changed: Changed = "fail",
     as_json: AsJson = False,
 ) -> None:
     """Export regions of interest."""
@@ -209,8 +216,17 @@ def _export(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Non
             job = Job.kept(chosen, catalog, open_file=opener.open_image)
         else:
             job = Job.of(_request(mode, own, given, catalog), catalog=catalog, open_file=opener.open_image)
-        record = run(job, is_resumed=bool(given["resume"]), retry_failed=given["retry_failed"])
+        go_on = partial(job.resume, retry_failed=given["retry_failed"], changed=_changed(given["changed"]))
+        record = run(job, go_on if given["resume"] else job.start, is_resumed=bool(given["resume"]))
         say(job, record, as_json=given["as_json"])
+
+
+def _changed(text: str) -> Literal["fail", "use"]:
+    if text == "use":
+        return "use"
+    if text == "fail":
+        return "fail"
+    raise InvalidRequestError(f"--changed: expected fail or use, found {text!r}")
 
 
 def _catalog(settings: Settings) -> AbstractContextManager["Catalog"]:

@@ -4,7 +4,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,8 +43,8 @@ def job_id(jobs: list[ExportJob], asked: str) -> str:
     return found[0] if len(found) == 1 else asked
 
 
-def run(job: Job, *, is_resumed: bool, retry_failed: bool) -> ExportJob:
-    """Run a job with a progress bar on stderr. Ctrl-C cancels it after the items under way."""
+def run(job: Job, begin: Callable[[], ExportJob], *, is_resumed: bool) -> ExportJob:
+    """Run a job, as ``begin`` does, with a progress bar on stderr. Ctrl-C cancels it after the items under way."""
     screen = console(stderr=True)
     columns = (
         SpinnerColumn(),
@@ -64,7 +64,7 @@ def run(job: Job, *, is_resumed: bool, retry_failed: bool) -> ExportJob:
 
         job.on_item = tell
         with _cancelling(job):
-            return job.resume(retry_failed=retry_failed) if is_resumed else job.start()
+            return begin()
 
 
 @contextmanager
@@ -115,6 +115,7 @@ def say(job: Job, record: ExportJob, *, as_json: bool) -> None:
             "succeeded": record.succeeded,
             "failed": record.failed,
             "kept": kept,
+            "notes": list(job.notes),
             "folder": record.output_dir,
             "manifest": str(manifest_paths(folder, record.id)[0]),
             "errors": {one.item_id: one.message for one in failed},
@@ -122,6 +123,8 @@ def say(job: Job, record: ExportJob, *, as_json: bool) -> None:
         print(json.dumps(document, indent=1))
     else:
         console().print(f"{folder}: {record.succeeded:,} of {amount(record.total, 'file')}, {record.state}.")
+        for note in job.notes:
+            console().print(one_line(note))
         if kept:
             console().print(f"{kept:,} of them {'was' if kept == 1 else 'were'} there already and kept as found.")
         if failed:
@@ -134,5 +137,7 @@ def say(job: Job, record: ExportJob, *, as_json: bool) -> None:
         if record.completed < record.total or record.failed:
             retry = " --retry-failed" if record.failed and record.completed == record.total else ""
             console().print(f"Go on with: coverslip export {record.mode} --resume {record.id[:8]}{retry}")
+        if any(one.error_type == "SourceChangedError" for one in failed):
+            console().print("To export files that have changed as they are now, add --changed use")
     codes = {"completed": 0, "partial": 1, "failed": 1, "cancelled": 130, "paused": 5}
     raise typer.Exit(codes.get(record.state, 1))
