@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from coverslip.cli.exporting import job_id, run, say, say_dry_run, wait_until_free
+from coverslip.cli.exporting import check_options, job_id, run, say, say_dry_run, wait_until_free
 from coverslip.confined import Opener
 from coverslip.errors import InvalidRequestError
 from coverslip.export import Job, Request
@@ -21,6 +21,9 @@ from coverslip.settings import Settings
 
 if TYPE_CHECKING:
     from coverslip.catalog import Catalog
+
+MOST_JOBS = 10_000
+"""The newest ones, among which that is looked for which is to go on."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -72,6 +75,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.
 
 @app.command("fov")
 def export_fov(
+    context: typer.Context,
     data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
@@ -105,6 +109,7 @@ def export_fov(
 
 @app.command("cells")
 def export_cells(
+    context: typer.Context,
     data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
@@ -162,6 +167,7 @@ def export_cells(
 
 @app.command("rois")
 def export_rois(
+    context: typer.Context,
     data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
@@ -202,6 +208,7 @@ def export_rois(
 
 def _export(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> None:
     """Plan, check and run an export. Exit code 0 when every file is there, 1 when some failed, 130 when stopped."""
+    check_options(given["context"], is_resumed=bool(given["resume"]))
     settings = Settings.load()
     needs_catalog = given["dataset"] is not None or not given["dry_run"]
     with Opener(settings) as opener, _catalog(settings) if needs_catalog else nullcontext() as catalog:
@@ -211,7 +218,7 @@ def _export(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Non
             return
         assert catalog is not None
         if given["resume"]:
-            chosen = job_id(catalog.exports(), given["resume"])
+            chosen = job_id(catalog.exports(MOST_JOBS), given["resume"], mode)
             wait_until_free(catalog, chosen)
             job = Job.kept(chosen, catalog, open_file=opener.open_image)
         else:

@@ -17,9 +17,13 @@ from coverslip.errors import InvalidRequestError
 from coverslip.export import DryRun, Job
 from coverslip.export.manifest import manifest_paths
 from coverslip.export.notes import LEASE_SECONDS
-from coverslip.model.exporting import ExportJob, ExportResult
+from coverslip.model.exporting import ExportJob, ExportMode, ExportResult
 
 WAIT_SECONDS = 0.5
+ONLY_RESUMED = frozenset({"retry_failed", "changed"})
+"""Options that go with ``--resume``."""
+GIVEN = frozenset({"COMMANDLINE", "ENVIRONMENT"})
+"""Where options come from that somebody has given."""
 SHOWN = 20
 """Files and problems that are listed; JSON has all."""
 
@@ -33,14 +37,59 @@ def wait_until_free(catalog: Catalog, job_id: str) -> None:
         time.sleep(WAIT_SECONDS)
 
 
-def job_id(jobs: list[ExportJob], asked: str) -> str:
-    """Return the job that is meant by the beginning of its id, or by ``last``."""
+def job_id(jobs: list[ExportJob], asked: str, mode: ExportMode) -> str:
+    """Return the job of a mode that is meant by the beginning of its id, or by ``last``: the last with something left.
+
+    Parameters
+    ----------
+    jobs
+        All there are, the newest first.
+    asked
+        What somebody wrote.
+    mode
+        Of the command.
+
+    Raises
+    ------
+    InvalidRequestError
+        There is none of this mode, or the one that is meant is of another.
+    """
     if asked == "last":
-        if not jobs:
-            raise InvalidRequestError("there is no export to go on with")
-        return jobs[0].id
-    found = [job.id for job in jobs if job.id.startswith(asked)]
-    return found[0] if len(found) == 1 else asked
+        mine = [job for job in jobs if job.mode == mode]
+        if not mine:
+            raise InvalidRequestError(f"there is no export of {mode} to go on with")
+        left = next((job for job in mine if job.failed or job.completed < job.total), None)
+        if left is None:
+            console(stderr=True).print(f"No export of {mode} has anything left: this is the last one.")
+        return (left or mine[0]).id
+    found = [job for job in jobs if job.id.startswith(asked)]
+    if len(found) == 1 and found[0].mode != mode:
+        other = found[0]
+        raise InvalidRequestError(
+            f"{asked} is an export of {other.mode}: coverslip export {other.mode} --resume {other.id[:8]}"
+        )
+    return found[0].id if len(found) == 1 else asked
+
+
+def check_options(context: typer.Context, *, is_resumed: bool) -> None:
+    """Refuse options that do nothing: a job goes on as it was planned, and what goes with ``--resume`` needs it.
+
+    Raises
+    ------
+    InvalidRequestError
+        Some were given.
+    """
+    sources = {one: context.get_parameter_source(one.name or "") for one in context.command.params}
+    given = [one for one, source in sources.items() if source is not None and source.name in GIVEN]
+    if is_resumed:
+        wrong = [one for one in given if one.name not in {"resume", *ONLY_RESUMED, "as_json"}]
+        said = "do nothing with --resume, which goes on with a job as it was planned: leave them out"
+    else:
+        wrong = [one for one in given if one.name in ONLY_RESUMED]
+        said = "go with --resume alone"
+    if wrong:
+        names = (max(one.opts, key=len) for one in wrong)
+        raise InvalidRequestError(f"{', '.join(names)} {said}")
 
 
 def run(job: Job, begin: Callable[[], ExportJob], *, is_resumed: bool) -> ExportJob:
