@@ -228,3 +228,13 @@ def test_last_is_the_last_export_of_its_kind_with_something_left(run: Shell, ima
 )
 def test_options_that_would_do_nothing_are_refused(run: Shell, words: tuple[str, ...], said: str) -> None:
     assert said in run("export", "cells", *words, code=2)
+
+
+def test_places_that_cannot_be_are_said_before_anything_begins(run: Shell, images: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        said = run("export", "fov", images, "-m", "Two", "-o", out, code=2)
+        assert f"{tmp_path / 'file'} is a file, not a folder" in said
+    assert "there is no export of fov" in run("export", "fov", "--resume", "last", code=2)
+    said = run("export", "fov", images.parent / "imagez", "-m", "Two", "-o", tmp_path / "out", code=3)
+    assert "imagez: there is no such file or folder" in said

@@ -500,3 +500,20 @@ def test_without_anywidget_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "anywidget", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "coverslip\[notebook\]"'):
         _ = coverslip.notebook.Viewer
+
+
+def test_what_can_never_be_exported_is_refused_at_once(images: Path, opened: Make, tmp_path: Path) -> None:
+    widget = opened(images, output_dir=tmp_path / "out")
+    with pytest.raises(InvalidRequestError, match="there is no choice 'nonsense' of an export"):
+        widget.update(nonsense=1, size=64)
+    with pytest.raises(NotFoundError, match="there is no marker set 'Nope'; there are: Other, Two"):
+        widget.update(marker_set="Nope")
+    with pytest.raises(NotFoundError, match="imagez: there is no such file or folder"):
+        opened(images.parent / "imagez")
+    assert widget.form["size"] == 128
+    assert widget.dry_run().is_sound
+    widget.update(marker_set="Other", ids=["A:2"])  # a choice of cells waits for its mode
+    assert [one["channel"] for one in widget.form["channels"]] == ["Anti-CD3"]
+    assert len(widget.dry_run().files) == 2
+    widget.update(mode="cells")
+    assert [one.item for one in widget.dry_run().files] == ["A cell 2"]

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from coverslip.errors import ConflictError
+from coverslip.errors import ConflictError, InvalidRequestError
 from coverslip.export.checks import DryRun, dry_run
 from coverslip.export.ledger import Ledger, MemoryLedger, items_of
 from coverslip.export.manifest import manifest_paths, read_manifest, write_manifest
@@ -200,7 +200,7 @@ class Job:
         ConflictError
             It has ended, somebody works on it, or files are there that are not to be replaced.
         InvalidRequestError, NotFoundError, ReadError
-            It cannot be planned.
+            It cannot be planned, or a file is where its folder is to be.
         """
         if self._thread is not None and self._thread.is_alive():
             raise ConflictError(f"export {self.id} is running")
@@ -311,10 +311,14 @@ class Job:
             return made, self._id
 
     def _check_existing(self, made: Plan) -> None:
-        """Refuse to begin where files are there that are not to be replaced."""
+        """Refuse to begin where there can be no folder, or where files are that are not to be replaced."""
         output = made.request.output
-        has_begun = self._id is not None and self._ledger.export(self._id).started_at is not None
-        if output.existing != "refuse" or has_begun:
+        if self._id is not None and self._ledger.export(self._id).started_at is not None:
+            return
+        place = next(place for place in (output.folder, *output.folder.parents) if place.exists())
+        if not place.is_dir():
+            raise InvalidRequestError(f"{place} is a file, not a folder: choose another place for the files")
+        if output.existing != "refuse":
             return
         paths = dict.fromkeys(item.path for item in made.items)
         there = [path for path in paths if (output.folder / path).exists()]

@@ -59,7 +59,7 @@ def request_from(
     }
     unknown = []
     for name, value in {**chosen, **overrides}.items():
-        part = _part_of(name, mode)
+        part = part_of(name, mode)
         if part is None:
             unknown.append(name)
         else:
@@ -82,8 +82,8 @@ def request_from(
 _CHOICES: Mapping[str, type[Frozen]] = {"cells": CellChoice, "rois": RoiChoice}
 
 
-def _part_of(name: str, mode: ExportMode) -> str | None:
-    """Return the part of a request that has a choice of a name."""
+def part_of(name: str, mode: ExportMode) -> str | None:
+    """Return the part of a request that has a choice of a name; ``None`` where no part has."""
     if name in PLACES:
         return ""
     if mode in _CHOICES and name in _CHOICES[mode].model_fields:

@@ -150,6 +150,8 @@ def marker_set_of(place: Path, name: str) -> MarkerSet:
         The file is there and holds something else.
     """
     sets = marker_sets_of(place)
+    if not sets and not place.exists():
+        raise NotFoundError(f"{place}: there is no such file or folder")
     if name not in sets:
         there = f"there are: {', '.join(sorted(sets))}" if sets else f"{place} has none"
         raise NotFoundError(f"there is no marker set {name!r}; {there}")

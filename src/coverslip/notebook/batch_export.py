@@ -56,6 +56,8 @@ class BatchExport(Filling):
     ------
     InvalidRequestError
         Some of it makes no sense.
+    NotFoundError
+        There is no such file or folder, or no such marker set.
     """
 
     _esm = page_module("common.js", "batch_export.js")

@@ -68,6 +68,9 @@ class Filling(Panel):
         if not places:
             raise InvalidRequestError("there is nothing to export: name a folder of fields of view, or image files")
         self._data = tuple(absolute(str(place)) for place in places)
+        missing = next((place for place in self._data if not place.exists()), None)
+        if missing is not None:
+            raise NotFoundError(f"{missing}: there is no such file or folder")
         self._form, self._more = form_from(choices)
         if marker_set is not None:
             chosen = marker_set_from(marker_set, self._data[0])
@@ -92,7 +95,12 @@ class Filling(Panel):
         ------
         InvalidRequestError
             Some of it makes no sense; nothing is changed then.
+        NotFoundError
+            There is no such marker set.
         """
+        if choices.get("marker_set") and "channels" not in choices:
+            chosen = marker_set_from(choices["marker_set"], self._data[0])
+            choices |= {"marker_set": chosen.name, "channels": chosen.channels}
         form, more = form_from(choices, self._form)
         with self._state_lock:
             self._more |= more

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from coverslip.errors import InvalidRequestError
-from coverslip.export.options import request_from
+from coverslip.export.options import part_of, request_from
 from coverslip.export.request import MOST_GROWTH, Request, Unit, file_format, make, scale_bar_from
 from coverslip.model.export import ChannelLook, FileForm, MaskLook, Name, Resampling, ScaleBar
 from coverslip.model.exporting import ExportMode
@@ -117,6 +117,7 @@ def form_from(choices: Mapping[str, Any], form: Form | None = None) -> tuple[For
     """
     values: dict[str, Any] = {} if form is None else form.model_dump()
     more: dict[str, Any] = {}
+    unknown: list[str] = []
     for given, value in choices.items():
         name = SHORT.get(given, given)
         if name == "scale_bar":
@@ -130,8 +131,12 @@ def form_from(choices: Mapping[str, Any], form: Form | None = None) -> tuple[For
             values[name] = file_format(value)
         elif name in Form.model_fields:
             values[name] = str(value) if isinstance(value, Path) else value
-        else:
+        elif any(part_of(name, mode) is not None for mode in MODES):
             more[name] = value
+        else:
+            unknown.append(name)
+    if unknown:
+        raise InvalidRequestError(f"there is no choice {', '.join(map(repr, sorted(unknown)))[:200]} of an export")
     return make(Form, values, "the form"), more
 
 
@@ -145,7 +150,7 @@ def request_of(form: Form, data: Sequence[Path], more: Mapping[str, Any], *, fol
     data
         Folders of fields of view, or image files.
     more
-        Further choices, as ``Job`` takes them; they win.
+        Further choices, as ``Job`` takes them; they win. Those of other modes wait until the mode is chosen.
     folder
         In the place of the form's, where nothing is written.
 
@@ -179,8 +184,9 @@ def request_of(form: Form, data: Sequence[Path], more: Mapping[str, Any], *, fol
         "gallery": {"rows": form.rows, "columns": form.columns} if form.gallery else None,
     }
     ending = "pdf" if form.gallery else form.file_format
+    own = {name: value for name, value in more.items() if part_of(name, form.mode) is not None}
     markers = {"name": form.marker_set or "chosen", "channels": form.channels}
-    return request_from(form.mode, items, markers, place, ending, choices | dict(more))
+    return request_from(form.mode, items, markers, place, ending, choices | own)
 
 
 def _of_fields(_: Form) -> dict[str, Any]:
