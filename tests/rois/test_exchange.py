@@ -165,3 +165,17 @@ def test_damaged_zips_are_errors(place: int, noise: bytes) -> None:
         read_imagej_zip(bytes(data))
     except ReadError:
         return
+
+
+def test_features_without_geometry_have_no_region(caplog: pytest.LogCaptureFixture) -> None:
+    document = json.loads(write_geojson([WINDOW]))
+    document["features"].insert(0, {"type": "Feature", "geometry": None, "properties": None})
+    (found,) = read_geojson(json.dumps(document))
+    assert found.name == "A β"
+    assert "feature 1 of the GeoJSON has no geometry" in caplog.text
+
+
+@pytest.mark.parametrize("geometry", [{"type": "Polygon", "coordinates": None}, {"type": "Point"}, 3])
+def test_a_feature_without_coordinates_is_refused_in_plain_words(geometry: object) -> None:
+    with pytest.raises(ReadError, match=r"^feature 1: it is no feature of GeoJSON, or has no coordinates$"):
+        read_geojson(json.dumps({"type": "Feature", "geometry": geometry, "properties": {}}))

@@ -213,6 +213,20 @@ def file_format(name: str) -> FileForm:
     return next(form for form in FILE_ENDINGS if form == plain)
 
 
+def problems_of(error: ValidationError) -> list[str]:
+    """Return what is wrong with values: a plain sentence for each, after its place where it has one."""
+    found = []
+    for one in error.errors():
+        place = ".".join(map(str, one["loc"]))
+        said = one["msg"].removeprefix("Value error, ")
+        if one["type"] == "string_pattern_mismatch":
+            is_color = one["ctx"]["pattern"].startswith("^#")
+            wrong = "is no colour: expected a name such as blue, or #rrggbb" if is_color else "is not what it may be"
+            said = f"{str(one['input'])[:100]!r} {wrong}"
+        found.append(f"{place}: {said}" if place else said)
+    return found
+
+
 def make[T: Frozen](kind: type[T], values: dict[str, Any], what: str) -> T:
     """Return a value of a kind.
 
@@ -224,7 +238,7 @@ def make[T: Frozen](kind: type[T], values: dict[str, Any], what: str) -> T:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc'])) or what}: {one['msg']}" for one in error.errors()]
+        problems = problems_of(error)
         raise InvalidRequestError(f"{what}: {'; '.join(problems)}", problems) from error
 
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from coverslip.errors import InvalidRequestError, NotFoundError, ReadError, UnreadableFileError
 from coverslip.export.mosaics import Mosaic
+from coverslip.export.request import problems_of
 from coverslip.model.export import ChannelLook, MarkerSet
 from coverslip.readers import ImageFile, extensions
 from coverslip.readers.fov.folders import ENDINGS, INNER, MASK_PLACES, channels_of
@@ -134,7 +135,7 @@ def marker_sets_of(place: Path) -> Mapping[str, MarkerSet]:
         try:
             sets[name] = _marker_set(name, one)
         except (ValidationError, TypeError, AttributeError) as error:
-            detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            detail = problems_of(error)[0] if isinstance(error, ValidationError) else str(error)
             raise ReadError(f"{path}: the marker set {name!r} cannot be read: {detail}") from error
     return sets
 
@@ -259,5 +260,8 @@ def marker_set_from(value: MarkerSet | Mapping[str, Any] | str, place: Path | No
         if "selected_channels" in value:
             return _marker_set(str(value.get("name", "given")), value)
         return MarkerSet.model_validate(dict(value))
-    except (ValidationError, TypeError, AttributeError) as error:
+    except ValidationError as error:
+        problems = problems_of(error)
+        raise InvalidRequestError(f"the marker set makes no sense: {'; '.join(problems)}", problems) from error
+    except (TypeError, AttributeError) as error:
         raise InvalidRequestError(f"the marker set makes no sense: {error}") from error

@@ -4,6 +4,7 @@ The outer ring of a polygon is the region; holes are not kept. What QuPath has n
 """
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from pydantic import ValidationError
 
 from coverslip.errors import ReadError
 from coverslip.model.rois import Roi, RoiShape
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES = 256 << 20
 MAX_REGIONS = 200_000
@@ -24,7 +27,7 @@ def write_geojson(rois: Iterable[Roi]) -> str:
 
 
 def read_geojson(data: bytes | str, fov: str = "") -> tuple[Roi, ...]:
-    """Return the regions of a feature, of a collection or of a list of features.
+    """Return the regions of a feature, of a collection or of a list of features; those without geometry have none.
 
     Parameters
     ----------
@@ -55,7 +58,9 @@ def read_geojson(data: bytes | str, fov: str = "") -> tuple[Roi, ...]:
             found += _rois(feature, number, fov)
         except ValidationError as error:
             raise ReadError(f"feature {number}: {error.errors()[0]['msg']}") from error
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        except (TypeError, KeyError, AttributeError, IndexError) as error:
+            raise ReadError(f"feature {number}: it is no feature of GeoJSON, or has no coordinates") from error
+        except ValueError as error:
             raise ReadError(f"feature {number}: {error}") from error
         if len(found) > MAX_REGIONS:
             raise ReadError(f"more than {MAX_REGIONS:,} regions")
@@ -88,6 +93,9 @@ def _rois(feature: Any, number: int, fov: str) -> Iterator[Roi]:
     metadata = properties.get("metadata") or {}
     known = {name: str(metadata[name]) for name in KEPT if metadata.get(name)}
     known.setdefault("fov", "" if known.get("map_id") else fov)
+    if feature["geometry"] is None:  # "unlocated", RFC 7946 section 3.2
+        log.warning("feature %d of the GeoJSON has no geometry: no region is made of it", number)
+        return
     parts = list(_parts(feature["geometry"]))
     identity = str(feature.get("id") or f"feature-{number}")
     for place, (edges, shape) in enumerate(parts, 1):
