@@ -103,6 +103,17 @@ def test_what_failed_is_opened_again_and_what_is_there_stays(catalog: Catalog) -
     assert [item.state for item in catalog.export_items(job_id)] == ["ok", "pending", "ok"]
 
 
+def test_a_document_is_revised_while_nobody_works_on_its_job(catalog: Catalog) -> None:
+    job_id = add(catalog)
+    catalog.revise_export(job_id, {"version": 1, "sources": ["repaired"]})
+    assert catalog.export(job_id).document == {"version": 1, "sources": ["repaired"]}
+    catalog.claim_export(job_id, lease_seconds=LEASE)
+    with pytest.raises(ConflictError, match="running"):
+        catalog.revise_export(job_id, {})
+    with pytest.raises(NotFoundError):
+        catalog.revise_export("none", {})
+
+
 def test_jobs_are_listed_newest_first(catalog: Catalog, clock: Clock) -> None:
     ids = []
     for _ in range(3):
