@@ -28,6 +28,13 @@ class SourceFacts:
     """``None`` where it could not be opened: its items fail, unless it can be when their turn comes."""
     error: str | None = None
     masks: tuple[str, ...] = ()
+    before: tuple[Mapping[str, Any], ...] = ()
+    """What it was when items were drawn, before it was repaired: ``fingerprint`` and the numbers of these ``items``."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Its files."""
+        return tuple(map(Path, self.fingerprint))
 
     @property
     def pixel_um(self) -> tuple[float, float] | None:
@@ -47,6 +54,7 @@ class SourceFacts:
             "fingerprint": {path: list(seen) for path, seen in self.fingerprint.items()},
         }
         found |= {} if self.source.mosaic is None else {"mosaic": self.source.mosaic.document}
+        found |= {"before": [dict(one) for one in self.before]} if self.before else {}
         return found | ({"error": self.error} if self.error else {})
 
 

@@ -5,10 +5,11 @@ in the order of the items. A job that goes on draws only what has no piece, and 
 PDF. The pieces go when all items are on their pages.
 """
 
+import os
 import queue
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +18,7 @@ from coverslip.errors import CoverslipError, ExportError, InvalidRequestError, R
 from coverslip.export.pieces import Task, failed
 from coverslip.export.plan import Plan
 from coverslip.export.request import Gallery
-from coverslip.export.writing import CannotWriteError, created, digest
+from coverslip.export.writing import CannotWriteError, FileThereError, compared, created, digest
 from coverslip.model.exporting import ExportResult
 from coverslip.render.export import Figure, PdfGallery
 from coverslip.render.export.stored import restored
@@ -59,6 +60,7 @@ def run_gallery(
     tasks: Sequence[Task],
     notes: CanShow,
     *,
+    is_own: bool,
     pieces: Path,
     draw: Draw,
     should_stop: Callable[[], bool],
@@ -76,6 +78,8 @@ def run_gallery(
         All of its items; none at all where nothing is to be done.
     notes
         Takes what became of them.
+    is_own
+        Whether a file that is there is the job's, or may be replaced; another one stays, and the job stops.
     pieces
         Folder of the pieces.
     draw
@@ -93,10 +97,11 @@ def run_gallery(
     if should_stop():
         return
     try:
-        results = _bound(gallery, path, todo, drawn.results, should_stop, notes.pass_on)
+        with nullcontext(path) if is_own or not os.path.lexists(path) else compared(path) as place:
+            results = _bound(gallery, place, todo, drawn.results, should_stop, notes.pass_on)
     except _StoppedError:
         return
-    except (CannotWriteError, InvalidRequestError, ExportError) as error:  # no room, or a page that cannot be
+    except (CannotWriteError, InvalidRequestError, ExportError, FileThereError) as error:  # or a page that cannot be
         stop(str(error))
         return
     checksum, size = digest(path)
