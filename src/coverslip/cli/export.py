@@ -263,7 +263,8 @@ def _channels(text: str) -> dict[str, Any]:
             low, high = (*map(float, limits), *(None,) * (2 - len(limits)))[:2]
         except ValueError as error:
             raise InvalidRequestError(f"--marker-set: {part!r}: expected channel=color:low:high") from error
-        looks.append({"channel": channel.strip(), "color": color or "white", "low": low or 0.0, "high": high})
+        looks.append({"channel": channel.strip(), "color": color or "white", "high": high})
+        looks[-1] |= {} if low is None else {"low": low}
     return {"name": "given", "channels": looks}
 
 

@@ -172,6 +172,11 @@ class OpenSource:
         self._annotations: dict[str, Planes] = {}
 
     @property
+    def image(self) -> Image:
+        """The image itself."""
+        return self._image
+
+    @property
     def metadata(self) -> ImageMetadata:
         """What is known about the image."""
         return self._image.metadata

@@ -22,7 +22,7 @@ from coverslip.model.export import ExportSpec, MarkerSet, MaskLook
 from coverslip.model.exporting import ExportMode
 from coverslip.model.metadata import Frozen
 
-PLACES = frozenset({"data", "images", "fovs", "t", "z", "gallery", "separate", "contact_sheet"})
+PLACES = frozenset({"data", "images", "fovs", "t", "z", "contrast", "gallery", "separate", "contact_sheet"})
 """Choices of the request itself."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from coverslip.errors import InvalidRequestError
 from coverslip.export.bars import with_common_bar
 from coverslip.export.choices import Chosen, caption_names, choose_cells, choose_fields
+from coverslip.export.contrast import with_limits
 from coverslip.export.facts import SourceFacts, facts_of, software, table_path
 from coverslip.export.mosaics import Mosaic
 from coverslip.export.names import distinct, fields_of, fill
@@ -101,6 +102,8 @@ def plan(request: Request, *, open_file: OpenFile = open_image) -> Plan:
         tables.append(table)
     if not picked:
         raise InvalidRequestError(f"there is nothing to export: no {NOUNS[request.mode]} is left after the choice")
+    if not request.output.is_raw:
+        picked = with_limits(picked, facts, request.contrast, opening, (request.t, request.z))
     cell_table = table_path(request, facts) if any(one.spec.cells is not None for one in picked) else None
     if cell_table is not None:
         tables.append(cell_table)

@@ -151,7 +151,7 @@ class _Looks:
         look = self._own_look(roi) if self._request.rois.own else self._request.look
         if not own:
             return look
-        values = look.model_dump()
+        values = look.model_dump(exclude_unset=True)  # what nobody gave stays to be measured
         if "marker_set" in own:
             values["markers"] = marker_set_from(own.pop("marker_set"), self._place)
         if "panels" in own and isinstance(own["panels"], bool):

@@ -21,6 +21,7 @@ TEMPLATES: dict[ExportMode, str] = {"fov": "{fov}", "cells": "{fov}_cell_{label}
 """What files are called where nobody says otherwise."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Unit = Literal["px", "um"]
+Contrast = Literal["batch", "image"]
 MOST_GROWTH = 100
 
 
@@ -175,6 +176,9 @@ class Request(Frozen):
     z: Annotated[int, Field(ge=0)] | None = None
     """The plane of a stack; ``None`` is the middle one."""
     look: ExportSpec = ExportSpec()
+    contrast: Contrast = "batch"
+    """Of channels without limits: one contrast for the whole job, or one for each field of view. See
+    ``export.contrast``."""
     cells: CellChoice = CellChoice()
     rois: RoiChoice = RoiChoice()
     output: Output

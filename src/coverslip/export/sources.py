@@ -222,9 +222,8 @@ def _marker_set(name: str, saved: Mapping[str, Any]) -> MarkerSet:
         one = settings.get(channel, {})
         high = one.get("contrast_max")
         low = one.get("contrast_min")
-        looks.append(
-            ChannelLook(channel=channel, color=one.get("color", "white"), low=0.0 if low is None else low, high=high)
-        )
+        given = {} if low is None else {"low": low}
+        looks.append(ChannelLook(channel=channel, color=one.get("color", "white"), high=high, **given))
     return MarkerSet(name=name, channels=tuple(looks))
 
 

@@ -70,8 +70,9 @@ class ChannelLook(Frozen):
     low: Finite = 0.0
     """Intensity shown as black, in the units of the pixels."""
     high: Finite | None = None
-    """Intensity shown in the full colour; ``None`` is ``low`` + 1. Not above ``low``: a threshold, everything brighter
-    than ``low`` has the full colour."""
+    """Intensity shown in the full colour. Not above ``low``: a threshold, everything brighter than ``low`` has the full
+    colour. ``None``: exports measure it, and ``low`` where nobody gave that (``export.contrast``); where nobody
+    measures, it is ``low`` + 1."""
     gamma: Annotated[float, Field(ge=0.1, le=10)] = 1.0
     """Exponent of brightness; below 1 lightens the dark."""
     lut: Lut | None = None
