@@ -160,7 +160,9 @@ def export_rois(
     marker_set: MarkerSetOption = None,
     out: Out = None,
     *,
-    table: Annotated[Path | None, typer.Option(help="Table of regions; by default that beside the data.")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Regions: CSV, GeoJSON, .roi or .zip; by default the table beside the data.")
+    ] = None,
     ids: Annotated[str | None, typer.Option(help="Identifiers or names, separated by commas.")] = None,
     tags: Annotated[str | None, typer.Option(help="Expression over tags: 'immune & !dense'.")] = None,
     shared: Annotated[bool, typer.Option("--shared", help="All regions in one look, not each in its own.")] = False,

@@ -69,7 +69,8 @@ class RoiChoice(Frozen):
     """Which regions of a table are exported, and how."""
 
     table: Path | None = None
-    """A table in the format of ``roi_manager.csv``; ``None`` is the one in ``.UELer`` beside the fields of view."""
+    """A table in the format of ``roi_manager.csv``, GeoJSON, or ImageJ's ``.roi`` and ``.zip``; ``None`` is the table
+    in ``.UELer`` beside the fields of view."""
     ids: tuple[str, ...] = ()
     """Identifiers or names; empty is all."""
     tags: str | None = None
