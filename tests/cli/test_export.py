@@ -85,6 +85,14 @@ def test_channels_that_are_written_without_limits_are_no_flat_colour(run: Shell,
         assert 120 < pixels[..., 1].mean() < 135
 
 
+def test_the_size_of_a_pixel_can_be_stated(run: Shell, tmp_path: Path) -> None:
+    words = ("export", "fov", write_fields(tmp_path / "plain", um=0), "-m", "Two", "--scale-bar", "1", "--dry-run")
+    words = (*words, "-o", tmp_path / "out")
+    assert "how large its pixels are; state it (--pixel-size" in run(*words, code=1)
+    assert "0 items cannot be made." in run(*words, "--pixel-size", "0.25")
+    assert "state the size of a pixel too" in run(*words, "--force-pixel-size", code=2)
+
+
 def test_a_whole_dataset_of_the_catalog_is_exported(run: Shell, images: Path, tmp_path: Path) -> None:
     run("add", images)
     words = ("export", "fov", "--dataset", images, "-m", "Two", "-o", tmp_path / "out")

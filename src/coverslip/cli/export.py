@@ -42,6 +42,13 @@ ScaleBar = Annotated[
     str | None,
     typer.Option("--scale-bar", help="'auto', a length in micrometres, or 'same': the same one on all pictures."),
 ]
+PixelSize = Annotated[
+    float | None,
+    typer.Option("--pixel-size", min=0, help="Size of a pixel in micrometres, of images that do not say it."),
+]
+ForcePixelSize = Annotated[
+    bool, typer.Option("--force-pixel-size", help="With --pixel-size: it counts, whatever the images say.")
+]
 Masks = Annotated[str | None, typer.Option("--masks", help="Masks whose outlines are drawn, separated by commas.")]
 Name = Annotated[str | None, typer.Option("--name", help="Template of file names, such as '{fov}_{label:05}'.")]
 Existing = Annotated[str, typer.Option("--existing", help="Files that are there: refuse, replace or skip.")]
@@ -77,6 +84,8 @@ def export_fov(
     file_format: Format = "png",
     downsample: Downsample = 1,
     scale_bar: ScaleBar = None,
+    pixel_size: PixelSize = None,
+    force_pixel_size: ForcePixelSize = False,
     masks: Masks = None,
     name: Name = None,
     existing: Existing = "refuse",
@@ -120,6 +129,8 @@ def export_cells(
     file_format: Format = "png",
     downsample: Downsample = 1,
     scale_bar: ScaleBar = None,
+    pixel_size: PixelSize = None,
+    force_pixel_size: ForcePixelSize = False,
     masks: Masks = None,
     name: Name = None,
     existing: Existing = "refuse",
@@ -173,6 +184,8 @@ def export_rois(
     file_format: Format = "png",
     downsample: Downsample = 1,
     scale_bar: ScaleBar = None,
+    pixel_size: PixelSize = None,
+    force_pixel_size: ForcePixelSize = False,
     masks: Masks = None,
     name: Name = None,
     existing: Existing = "refuse",
@@ -232,6 +245,10 @@ def _request(mode: ExportMode, own: dict[str, Any], given: dict[str, Any], catal
     names = ("downsample", "existing", "workers", "executor", "per_second", "dpi", "gallery", "name")
     overrides = {name: given[name] for name in names if given[name] is not None}
     overrides |= {name: True for name in ("panels", "separate", "contact_sheet") if given[name]}
+    if given["pixel_size"] is not None:
+        overrides["pixel_um"] = given["pixel_size"]
+    if given["force_pixel_size"]:
+        overrides["force_pixel_um"] = True
     if given["scale_bar"] is not None:
         overrides["scale_bar"] = _scale_bar(given["scale_bar"])
     if given["masks"] is not None:

@@ -180,6 +180,10 @@ class Request(Frozen):
     contrast: Contrast = "batch"
     """Of channels without limits: one contrast for the whole job, or one for each field of view. See
     ``export.contrast``."""
+    pixel_um: Positive | None = None
+    """Height and width of a pixel in micrometres, of images that do not say it."""
+    force_pixel_um: bool = False
+    """Whether ``pixel_um`` counts for all images, whatever they say. Stitched maps have that of their descriptor."""
     cells: CellChoice = CellChoice()
     rois: RoiChoice = RoiChoice()
     output: Output
@@ -192,6 +196,8 @@ class Request(Frozen):
     def _check(self) -> "Request":
         if self.images is not None and len(self.images) != len(self.data):
             raise ValueError(f"{len(self.data)} files, but {len(self.images)} numbers of images")
+        if self.force_pixel_um and self.pixel_um is None:
+            raise ValueError("force_pixel_um: state the size of a pixel too (pixel_um)")
         if self.gallery is not None and self.output.file_format != "pdf":
             raise ValueError("a gallery is a PDF: choose the format pdf")
         if self.output.is_raw and self.look.panels is not None:

@@ -43,6 +43,8 @@ class Source:
     """Which image of a file with several."""
     mosaic: Mosaic | None = None
     """Of a map, whose path is that of its descriptor."""
+    pixel_um: float | None = None
+    """Height and width of a pixel in micrometres where somebody stated it, and it counts."""
 
     @property
     def key(self) -> str:
