@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, update
 
 from coverslip.catalog import plan_rows
 from coverslip.catalog.around import numbers
+from coverslip.catalog.cleaning import must_be_held
 from coverslip.catalog.entity_marks import EntityMarks
 from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.events import News, write_events
@@ -41,6 +43,7 @@ from coverslip.model.removed import Applied, CleanupTotals
 
 _COUNTED = ("found", "unknown", "incomplete", "stops", "requests", "milliseconds")
 _DONE = {"remove": "removed", "merge": "merged", "restore": "restored", "purge": "purged"}
+NOTHING_HELD: Mapping[str, str] = MappingProxyType({})
 
 
 class Removals(Part):
@@ -90,7 +93,15 @@ class Removals(Part):
         rows |= {what: done.get(action, 0) for action, what in _DONE.items()}
         return CleanupTotals(rows, sums["stops"], sums["requests"], sums["milliseconds"] / 1000)
 
-    def apply_plan(self, plan_id: str, *, actor: str, permitted: Permit = anything, allow: int = 0) -> Applied:
+    def apply_plan(
+        self,
+        plan_id: str,
+        *,
+        actor: str,
+        permitted: Permit = anything,
+        allow: int = 0,
+        held: Mapping[str, str] = NOTHING_HELD,
+    ) -> Applied:
         """Turn the rows of a plan into tombstones, mark what shows them, and write it down; all or nothing.
 
         Parameters
@@ -103,13 +114,16 @@ class Removals(Part):
             Tells whether the actor may remove a row. The others stay, and are not told.
         allow
             A number that was reviewed: if no more rows go in all, scopes that the brake stopped are let through.
+        held
+            Rights to clean layouts, by layout, under which somebody asked what is there: they have to be held still.
 
         Raises
         ------
         NotFoundError
             There is no such plan.
         ConflictError
-            It was applied before, or one of its rows changed since it was made; nothing is removed then.
+            It was applied before, one of its rows changed since it was made, or a right in ``held`` was lost; nothing
+            is removed then.
         """
         now = self._clock()
         with self._database.writing() as connection:
@@ -123,6 +137,7 @@ class Removals(Part):
             named = [number for one in records for number in (one.id, one.merged_into) if number is not None]
             kept = [one.id for one in plan.incomplete if not one.image_id]
             rows = lock_rows(connection, [*named, *kept, *plan.complete])
+            must_be_held(connection, plan.id, held)
             _must_be_unchanged(plan, records, rows)
             marks = EntityMarks(self._entity_kinds, now, "cleaned up")
             merged = remove_rows(connection, plan, records, rows, marks)

@@ -2,15 +2,18 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coverslip.catalog import Catalog
+from coverslip.cleanup.planning import excluding_others
 from coverslip.derive import open_catalog
-from coverslip.ingest.importing import ImportReport, Top, import_layout, open_layout
+from coverslip.ingest.importing import ImportReport, Top, import_layout, open_layout, stale
 from coverslip.ingest.importing.listing import Listing, list_layout
 from coverslip.ingest.importing.places import sort_listing
 from coverslip.ingest.importing.stale import CleanupMode, Sweeping
+from coverslip.model.entities import EntityChanges
 from tests.ingest.importing.layouts import RUN, SPACING, annotation, put, write_layout
 
 OTHER = SPACING.replace("13.480", "26.960")
@@ -108,6 +111,44 @@ def test_it_can_be_switched_off_or_only_told(
     for plan_id in report.cleaned.plans:
         assert catalog.plan(plan_id).state == "open"
         assert len(catalog.apply_plan(plan_id, actor="ada").removed) == 1
+
+
+def test_an_import_removes_nothing_while_its_layout_is_cleaned_and_keeps_the_plan(
+    catalog: Catalog, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep(catalog, top)
+    before = names(catalog)
+    shutil.rmtree(top / SPACING / "Annotations/102")
+    write_annotation(top, 300)
+    monkeypatch.setattr(stale, "WAIT_SECONDS", 0.05)
+    with excluding_others(catalog, [str(top)]):
+        report = sweep(catalog, top)
+    assert (report.cleaned.removed, report.cleaned.planned) == (0, 1)
+    assert names(catalog) == sorted([*before, ("13.480", "membrane 300")])
+    assert sweep(catalog, top).cleaned.removed == 1
+
+
+def test_a_document_that_another_import_saw_again_stays(
+    catalog: Catalog, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep(catalog, top)
+    before = names(catalog)
+    folder = top / SPACING / "Annotations/102"
+    shutil.move(folder, top.parent / "away")
+    plans: list[list[str]] = []
+    write = catalog.sync_entities
+
+    def meanwhile(*given: Any, **named: Any) -> EntityChanges:
+        if named.get("removing") is not None and not plans:
+            shutil.move(top.parent / "away", folder)
+            with open_catalog(f"sqlite:///{top.parent / 'catalog.sqlite'}") as other:
+                plans.append(sweep(other, top).cleaned.plans)
+        return write(*given, **named)
+
+    monkeypatch.setattr(catalog, "sync_entities", meanwhile)
+    sweep(catalog, top)
+    assert plans == [[]]
+    assert names(catalog) == before
 
 
 def test_the_brake_stops_its_scope_alone_and_the_rest_is_imported(catalog: Catalog, top: Path) -> None:

@@ -1,12 +1,15 @@
 """Records whose documents a complete listing no longer shows, removed while their run is imported."""
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from posixpath import normpath
 from typing import Literal
 from uuid import uuid4
 
 from coverslip.catalog import Catalog
+from coverslip.catalog.cleaning import cleanup_of
 from coverslip.catalog.planning import plan_removals
 from coverslip.ingest.examine import Locate
 from coverslip.ingest.importing.listing import Listing
@@ -15,6 +18,11 @@ from coverslip.model.removal import RECORD, BrakeStop, Candidate, CleanupPlan, P
 
 CleanupMode = Literal["on", "report", "off"]
 """``on``: stale records are removed with the import of their run. ``report``: a plan is kept to be reviewed."""
+WAIT_SECONDS = 5.0
+"""How long an import waits for a cleanup of its layout before it goes on without removing anything."""
+PAUSE_SECONDS = 0.1
+LEASE_SECONDS = 60.0
+"""How long an import has the right to clean a run; one that took longer still notices, and removes nothing."""
 MORE_THAN_LISTED = "it is not in the listing, and yet it may be there"
 
 
@@ -115,6 +123,23 @@ def find_stale(
         stops=found.stops,
         counts={**counts, "incomplete": 0, "orphans": 0, "stops": len(found.stops)},
     )
+
+
+@contextmanager
+def right_to_clean(catalog: Catalog, layout: str) -> Iterator[str | None]:
+    """Hold the right to clean a layout for the time of a ``with`` statement; its value is a token of it.
+
+    ``None`` where others have it and do not give it back soon: an import goes on without removing anything.
+    """
+    name = cleanup_of(layout)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (token := catalog.take_lease(name, LEASE_SECONDS)) is None and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+    try:
+        yield token
+    finally:
+        if token is not None:
+            catalog.end_lease(name, token)
 
 
 def _told(
