@@ -13,8 +13,8 @@ Reason = Literal["absent", "duplicate", "unnamed"]
 """``absent``: a complete listing does not show its document. ``duplicate``: another row is of the same document.
 ``unnamed``: what it was written from names it no more."""
 StopReason = Literal["empty", "failed", "many"]
-"""``empty``: the listing showed nothing of the scope at all. ``failed``: it could not be listed to the end.
-``many``: more than the allowed share of the scope would go."""
+"""``empty``: the listing showed nothing at all of the run or voxel spacing. ``failed``: it could not be listed to the
+end. ``many``: more than the allowed share of the scope would go."""
 
 SHARE = 0.2
 """The brake: no more of the rows of one scope than this go by themselves ..."""

@@ -199,6 +199,30 @@ def test_a_run_that_is_gone_as_a_whole_stays(catalog: Catalog, top: Path) -> Non
     assert names(catalog) == before
 
 
+def test_a_voxel_spacing_that_is_empty_as_a_share_that_is_not_mounted_stays(catalog: Catalog, top: Path) -> None:
+    sweep(catalog, top)
+    before = catalog.count_entities()
+    for folder in (top / SPACING).iterdir():
+        shutil.rmtree(folder)
+    report = sweep(catalog, top)
+    assert {(stop.group.type, stop.reason) for stop in report.cleaned.stops} == {
+        ("annotation", "empty"),
+        ("tomogram", "empty"),
+    }
+    assert (report.cleaned.removed, report.is_whole) == (0, False)
+    assert catalog.count_entities() == before
+
+
+def test_the_only_annotation_of_a_voxel_spacing_goes_while_anything_else_lies_there(
+    catalog: Catalog, top: Path
+) -> None:
+    sweep(catalog, top)
+    shutil.rmtree(top / OTHER / "Annotations/101")
+    put(top, f"{OTHER}/Images/notes.txt", "hello")
+    assert sweep(catalog, top).cleaned.removed == 1
+    assert ("26.960", "membrane 101") not in names(catalog)
+
+
 def test_a_document_that_is_broken_is_not_gone(catalog: Catalog, top: Path) -> None:
     sweep(catalog, top)
     before = names(catalog)

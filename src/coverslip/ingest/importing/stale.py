@@ -100,9 +100,8 @@ def find_stale(
         for key in ((one.document,) if one.document else one.files)
         if not is_gone(f"{layout}/{key}", locate)
     }
-    found = (
-        first if not doubtful else plan_removals(mine, _answers(listing, every, doubtful), beside=near, hidden=hidden)
-    )
+    answers = _answers(listing, every, doubtful, _run_folders(every))
+    found = plan_removals(mine, answers, beside=near, hidden=hidden)
     if not found.removals and not found.stops:
         return None
     along = catalog.along(one.id for one in found.removals)
@@ -153,11 +152,19 @@ def _told(
     return mine, near, hidden
 
 
-def _answers(listing: Listing, rows: Iterable[Candidate], doubtful: Mapping[str, str]) -> _Listed:
+def _run_folders(rows: Iterable[Candidate]) -> set[str]:
+    return {"/".join(parts[:2]) for one in rows for key in one.keys if len(parts := key.split("/", 2)) > 2}
+
+
+def _answers(
+    listing: Listing, rows: Iterable[Candidate], doubtful: Mapping[str, str], folders: Iterable[str] = ()
+) -> _Listed:
+    """Return what a listing says of the keys of some rows, and what else it shows below some folders."""
     keys = {key for one in rows for key in one.keys}
     unknown = {key: why for key in keys if (why := doubtful.get(key) or _why_unknown(listing, key))}
     present = {key for key in keys if key in listing.files and key not in unknown}
-    return _Listed(frozenset(present), frozenset(keys - present - unknown.keys()), unknown)
+    others = frozenset(key for folder in folders for key in listing.below(folder) if key not in keys)
+    return _Listed(frozenset(present), frozenset(keys - present - unknown.keys()), unknown, others)
 
 
 def _why_unknown(listing: Listing, key: str) -> str:
