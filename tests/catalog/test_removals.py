@@ -12,6 +12,7 @@ from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError
 from coverslip.model.entities import EntityRecord, EntitySeen
 from coverslip.model.removal import (
     CleanupPlan,
+    Kept,
     Named,
     Removal,
     Scope,
@@ -319,6 +320,27 @@ def test_what_an_import_says_is_missing_makes_a_row_incomplete_until_it_is_there
     assert candidate.files == ("a_point.ndjson", "a_mask.zarr")
     catalog.sync_entities(LAYOUT, [replace(one, missing=())])
     assert catalog.entities(type="annotation")[0].incomplete_since is None
+
+
+def test_an_undo_leaves_the_marks_of_rows_that_were_written_since(catalog: Catalog, clock: Clock) -> None:
+    lost, found = replace(annotation("lost", "Point"), key="1/TS_1/lost.json"), annotation("found", "Point")
+    fill(catalog, lost, replace(found, missing=("found_mask.zarr",)))
+    rows = {one.name: one for one in catalog.entities(type="annotation")}
+    marked = Kept("annotation", rows["lost"].id, lost.identity, LAYOUT, lost.key, "a file is not there")
+    scope, since = Scope("annotation", everything=True), catalog.now()
+    catalog.keep_plan(CleanupPlan("plan", scope, since, "", incomplete=(marked,), complete=(rows["found"].id,)))
+    clock.advance(60)
+    catalog.apply_plan("plan", actor="ada")
+    assert {one.name: one.incomplete_since for one in catalog.entities(type="annotation")} == {
+        "lost": catalog.now(),
+        "found": None,
+    }
+    catalog.sync_entities(LAYOUT, [replace(lost, files=(), missing=("lost_point.ndjson",)), found])
+    catalog.undo_plan("plan", actor="ada")
+    assert {one.name: one.incomplete_since for one in catalog.entities(type="annotation")} == {
+        "lost": catalog.now(),
+        "found": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,8 @@ class Removals(Part):
             marks = EntityMarks(self._entity_kinds, now, "cleaned up")
             merged = remove_rows(connection, plan, records, rows, marks)
             images, news = remove_images(connection, plan, [one for one in going if one.image_id], marks)
-            before = _mark_incomplete(connection, plan, kept, rows, now)
-            content = {**row.content, "before": before, "merged": merged, "images": images}
+            before, marked = _mark_incomplete(connection, plan, kept, rows, now)
+            content = {**row.content, "before": before, "marked": marked, "merged": merged, "images": images}
             _settle(connection, plan.id, "applied", content, applied_at=now)
             marks.write(connection)
             write_events(connection, [*news, *removal_news(plan.id, len(records))])
@@ -198,7 +198,7 @@ class Removals(Part):
             pictures = [one for one in plan.removals if one.image_id]
             kinds = Kinds(self._kinds, self._annotation_kinds)
             shown, news = restore_images(connection, plan, pictures, row.content.get("images", {}), marks, kinds)
-            _unmark_incomplete(connection, before)
+            _unmark_incomplete(connection, before, row.content.get("marked", {}), rows)
             if not _is_left(connection, plan.id):  # what others may bring back stays theirs to bring back
                 _settle(connection, plan.id, "undone", row.content, undone_at=now)
             marks.write(connection)
@@ -241,21 +241,36 @@ def _is_left(connection: Connection, plan_id: str) -> bool:
 
 def _mark_incomplete(
     connection: Connection, plan: CleanupPlan, ids: Sequence[int], rows: Rows, now: datetime
-) -> dict[str, str | None]:
-    """Mark rows as incomplete, and others as complete again; return how the changed ones were before."""
+) -> tuple[dict[str, str | None], dict[str, int]]:
+    """Mark rows as incomplete, and others as complete again.
+
+    Returns
+    -------
+    before
+        Since when each row that is marked another way was incomplete, by number.
+    revisions
+        The revision of each of them now.
+    """
     new = [number for number in ids if number in rows and rows[number].incomplete_since is None]
     over = [number for number in plan.complete if number in rows and rows[number].incomplete_since is not None]
-    for some in numbers(new):
-        connection.execute(update(Entity).where(Entity.id.in_(some)).values(incomplete_since=now))
-    for some in numbers(over):
-        connection.execute(update(Entity).where(Entity.id.in_(some)).values(incomplete_since=None))
-    return {str(number): None for number in new} | {
-        str(number): rows[number].incomplete_since.isoformat() for number in over
-    }
+    revisions: dict[str, int] = {}
+    for ids_of, since in ((new, now), (over, None)):
+        for some in numbers(ids_of):
+            marking = update(Entity).where(Entity.id.in_(some)).values(incomplete_since=since)
+            for row in connection.execute(marking.returning(Entity.id, Entity.revision)):
+                revisions[str(row.id)] = row.revision
+    before: dict[str, str | None] = dict.fromkeys(map(str, new))
+    return before | {str(number): rows[number].incomplete_since.isoformat() for number in over}, revisions
 
 
-def _unmark_incomplete(connection: Connection, before: Mapping[str, str | None]) -> None:
+def _unmark_incomplete(
+    connection: Connection, before: Mapping[str, str | None], revisions: Mapping[str, int], rows: Rows
+) -> None:
+    """Mark rows as they were, but those that somebody wrote since: whoever did knew which files are there."""
     for number, since in before.items():
+        row = rows.get(int(number))
+        if row is None or row.revision != revisions.get(number, row.revision):
+            continue
         was = None if since is None else datetime.fromisoformat(since)
         connection.execute(update(Entity).where(Entity.id == int(number)).values(incomplete_since=was))
 
