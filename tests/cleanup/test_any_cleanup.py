@@ -38,6 +38,7 @@ PROVED = (
     "duplicates merged",
     "plans applied",
     "plans undone",
+    "artifacts given back",
 )
 STATEMENTS = ("INSERT INTO", "UPDATE entity", "UPDATE cleanup_plan", "DELETE FROM")
 """How statements begin of which some have to have failed: those that write plans, rows, the log and events."""
@@ -148,6 +149,7 @@ class Case:
         is_undone = self.catalog.plan(plan.id).state == "undone"
         assert self._rows() == (before if is_undone else after), "undo did not restore exactly"
         self.counts["plans undone"] += is_undone
+        self.counts["artifacts given back"] += is_undone * len(_owners(before) - _owners(after))
         self.counts["rows brought back"] += is_undone * removed
         return is_undone
 
@@ -232,11 +234,15 @@ class Case:
         return {row[0] for row in self._asked("SELECT id FROM entity WHERE layout = ? AND deleted_at IS NOT NULL")}
 
     def _rows(self) -> list[tuple[Any, ...]]:
-        """Return every row of the layout just as it is, and whose its artifacts are."""
+        """Return every row of the layout just as it is, whose its artifacts are, and which numbers lead to others."""
         artifacts = "SELECT entity_id, a.id, kind FROM artifact a JOIN entity e ON e.id = entity_id WHERE layout = ?"
+        aliases = (
+            "SELECT 'alias', a.id, entity_id FROM entity_alias a JOIN entity e ON e.id = entity_id WHERE layout = ?"
+        )
         return [
             *self._asked("SELECT * FROM entity WHERE layout = ? ORDER BY id"),
             *self._asked(f"{artifacts} ORDER BY a.id"),
+            *self._asked(f"{aliases} ORDER BY a.id"),
         ]
 
     def _asked(self, statement: str) -> list[tuple[Any, ...]]:
@@ -260,10 +266,14 @@ class Case:
         return bool(chosen)
 
 
+def _owners(rows: list[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    return {row for row in rows if len(row) == 3 and row[0] != "alias"}
+
+
 def of_layout(catalog: Catalog, disk: Disk, number: int, counts: Counter[str], most: int) -> None:
     """Go through some buckets for one layout, until an undo that was not to be done leaves the rest of no use."""
     world = make_world(random.Random(number), f"layout-{number}")
-    catalog.sync_entities(world.layout, world.entities)
+    catalog.sync_entities(world.layout, world.entities, files=world.images(), read_by="test")
     records = {one.id: one for one in catalog.entities(world.layout)}
     for bucket in range(BUCKETS_OF_A_LAYOUT):
         if counts["cases"] == most:
