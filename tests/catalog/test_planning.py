@@ -127,6 +127,8 @@ def test_what_nobody_looked_for_is_unknown() -> None:
     found = plan_removals([row(1)], Known(orphans=frozenset({WITNESS})))
     assert (found.removals, [one.why for one in found.unknown]) == ((), ["nobody looked for it"])
     assert [one.reason for one in found.stops] == ["failed"]
+    made = CleanupPlan("x", Scope("annotation"), None, "", stops=found.stops)  # type: ignore[arg-type]
+    assert made.held(1) == found.stops, "no number says what a listing would have shown"
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ class Removals(Part):
         return Applied(
             plan.id,
             removed=tuple(one.id for one in records),
-            stopped=() if len(plan.removals) <= allow else plan.stops,
+            stopped=plan.held(allow),
             removed_images=tuple(one.image_id for one in going if one.image_id),
         )
 

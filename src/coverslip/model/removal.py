@@ -307,14 +307,18 @@ class CleanupPlan:
         return frozenset(stop.group for stop in self.stops)
 
     def to_go(self, allow: int = 0) -> tuple[Removal, ...]:
-        """Return what is removed when the plan is applied.
+        """Return what is removed when the plan is applied; ``allow`` as for ``held``."""
+        held = {stop.group for stop in self.held(allow)}
+        return tuple(one for one in self.removals if one.group not in held)
+
+    def held(self, allow: int = 0) -> tuple[BrakeStop, ...]:
+        """Return the stops that hold when the plan is applied.
 
         Parameters
         ----------
         allow
-            A number that was reviewed: scopes that the brake stopped are let through if no more rows than this go in
-            all of the plan.
+            A number that was reviewed: scopes of which many would go are let through if no more rows than this go in
+            all of the plan, and empty ones too.
         """
-        if len(self.removals) <= allow:
-            return self.removals
-        return tuple(one for one in self.removals if one.group not in self.stopped)
+        number = len(self.removals)
+        return tuple(stop for stop in self.stops if stop.reason == "failed" or number > allow)

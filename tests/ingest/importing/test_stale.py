@@ -178,8 +178,14 @@ def test_what_could_not_be_listed_removes_nothing(catalog: Catalog, top: Path) -
     folder = f"{SPACING}/Annotations"
     files = {key: seen for key, seen in listed.files.items() if not key.startswith(folder)}
     listing = Listing(top, files, unlisted={folder: "permission denied"})
-    assert sweep(catalog, Top(listing, sort_listing(listing))).cleaned.removed == 0
+    report = sweep(catalog, Top(listing, sort_listing(listing)))
+    assert report.cleaned.removed == 0
     assert names(catalog) == before
+    stops = [str(stop) for stop in report.cleaned.stops]
+    assert stops == [
+        "20001/TS_1/13.480: 0 of 5 annotation rows would be removed, it could not be listed to the end",
+    ]
+    assert (report.is_whole, report.cleaned.plans, report.cleaned.planned) == (False, [], 0)
 
 
 def test_what_was_written_since_the_listing_began_stays(catalog: Catalog, top: Path) -> None:

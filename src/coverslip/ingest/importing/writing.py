@@ -140,9 +140,9 @@ def _stale(
             plan = find_stale(catalog, run.id, images.listing, images.locate, sweeping)
     if plan is None:
         return None, None
-    report.cleaned.plans.append(plan.id)
+    report.cleaned.plans += [plan.id] if plan.removals else []
     report.cleaned.unknown += len(plan.unknown)
-    report.cleaned.stops += plan.stops if len(plan.removals) > sweeping.allow else ()
+    report.cleaned.stops += plan.held(sweeping.allow)
     if right is not None and plan.to_go(sweeping.allow):
         return plan, right
     report.cleaned.planned += len(plan.removals)
