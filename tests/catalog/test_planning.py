@@ -116,6 +116,20 @@ def test_rows_of_all_types_of_a_voxel_spacing_count_together() -> None:
     assert plan([*every[:11], *other], {*there, other[0].key}).stops == (), "a run is another scope"
 
 
+@pytest.mark.parametrize(
+    ("allow", "reasons"), [(3, ["many", "empty"]), (9, ["empty"]), (7, []), (6, ["many", "empty"])]
+)
+def test_an_empty_scope_is_let_through_by_exactly_its_number_and_a_full_one_by_at_least_its(
+    allow: int, reasons: list[str]
+) -> None:
+    elsewhere = replace(GROUP, run="TS_2", run_id=9, number=10)
+    every = [*(row(number) for number in range(8)), row(20, group=elsewhere)]
+    found = plan(every, {one.key for one in every[6:8]})
+    made = CleanupPlan("x", Scope("annotation"), None, "", removals=found.removals, stops=found.stops)  # type: ignore[arg-type]
+    assert [stop.reason for stop in made.held(allow)] == reasons
+    assert len(made.to_go(allow)) == 7 - 6 * ("many" in reasons) - ("empty" in reasons)
+
+
 def test_unknown_is_never_removed_and_says_why() -> None:
     every = [row(number) for number in range(3)]
     found = plan(every, set(), {every[1].key: "403"})

@@ -113,7 +113,7 @@ class Removals(Part):
         permitted
             Tells whether the actor may remove a row. The others stay, and are not told.
         allow
-            A number that was reviewed: if no more rows go in all, scopes that the brake stopped are let through.
+            A number that was reviewed, as for ``CleanupPlan.held``.
         held
             Rights to clean layouts, by layout, under which somebody asked what is there: they have to be held still.
 

@@ -152,7 +152,7 @@ def apply_plan(
     Parameters
     ----------
     allow
-        A number that was reviewed: if no more rows go in all, scopes that the brake stopped are let through.
+        A number that was reviewed, as for ``CleanupPlan.held``.
 
     Raises
     ------

@@ -317,8 +317,10 @@ class CleanupPlan:
         Parameters
         ----------
         allow
-            A number that was reviewed: scopes of which many would go are let through if no more rows than this go in
-            all of the plan, and empty ones too.
+            A number that was reviewed. Scopes of which many would go are let through if no more rows than this go in
+            all of the plan; empty ones, if exactly so many go; and those that could not be listed, never: looking again
+            may show what is there.
         """
         number = len(self.removals)
-        return tuple(stop for stop in self.stops if stop.reason == "failed" or number > allow)
+        let_through = {"many": number <= allow, "empty": number == allow, "failed": False}
+        return tuple(stop for stop in self.stops if not let_through[stop.reason])

@@ -170,6 +170,22 @@ def test_the_brake_stops_its_scope_alone_and_the_rest_is_imported(catalog: Catal
     assert (again.cleaned.removed, again.is_whole) == (6, True)
 
 
+def test_what_was_allowed_holds_for_all_runs_together(catalog: Catalog, top: Path) -> None:
+    put(top, f"{RUN}2/run_metadata.json", (top / RUN / "run_metadata.json").read_text())
+    for spacing in (SPACING, SPACING.replace(RUN, f"{RUN}2")):
+        for number in range(201, 207):
+            write_annotation(top, number, spacing, stem="vesicle")
+        put(top, f"{spacing}/Images/notes.txt", "hello")
+    sweep(catalog, top)
+    for spacing in (SPACING, SPACING.replace(RUN, f"{RUN}2")):
+        for number in range(201, 207):
+            shutil.rmtree(top / spacing / "Annotations" / str(number))
+    for allow, removed in ((5, 0), (11, 6), (6, 6), (6, 0)):
+        report = sweep(catalog, top, allow=allow)
+        assert (allow, report.cleaned.removed) == (allow, removed)
+    assert report.is_whole
+
+
 def test_what_could_not_be_listed_removes_nothing(catalog: Catalog, top: Path) -> None:
     sweep(catalog, top)
     before = names(catalog)

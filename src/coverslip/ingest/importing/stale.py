@@ -34,6 +34,8 @@ class Cleaned:
     planned: int = 0
     """Rows that plans to review would remove."""
     unknown: int = 0
+    let_through: int = 0
+    """Rows of plans that the brake would have stopped without the number that was allowed."""
     plans: list[str] = field(default_factory=list)
     stops: list[BrakeStop] = field(default_factory=list)
 
@@ -49,7 +51,8 @@ class Sweeping:
     actor, command
         Who imports, and how it was said.
     allow
-        A number of removals of a run that was reviewed: what the brake stopped goes through if no more would go.
+        A number of removals that was reviewed, for all runs together: what a run removes that the brake would have
+        stopped counts, and the next run has the rest. See ``CleanupPlan.held``.
     permitted
         Tells whether the actor may remove a row. The others stay and are not told.
     """

@@ -92,9 +92,8 @@ def _write(batch: Batch, catalog: Catalog, images: "_Images", report: ImportRepo
     seen = as_ingested(catalog, report.layout, batch.folder, _ready(batch, known, report), known)
     items, touched, found = images.look_at(seen)
     if seen or items:
-        allow = 0 if sweeping is None else sweeping.allow
         with ExitStack() as held:
-            removing, right = _stale(catalog, images, seen, known, sweeping, held)
+            removing, allow, right = _stale(catalog, images, seen, known, sweeping, held)
             changes = catalog.sync_entities(
                 report.layout,
                 seen,
@@ -121,33 +120,44 @@ def _stale(
     known: dict[str, EntityRecord],
     sweeping: Sweeping | None,
     held: ExitStack,
-) -> tuple[CleanupPlan | None, str | None]:
+) -> tuple[CleanupPlan | None, int, str | None]:
     """Return what is removed together with the import of a run, and keep what is to be reviewed first.
 
-    What goes was looked for while this import had the right to clean the layout: the token of that comes with it, and
-    ``held`` gives it back. While others have it nothing goes, and the plan is kept.
+    What goes was looked for while this import had the right to clean the layout: ``held`` gives that back. While others
+    have it nothing goes, and the plan is kept.
+
+    Returns
+    -------
+    plan
+        ``None`` where nothing goes.
+    allow
+        How many of the removals that were allowed are left for this run.
+    right
+        Token of the right to clean the layout.
     """
     report = images.report
     run = next((known[one.identity] for one in seen if one.type == "run" and one.identity in known), None)
     mode = "off" if sweeping is None or run is None else sweeping.mode_of(dataset_of(run.identity))
     if sweeping is None or run is None or mode == "off":
-        return None, None
+        return None, 0, None
+    allow = sweeping.allow - report.cleaned.let_through
     plan = find_stale(catalog, run.id, images.listing, images.locate, sweeping)
     right: str | None = None
-    if mode == "on" and plan is not None and plan.to_go(sweeping.allow):
+    if mode == "on" and plan is not None and plan.to_go(allow):
         right = held.enter_context(right_to_clean(catalog, report.layout))
         if right is not None:
             plan = find_stale(catalog, run.id, images.listing, images.locate, sweeping)
     if plan is None:
-        return None, None
+        return None, 0, None
     report.cleaned.plans += [plan.id] if plan.removals else []
     report.cleaned.unknown += len(plan.unknown)
-    report.cleaned.stops += plan.held(sweeping.allow)
-    if right is not None and plan.to_go(sweeping.allow):
-        return plan, right
+    report.cleaned.stops += plan.held(allow)
+    if right is not None and plan.to_go(allow):
+        report.cleaned.let_through += len(plan.removals) if len(plan.held(allow)) < len(plan.held()) else 0
+        return plan, allow, right
     report.cleaned.planned += len(plan.removals)
     catalog.keep_plan(plan)
-    return None, None
+    return None, 0, None
 
 
 def _known(catalog: Catalog, layout: str, seen: Iterable[EntitySeen]) -> dict[str, EntityRecord]:
