@@ -93,6 +93,34 @@ def test_whoever_comes_through_a_proxy_is_refused(service: Service, route: str, 
     assert (answer.status_code, answer.json()["type"]) == (403, "only-from-here")
 
 
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        *(
+            (host, True)
+            for host in ("localhost", "LOCALHOST:18766", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:18766")
+        ),
+        *((host, False) for host in ("evil.example", "evil.example:18766", "192.168.1.4:18766", "0.0.0.0", "[::]:1")),
+        *((host, False) for host in ("localhost.evil.example", "127.0.0.1.evil.example", "[", "")),
+    ],
+)
+def test_a_page_that_points_its_own_name_at_this_machine_is_refused(tmp_path: Path, host: str, is_own: bool) -> None:
+    app = create_app(Settings.load(home=tmp_path / "home", host="0.0.0.0"), build_in_background=False)
+
+    async def asked() -> set[int]:
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
+        named = {"Host": host, "Origin": f"http://{host}"} if host else {"Host": host}
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=named) as client,
+        ):
+            found = {(await client.get(route)).status_code for route in (*ROUTES, "/api/cleanup/plans/x/report")}
+            return found | {(await client.post(route, json={})).status_code for route in POSTED}
+
+    answers = anyio.run(asked)
+    assert 403 not in answers if is_own else answers == {403}
+
+
 def test_whoever_is_not_on_this_machine_is_refused_and_nothing_is_removed(tmp_path: Path) -> None:
     settings = Settings.load(home=tmp_path / "home", host="0.0.0.0")
     app = create_app(settings, build_in_background=False)
