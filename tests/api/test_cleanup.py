@@ -78,6 +78,14 @@ def test_a_cleanup_is_planned_applied_undone_and_logged(service: Service) -> Non
     assert "coverslip_cleanup_brake_stops_total 0\n" in metrics
 
 
+def test_the_log_names_somebody_for_a_request_without_an_author(service: Service) -> None:
+    address = f"/api/cleanup/plans/{plan(service)['id']}"
+    assert service.client.post(f"{address}/apply", json={}).status_code == 200
+    assert service.client.post(f"{address}/undo", json={}).status_code == 200
+    lines = service.client.get("/api/audit").json()["lines"]
+    assert [(line["actor"], line["command"]) for line in lines] == [("local", "POST /api/cleanup/plans")] * 2
+
+
 def test_what_makes_no_sense_is_refused(service: Service) -> None:
     client = service.client
     assert client.post("/api/cleanup/plans", json={"type": "annotation"}).status_code == 400

@@ -18,6 +18,7 @@ from coverslip.model.removal import (
     Scope,
 )
 from coverslip.model.removed import Applied
+from coverslip.model.speaking import Who, speaking
 from tests.catalog.making import VERSIONS, Clock
 from tests.catalog.test_entities import (
     COARSE,
@@ -375,6 +376,28 @@ def test_the_log_says_who_removed_what_and_how_it_was(catalog: Catalog) -> None:
     assert (removed.record["files"]["files"][0]["key"], removed.record["deleted_at"]) == ("a_point.ndjson", None)
     assert (restored.seq, restored.actor, restored.action) == (2, "bob", "restore")
     assert catalog.verify_audit() == (2, ())
+
+
+def test_the_log_says_who_brought_a_record_back_and_by_which_command(url: str, clock: Clock) -> None:
+    with (
+        speaking(Who("ada", "coverslip import")),
+        Catalog.open(url, versions=VERSIONS, entity_kinds=KINDS, clock=clock) as catalog,
+    ):
+        fill(catalog, annotation("a"))
+        planned(catalog, annotation("a"))
+        catalog.apply_plan("plan", actor="bob")
+        catalog.sync_entities(LAYOUT, [annotation("a")])
+        line = catalog.audit()[-1]
+    said = (line.actor, line.action, line.command, line.scope, line.reason, line.plan_id)
+    assert said == ("ada", "restore", "coverslip import", "record of layout /data/layout", "seen again", "plan")
+
+
+def test_a_line_that_nobody_signs_is_of_whoever_is_at_this_machine(catalog: Catalog) -> None:
+    fill(catalog, annotation("a"))
+    planned(catalog, annotation("a"))
+    catalog.apply_plan("plan", actor="")
+    assert [(line.actor, line.command) for line in catalog.audit()] == [("local", "library")]
+    assert catalog.verify_audit() == (1, ())
 
 
 @pytest.mark.parametrize(

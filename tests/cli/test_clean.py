@@ -165,6 +165,9 @@ def test_what_is_imported_again_comes_back_with_its_number(run: Here, top: Path)
     plan = plan_of(run, "--all", "--no-dry-run", "--yes")
     write_annotation(top, 105)
     run("import", "portal")
+    line = run.json("audit", "list")[-1]
+    said = (line["actor"], line["action"], line["command"], line["scope"])
+    assert said == (acting.actor(), "restore", "coverslip import", f"record of layout {top}")
     shutil.rmtree(write_annotation(top, 105))
     again = plan_of(run, "--all")
     assert [one["id"] for one in again["removals"]] == plan["removed"]

@@ -80,6 +80,9 @@ def test_images_are_removed_come_back_by_undo_and_by_themselves(run: Here, libra
     assert len(shown(run)) == 7
     write(library / "a", "3.tif")
     run("add", "library")
+    line = run.json("audit", "list")[-1]
+    said = (line["actor"], line["action"], line["command"], line["scope"])
+    assert said == (acting.actor(), "restore", "coverslip add", f"image of layout {library}/a")
     assert len(shown(run)) == 8
     assert names(plan_of(run, "--all")) == []
 

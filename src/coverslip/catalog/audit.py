@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, func, insert, select, text, update
 
+from coverslip.catalog.database import WHO
 from coverslip.catalog.part import LARGEST, Part
 from coverslip.catalog.removal_tables import Audit as AuditRow
 from coverslip.catalog.removal_tables import AuditHead
 from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.catalog.types import CleanText
 from coverslip.model.removed import AuditEntry, AuditProblem
+from coverslip.model.speaking import Who
 
 BEGINNING = "0" * 64
 """What the first line has for the digest of the line before."""
@@ -27,7 +29,7 @@ _LOCK_NUMBER = 0x6175646974
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What is to be added to the log."""
+    """What is to be added to the log. Where actor or command is empty, the one is named who opened the catalog."""
 
     actor: str
     action: Literal["plan", "remove", "merge", "restore", "purge"]
@@ -66,12 +68,12 @@ def append(connection: Connection, lines: Iterable[Line], now: datetime) -> tupl
     head = _head(connection)
     seq = max((row.seq for row in (last, head) if row is not None), default=0)
     before = next((row.hash for row in (head, last) if row is not None), BEGINNING)
+    who: Who = connection.get_execution_options().get(WHO, Who())
     rows: list[dict[str, Any]] = []
     for line in lines:
         seq += 1
-        words = [
-            _clean(word) for word in (line.actor, line.action, line.plan_id, line.command, line.scope, line.reason)
-        ]
+        said = (line.actor or who.actor, line.action, line.plan_id, line.command or who.command)
+        words = [_clean(word) for word in (*said, line.scope, line.reason)]
         record = canonical(line.record)
         before = digest(before, seq, now, words, record)
         named = zip(("actor", "action", "plan_id", "command", "scope", "reason"), words, strict=True)

@@ -10,9 +10,11 @@ from io import TextIOWrapper
 
 import typer
 
+from coverslip.cli.acting import actor
 from coverslip.cli.output import console, exit_code, say_error
 from coverslip.cli.saying import NotAgain
 from coverslip.errors import CoverslipError
+from coverslip.model.speaking import Who, speaking
 
 COMMANDS = {
     "add": "Catalog image files where they lie.",
@@ -78,7 +80,8 @@ def _run(name: str, words: list[str]) -> None:
     if not hasattr(module, "app"):
         command.command()(module.run)
     try:
-        command(args=words, prog_name=f"coverslip {name}")
+        with speaking(Who(actor() or Who().actor, f"coverslip {name}")):
+            command(args=words, prog_name=f"coverslip {name}")
     except CoverslipError as error:
         say_error(error)
         sys.exit(exit_code(error))
