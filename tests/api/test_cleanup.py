@@ -259,6 +259,21 @@ def test_artifacts_that_nothing_needs_are_listed_and_removed(service: Service) -
     assert client.get("/api/cleanup/artifacts").json()["artifacts"] == []
 
 
+def test_the_brake_holds_bytes_until_their_number_was_reviewed(service: Service) -> None:
+    client = service.client
+    for number in range(5):
+        key, _ = put_content(open_storage(service.settings.artifacts_url), "thumbnail", bytes([number]), ".png")
+        os.utime(service.settings.home / "artifacts" / key, (1, 1))
+    held = "5 of 5 stored artifacts would be removed, more than 20%"
+    assert client.get("/api/cleanup/artifacts").json()["held"] == held
+    assert client.get("/api/cleanup/files", params={"everything": True}).json()["held"] == held
+    for route in ("/api/cleanup/artifacts/remove", "/api/cleanup/files/remove"):
+        answer = client.post(route, json={"allow_removal": 4})
+        assert (answer.status_code, answer.json()["type"]) == (409, "conflict")
+    assert len(client.get("/api/cleanup/artifacts").json()["artifacts"]) == 5
+    assert client.post("/api/cleanup/files/remove", json={"allow_removal": 5}).json()["files"] == 5
+
+
 def _entities(service: Service) -> list[EntityRecord]:
     with open_catalog(service.settings.catalog_url) as catalog:
         return catalog.entities(type="run")

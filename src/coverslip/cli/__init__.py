@@ -10,11 +10,9 @@ from io import TextIOWrapper
 
 import typer
 
-from coverslip.cli.acting import actor
 from coverslip.cli.output import console, exit_code, say_error
 from coverslip.cli.saying import NotAgain
 from coverslip.errors import CoverslipError
-from coverslip.model.speaking import Who, speaking
 
 COMMANDS = {
     "add": "Catalog image files where they lie.",
@@ -74,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(name: str, words: list[str]) -> None:
+    from coverslip.cli.acting import actor  # noqa: PLC0415  # as above: pydantic comes with it
+    from coverslip.model.speaking import Who, speaking  # noqa: PLC0415
+
     _speak_for_ourselves()
     module = import_module(f"coverslip.cli.{MODULES.get(name, name).replace('-', '_')}")
     command: typer.Typer = getattr(module, "app", None) or typer.Typer(add_completion=False)
