@@ -74,7 +74,7 @@ def files(  # noqa: PLR0917  # the options of a command
         os.environ["AWS_SKIP_SIGNATURE"] = "true"
     settings = _settings(db_uri)
     removed: Removed | None = None
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url, must_exist=True) as catalog:
         found = loose_files(
             catalog, Scope("file", layout=layout, everything=everything), asking(RemoteRules.of(settings))
         )
@@ -149,7 +149,7 @@ def artifacts(
     """
     settings = _settings(db_uri)
     rows, removed = 0, None
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url, must_exist=True) as catalog:
         storage = open_storage(settings.artifacts_url)
         plan = plan_artifacts(
             *(catalog, storage, KINDS),
