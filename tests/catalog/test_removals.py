@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from coverslip.catalog import Catalog
+from coverslip.catalog.audit import BEGINNING, digest
 from coverslip.catalog.planning import plan_removals
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError
 from coverslip.model.entities import EntityRecord, EntitySeen
@@ -18,6 +19,7 @@ from coverslip.model.removal import (
     Scope,
 )
 from coverslip.model.removed import Applied
+from coverslip.model.speaking import Who, speaking
 from tests.catalog.making import VERSIONS, Clock
 from tests.catalog.test_entities import (
     COARSE,
@@ -398,6 +400,28 @@ def test_the_log_says_who_removed_what_and_how_it_was(catalog: Catalog) -> None:
     assert catalog.verify_audit() == (2, ())
 
 
+def test_the_log_says_who_brought_a_record_back_and_by_which_command(url: str, clock: Clock) -> None:
+    with (
+        speaking(Who("ada", "coverslip import")),
+        Catalog.open(url, versions=VERSIONS, entity_kinds=KINDS, clock=clock) as catalog,
+    ):
+        fill(catalog, annotation("a"))
+        planned(catalog, annotation("a"))
+        catalog.apply_plan("plan", actor="bob")
+        catalog.sync_entities(LAYOUT, [annotation("a")])
+        line = catalog.audit()[-1]
+    said = (line.actor, line.action, line.command, line.scope, line.reason, line.plan_id)
+    assert said == ("ada", "restore", "coverslip import", "record of layout /data/layout", "seen again", "plan")
+
+
+def test_a_line_that_nobody_signs_is_of_whoever_is_at_this_machine(catalog: Catalog) -> None:
+    fill(catalog, annotation("a"))
+    planned(catalog, annotation("a"))
+    catalog.apply_plan("plan", actor="")
+    assert [(line.actor, line.command) for line in catalog.audit()] == [("local", "library")]
+    assert catalog.verify_audit() == (1, ())
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -432,6 +456,103 @@ def test_a_log_that_was_tampered_with_says_where(catalog: Catalog, wrong: str, s
         for statement in wrong.split(";"):
             connection.execute(text(statement))
     assert [str(problem) for problem in catalog.verify_audit()[1]] == said
+
+
+def removed_and_seen_again(catalog: Catalog, times: int = 1) -> None:
+    """Write two lines for each time: a plan knows the first, nothing but the head of the log knows the second."""
+    fill(catalog, annotation("a"))
+    for number in range(times):
+        planned(catalog, annotation("a"), name=f"plan{number}")
+        catalog.apply_plan(f"plan{number}", actor="ada")
+        catalog.sync_entities(LAYOUT, [annotation("a")])
+    assert catalog.verify_audit() == (2 * times, ())
+
+
+def tampered(catalog: Catalog, *statements: str) -> list[str]:
+    """Change the log behind the catalog's back; return what it says of that."""
+    with catalog._database.writing() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    return [str(problem) for problem in catalog.verify_audit()[1]]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("DELETE FROM audit WHERE seq = 4", "lines 4 to 4 are missing at the end"),
+        ("DELETE FROM audit WHERE seq >= 3", "lines 3 to 4 are missing at the end"),
+        ("DELETE FROM audit", "lines 1 to 4 are missing at the end"),
+        ("DELETE FROM audit_head", "the note that line 4 is the newest is missing"),
+        ("UPDATE audit_head SET seq = 3", "lines 4 to 4 were added by something else"),
+        ("UPDATE audit_head SET hash = 'x'", "line 4 is another one than was noted as the newest"),
+    ],
+)
+def test_the_end_of_the_log_is_noted_whoever_wrote_it(catalog: Catalog, wrong: str, said: str) -> None:
+    removed_and_seen_again(catalog, 2)
+    assert tampered(catalog, wrong) == [said]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["DELETE FROM audit WHERE seq = 2"], "lines 2 to 2 are missing"),
+        (["DELETE FROM audit_head"], "the note that line 4 is the newest is missing"),
+        (["UPDATE audit_head SET hash = 'x'"], "line 3 was changed, or the one before it"),
+    ],
+)
+def test_lines_that_come_later_do_not_hide_what_was_done_at_the_end(
+    catalog: Catalog, wrong: list[str], said: str
+) -> None:
+    removed_and_seen_again(catalog)
+    assert len(tampered(catalog, *wrong)) == 1
+    planned(catalog, annotation("a"), name="later")
+    catalog.apply_plan("later", actor="ada")
+    catalog.undo_plan("later", actor="ada")
+    assert [str(problem) for problem in catalog.verify_audit()[1]] == [said]
+
+
+def rewrite(catalog: Catalog, seq: int) -> list[tuple[int, str]]:
+    """Change a line of the log and make the chain anew from there on; return the new digests."""
+    lines = catalog.audit()
+    with catalog._database.reading() as connection:
+        rows = connection.execute(text("SELECT seq, record, hash FROM audit ORDER BY seq")).all()
+    before, made = (rows[seq - 2].hash if seq > 1 else BEGINNING), list[tuple[int, str]]()
+    for line, row in zip(lines[seq - 1 :], rows[seq - 1 :], strict=True):
+        actor = "eve" if line.seq == seq else line.actor
+        words = [actor, line.action, line.plan_id, line.command, line.scope, line.reason]
+        before = digest(before, line.seq, line.at, words, row.record)
+        made.append((line.seq, before))
+    with catalog._database.writing() as connection:
+        connection.execute(text("UPDATE audit SET actor = 'eve' WHERE seq = :seq"), {"seq": seq})
+        for number, new in made:
+            connection.execute(text("UPDATE audit SET hash = :new WHERE seq = :seq"), {"new": new, "seq": number})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("also", "said"),
+    [
+        ("the head", [f"line {seq} is another one than its plan knows" for seq in (3, 5)]),
+        ("the plans", ["line 6 is another one than was noted as the newest"]),
+        ("neither", [f"line {seq} is another one than its plan knows" for seq in (3, 5)]),
+        ("both", []),
+    ],
+)
+def test_a_chain_that_was_made_anew_is_found_by_plans_and_by_the_head(
+    catalog: Catalog, also: str, said: list[str]
+) -> None:
+    removed_and_seen_again(catalog, 3)
+    made = rewrite(catalog, 2)
+    with catalog._database.writing() as connection:
+        for seq, new in made:
+            values = {"seq": seq, "new": new}
+            if also in {"the plans", "both"}:
+                connection.execute(text("UPDATE cleanup_plan SET audit_hash = :new WHERE audit_seq = :seq"), values)
+            if also in {"the head", "both"}:
+                connection.execute(text("UPDATE audit_head SET hash = :new WHERE seq = :seq"), values)
+    found = [str(problem) for problem in catalog.verify_audit()[1]]
+    at_the_end = ["line 6 is another one than was noted as the newest"] if also == "neither" else []
+    assert found == [*said, *at_the_end]
 
 
 def test_a_record_in_the_log_is_plain_json(catalog: Catalog) -> None:

@@ -18,7 +18,7 @@ from coverslip.catalog.part import chunks
 from coverslip.catalog.tombstones import is_as_planned, remove_rows
 from coverslip.errors import NotFoundError
 from coverslip.model.entities import EntitySeen
-from coverslip.model.removal import CleanupPlan, Removal
+from coverslip.model.removal import CleanupPlan, Removal, Scope
 
 
 def lock_known(connection: Connection, layout: str, identities: Iterable[str]) -> dict[str, Any]:
@@ -79,8 +79,9 @@ class Writing:
 
     def write_log(self) -> None:
         """Write down what came back. Before events are written."""
+        scope = str(Scope("record", layout=self.layout))
         lines = [
-            Line("", "restore", row.removed_by or "", self.marks.cause, "", "seen again", dict(row._mapping))
+            Line("", "restore", row.removed_by or "", "", scope, "seen again", dict(row._mapping))
             for row in self.revived
         ]
         if lines:

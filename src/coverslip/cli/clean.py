@@ -112,7 +112,7 @@ def _command(type_: str) -> None:
         if type_ == IMAGE:
             layout = _folder(layout, instead)
         look = asking(RemoteRules.of(settings), instead=instead)
-        with open_catalog(settings.catalog_url) as catalog:
+        with open_catalog(settings.catalog_url, must_exist=True) as catalog:
             if plan_id:
                 plan = _of_type(catalog.plan(plan_id, actor=actor(), permitted=acting.PERMIT), type_)
             else:
