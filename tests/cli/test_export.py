@@ -86,8 +86,8 @@ def test_channels_that_are_written_without_limits_are_no_flat_colour(run: Shell,
 
 
 def test_the_size_of_a_pixel_can_be_stated(run: Shell, tmp_path: Path) -> None:
-    words = ("export", "fov", write_fields(tmp_path / "plain", um=0), "-m", "Two", "--scale-bar", "1", "--dry-run")
-    words = (*words, "-o", tmp_path / "out")
+    look = ("-m", "Two", "--scale-bar", "1", "--dry-run")
+    words = ("export", "fov", write_fields(tmp_path / "plain", um=0), *look, "-o", tmp_path / "out")
     assert "how large its pixels are; state it (--pixel-size" in run(*words, code=1)
     assert "0 items cannot be made." in run(*words, "--pixel-size", "0.25")
     assert "state the size of a pixel too" in run(*words, "--force-pixel-size", code=2)
