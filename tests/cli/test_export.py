@@ -77,6 +77,22 @@ def test_a_marker_set_may_be_written_out(run: Shell, images: Path, tmp_path: Pat
     np.testing.assert_array_equal(pixels_of(tmp_path / "out" / "A.png"), right)
 
 
+def test_channels_that_are_written_without_limits_are_no_flat_colour(run: Shell, images: Path, tmp_path: Path) -> None:
+    run("export", "fov", images, "-m", "DNA=blue,CD3=green", "-o", tmp_path / "out")
+    for name in ("A", "B"):
+        pixels = pixels_of(tmp_path / "out" / f"{name}.png")
+        assert len(np.unique(pixels[..., 2])) > 200  # blue, of even noise from 0 to 999
+        assert 120 < pixels[..., 1].mean() < 135
+
+
+def test_the_size_of_a_pixel_can_be_stated(run: Shell, tmp_path: Path) -> None:
+    look = ("-m", "Two", "--scale-bar", "1", "--dry-run")
+    words = ("export", "fov", write_fields(tmp_path / "plain", um=0), *look, "-o", tmp_path / "out")
+    assert "how large its pixels are; state it (--pixel-size" in run(*words, code=1)
+    assert "0 items cannot be made." in run(*words, "--pixel-size", "0.25")
+    assert "state the size of a pixel too" in run(*words, "--force-pixel-size", code=2)
+
+
 def test_a_whole_dataset_of_the_catalog_is_exported(run: Shell, images: Path, tmp_path: Path) -> None:
     run("add", images)
     words = ("export", "fov", "--dataset", images, "-m", "Two", "-o", tmp_path / "out")

@@ -32,6 +32,7 @@ COMMANDS = {
     "queue-worker": "Build what messages in the queue tell of.",
     "rebuild": "Make artifacts stale, so that they are built anew.",
     "restore": "Bring deleted images back.",
+    "rois": "List, add, tag, remove and exchange regions of interest.",
     "serve": "Serve the web page and the HTTP API.",
     "status": "Show what the catalog holds and what waits to be built.",
     "undo": "Bring back what a cleanup or an import removed.",
@@ -72,13 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(name: str, words: list[str]) -> None:
+    from coverslip.cli.acting import actor  # noqa: PLC0415  # as above: pydantic comes with it
+    from coverslip.model.speaking import Who, speaking  # noqa: PLC0415
+
     _speak_for_ourselves()
     module = import_module(f"coverslip.cli.{MODULES.get(name, name).replace('-', '_')}")
     command: typer.Typer = getattr(module, "app", None) or typer.Typer(add_completion=False)
     if not hasattr(module, "app"):
         command.command()(module.run)
     try:
-        command(args=words, prog_name=f"coverslip {name}")
+        with speaking(Who(actor() or Who().actor, f"coverslip {name}")):
+            command(args=words, prog_name=f"coverslip {name}")
     except CoverslipError as error:
         say_error(error)
         sys.exit(exit_code(error))

@@ -46,6 +46,13 @@ ScaleBar = Annotated[
     str | None,
     typer.Option("--scale-bar", help="'auto', a length in micrometres, or 'same': the same one on all pictures."),
 ]
+PixelSize = Annotated[
+    float | None,
+    typer.Option("--pixel-size", min=0, help="Size of a pixel in micrometres, of images that do not say it."),
+]
+ForcePixelSize = Annotated[
+    bool, typer.Option("--force-pixel-size", help="With --pixel-size: it counts, whatever the images say.")
+]
 Masks = Annotated[str | None, typer.Option("--masks", help="Masks whose outlines are drawn, separated by commas.")]
 Name = Annotated[str | None, typer.Option("--name", help="Template of file names, such as '{fov}_{label:05}'.")]
 Existing = Annotated[str, typer.Option("--existing", help="Files that are there: refuse, replace or skip.")]
@@ -85,6 +92,8 @@ def export_fov(
     file_format: Format = "png",
     downsample: Downsample = 1,
     scale_bar: ScaleBar = None,
+    pixel_size: PixelSize = None,
+    force_pixel_size: ForcePixelSize = False,
     masks: Masks = None,
     name: Name = None,
     existing: Existing = "refuse",
@@ -130,6 +139,8 @@ def export_cells(
     file_format: Format = "png",
     downsample: Downsample = 1,
     scale_bar: ScaleBar = None,
+    pixel_size: PixelSize = None,
+    force_pixel_size: ForcePixelSize = False,
     masks: Masks = None,
     name: Name = None,
     existing: Existing = "refuse",
@@ -172,7 +183,9 @@ def export_rois(
     marker_set: MarkerSetOption = None,
     out: Out = None,
     *,
-    table: Annotated[Path | None, typer.Option(help="Table of regions; by default that beside the data.")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Regions: CSV, GeoJSON, .roi or .zip; by default the table beside the data.")
+    ] = None,
     ids: Annotated[str | None, typer.Option(help="Identifiers or names, separated by commas.")] = None,
     tags: Annotated[str | None, typer.Option(help="Expression over tags: 'immune & !dense'.")] = None,
     shared: Annotated[bool, typer.Option("--shared", help="All regions in one look, not each in its own.")] = False,
@@ -183,6 +196,8 @@ def export_rois(
     file_format: Format = "png",
     downsample: Downsample = 1,
     scale_bar: ScaleBar = None,
+    pixel_size: PixelSize = None,
+    force_pixel_size: ForcePixelSize = False,
     masks: Masks = None,
     name: Name = None,
     existing: Existing = "refuse",
@@ -253,6 +268,10 @@ def _request(mode: ExportMode, own: dict[str, Any], given: dict[str, Any], catal
     names = ("downsample", "existing", "workers", "executor", "per_second", "dpi", "gallery", "name")
     overrides = {name: given[name] for name in names if given[name] is not None}
     overrides |= {name: True for name in ("panels", "separate", "contact_sheet") if given[name]}
+    if given["pixel_size"] is not None:
+        overrides["pixel_um"] = given["pixel_size"]
+    if given["force_pixel_size"]:
+        overrides["force_pixel_um"] = True
     if given["scale_bar"] is not None:
         overrides["scale_bar"] = _scale_bar(given["scale_bar"])
     if given["masks"] is not None:
@@ -286,7 +305,8 @@ def _channels(text: str) -> dict[str, Any]:
             low, high = (*map(float, limits), *(None,) * (2 - len(limits)))[:2]
         except ValueError as error:
             raise InvalidRequestError(f"--marker-set: {part!r}: expected channel=color:low:high") from error
-        looks.append({"channel": channel.strip(), "color": color or "white", "low": low or 0.0, "high": high})
+        looks.append({"channel": channel.strip(), "color": color or "white", "high": high})
+        looks[-1] |= {} if low is None else {"low": low}
     return {"name": "given", "channels": looks}
 
 

@@ -233,7 +233,10 @@ class _Places:
         if self._choice.unit == "px":
             return length, length
         if self._per_um is None:
-            raise ScaleBarError(f"{self._fov}: the size of a pixel is not known, so micrometres have no meaning")
+            raise ScaleBarError(
+                f"{self._fov}: the size of a pixel is not known, so micrometres have no meaning; state it "
+                "(--pixel-size, pixel_um)"
+            )
         return length * self._per_um[0], length * self._per_um[1]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from coverslip.errors import CoverslipError, ExportError, InvalidRequestError, ReadError
+from coverslip.export.encoding import gallery_caption
 from coverslip.export.pieces import Task, failed
 from coverslip.export.plan import Plan
 from coverslip.export.request import Gallery
@@ -98,7 +99,7 @@ def run_gallery(
         return
     try:
         with nullcontext(path) if is_own or not os.path.lexists(path) else compared(path) as place:
-            results = _bound(gallery, place, todo, drawn.results, should_stop, notes.pass_on)
+            results = _bound(plan, gallery, place, todo, drawn.results, should_stop=should_stop, pass_on=notes.pass_on)
     except _StoppedError:
         return
     except (CannotWriteError, InvalidRequestError, ExportError, FileThereError) as error:  # or a page that cannot be
@@ -111,11 +112,33 @@ def run_gallery(
         shutil.rmtree(pieces, ignore_errors=True)
 
 
+def _common_scale(
+    pages: PdfGallery,
+    gallery: Gallery,
+    tasks: Sequence[Task],
+    drawn: Mapping[int, ExportResult],
+    pass_on: Callable[[], None],
+) -> float | None:
+    """Return the points of a pixel at which every item has room: crops that an edge cuts are not drawn larger."""
+    scales = []
+    for task in tasks:
+        result = drawn[task.item.number]
+        if result.ok:
+            size = result.details["width"], result.details["height"]
+            values = {**task.item.document["values"], "item": task.item.name}
+            caption = gallery_caption(gallery.caption, values, task.source.fov, task.spec, size)
+            scales.append(pages.scale_of(*size, caption))
+        pass_on()
+    return min(scales, default=None)
+
+
 def _bound(
+    plan: Plan,
     gallery: Gallery,
     path: Path,
     tasks: Sequence[Task],
     drawn: Mapping[int, ExportResult],
+    *,
     should_stop: Callable[[], bool],
     pass_on: Callable[[], None],
 ) -> list[ExportResult]:
@@ -123,6 +146,7 @@ def _bound(
     results = []
     rows, columns = gallery.rows, gallery.columns
     with created(path) as stream, PdfGallery(stream, title=gallery.title, rows=rows, columns=columns) as pages:
+        scale = _common_scale(pages, gallery, tasks, drawn, pass_on) if plan.request.mode == "cells" else None
         for task in tasks:
             if should_stop():
                 raise _StoppedError
@@ -131,7 +155,7 @@ def _bound(
             if isinstance(found, ReadError):
                 result = failed(task, found, result.seconds)
             elif found is not None:
-                pages.add(*found)
+                pages.add(*found, scale)
                 result = replace(result, details={**result.details, "page": pages.pages})
             results.append(result)
             pass_on()

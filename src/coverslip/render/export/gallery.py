@@ -76,15 +76,24 @@ class PdfGallery:
         if kind is None:
             self.close()
 
-    def add(self, figure: Figure, caption: str = "") -> None:
-        """Put the next item into its place, as large as there is room for.
+    def scale_of(self, width: int, height: int, caption: str = "") -> float:
+        """Return the points of a pixel of a figure of a size in pixels that takes up its place."""
+        lines, size = wrapped(caption, self._caption_size, self._cell[0]), self._caption_size
+        room = max(size, self._cell[1] - LINE * size * len(lines) - (size / 2 if lines else 0))
+        return min(self._cell[0] / width, room / height)
+
+    def add(self, figure: Figure, caption: str = "", scale: float | None = None) -> None:
+        """Put the next item into its place: row by row, left to right, in the upper left corner of its place.
 
         Parameters
         ----------
         figure
             With its marks.
         caption
-            Wrapped, at most six lines.
+            Wrapped, at most six lines; it begins below the left edge of the figure.
+        scale
+            Points of a pixel; for one magnification of several items the smallest that ``scale_of`` gives for any of
+            them. ``None``: as large as there is room for.
         """
         page = self._page or self._begin()
         row, column = divmod(self._filled, self._columns)
@@ -93,9 +102,8 @@ class PdfGallery:
         top = self._margin + self._head + row * (height + self._gap)
         size = self._caption_size
         lines = wrapped(caption, size, width)
-        room = max(size, height - LINE * size * len(lines) - (size / 2 if lines else 0))
-        scale = min(width / figure.width, room / figure.height)
-        page.figure(figure, left + (width - figure.width * scale) / 2, top, scale)
+        scale = self.scale_of(figure.width, figure.height, caption) if scale is None else scale
+        page.figure(figure, left, top, scale)
         for number, line in enumerate(lines):
             page.text(left, top + figure.height * scale + size / 2 + LINE * size * (number + 0.8), line, size)
         self._filled += 1
