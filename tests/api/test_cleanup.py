@@ -78,6 +78,14 @@ def test_a_cleanup_is_planned_applied_undone_and_logged(service: Service) -> Non
     assert "coverslip_cleanup_brake_stops_total 0\n" in metrics
 
 
+def test_the_log_names_somebody_for_a_request_without_an_author(service: Service) -> None:
+    address = f"/api/cleanup/plans/{plan(service)['id']}"
+    assert service.client.post(f"{address}/apply", json={}).status_code == 200
+    assert service.client.post(f"{address}/undo", json={}).status_code == 200
+    lines = service.client.get("/api/audit").json()["lines"]
+    assert [(line["actor"], line["command"]) for line in lines] == [("local", "POST /api/cleanup/plans")] * 2
+
+
 def test_what_makes_no_sense_is_refused(service: Service) -> None:
     client = service.client
     assert client.post("/api/cleanup/plans", json={"type": "annotation"}).status_code == 400
@@ -91,6 +99,34 @@ def test_what_makes_no_sense_is_refused(service: Service) -> None:
 def test_whoever_comes_through_a_proxy_is_refused(service: Service, route: str, header: str) -> None:
     answer = service.client.get(route, headers={header: "203.0.113.7"})
     assert (answer.status_code, answer.json()["type"]) == (403, "only-from-here")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        *(
+            (host, True)
+            for host in ("localhost", "LOCALHOST:18766", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:18766")
+        ),
+        *((host, False) for host in ("evil.example", "evil.example:18766", "192.168.1.4:18766", "0.0.0.0", "[::]:1")),
+        *((host, False) for host in ("localhost.evil.example", "127.0.0.1.evil.example", "[", "")),
+    ],
+)
+def test_a_page_that_points_its_own_name_at_this_machine_is_refused(tmp_path: Path, host: str, is_own: bool) -> None:
+    app = create_app(Settings.load(home=tmp_path / "home", host="0.0.0.0"), build_in_background=False)
+
+    async def asked() -> set[int]:
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
+        named = {"Host": host, "Origin": f"http://{host}"} if host else {"Host": host}
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=named) as client,
+        ):
+            found = {(await client.get(route)).status_code for route in (*ROUTES, "/api/cleanup/plans/x/report")}
+            return found | {(await client.post(route, json={})).status_code for route in POSTED}
+
+    answers = anyio.run(asked)
+    assert 403 not in answers if is_own else answers == {403}
 
 
 def test_whoever_is_not_on_this_machine_is_refused_and_nothing_is_removed(tmp_path: Path) -> None:
@@ -221,6 +257,21 @@ def test_artifacts_that_nothing_needs_are_listed_and_removed(service: Service) -
     removed = client.post("/api/cleanup/artifacts/remove", json={}).json()
     assert removed == {"rows": 0, "files": 1, "bytes": 3, "problems": []}
     assert client.get("/api/cleanup/artifacts").json()["artifacts"] == []
+
+
+def test_the_brake_holds_bytes_until_their_number_was_reviewed(service: Service) -> None:
+    client = service.client
+    for number in range(5):
+        key, _ = put_content(open_storage(service.settings.artifacts_url), "thumbnail", bytes([number]), ".png")
+        os.utime(service.settings.home / "artifacts" / key, (1, 1))
+    held = "5 of 5 stored artifacts would be removed, more than 20%"
+    assert client.get("/api/cleanup/artifacts").json()["held"] == held
+    assert client.get("/api/cleanup/files", params={"everything": True}).json()["held"] == held
+    for route in ("/api/cleanup/artifacts/remove", "/api/cleanup/files/remove"):
+        answer = client.post(route, json={"allow_removal": 4})
+        assert (answer.status_code, answer.json()["type"]) == (409, "conflict")
+    assert len(client.get("/api/cleanup/artifacts").json()["artifacts"]) == 5
+    assert client.post("/api/cleanup/files/remove", json={"allow_removal": 5}).json()["files"] == 5
 
 
 def _entities(service: Service) -> list[EntityRecord]:

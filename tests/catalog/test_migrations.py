@@ -11,11 +11,13 @@ from sqlalchemy import insert, inspect, text
 
 from coverslip.catalog import Catalog
 from coverslip.catalog.address import parse_address
+from coverslip.catalog.audit import BEGINNING, digest
 from coverslip.catalog.database import Database
 from coverslip.catalog.documents import to_documents
 from coverslip.catalog.marks import new_artifacts
 from coverslip.catalog.opening import MIGRATIONS
 from coverslip.catalog.part import new_id
+from coverslip.catalog.removal_tables import Audit
 from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.model.search import ImageFilter
 from tests.catalog.making import VERSIONS, add, item, metadata
@@ -116,3 +118,24 @@ def test_nothing_that_was_there_is_lost(first: Database, place: str) -> None:
 def test_a_catalog_without_images_too(first: Database, place: str) -> None:
     with Catalog.open(place, versions=VERSIONS) as catalog:
         assert catalog.list_images(sort="name").total == 0
+
+
+def test_the_newest_line_of_a_log_that_is_there_is_noted(first: Database, place: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    names = ("actor", "action", "plan_id", "command", "scope", "reason", "record", "hash")
+    with first.writing() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0009")
+        before = BEGINNING
+        for seq in (1, 2, 3):
+            words = ["ada", "remove", "", "", "", "absent"]
+            before = digest(before, seq, THEN, words, "{}")
+            line = {"seq": seq, "at": THEN, **dict(zip(names, [*words, "{}", before], strict=True))}
+            connection.execute(insert(Audit), [line])
+    with Catalog.open(place, versions=VERSIONS) as catalog:
+        assert catalog.verify_audit() == (3, ())
+        with catalog._database.writing() as connection:
+            assert tuple(connection.execute(text("SELECT seq, hash FROM audit_head")).one()) == (3, before)
+            connection.execute(text("DELETE FROM audit WHERE seq = 3"))
+        assert [problem.kind for problem in catalog.verify_audit()[1]] == ["missing"]

@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from coverslip.catalog import Catalog
 from coverslip.catalog.address import parse_address
 from coverslip.catalog.tables import FULL_TEXT, Base
-from coverslip.errors import CatalogError
+from coverslip.errors import CatalogError, NotFoundError
 from tests.catalog.making import READ_BY, VERSIONS, add_one, item
 from tests.catalog.processes import outputs
 from tests.services.postgres import PASSWORD
@@ -53,6 +53,14 @@ def test_a_new_catalog_is_there_when_it_is_opened_again(place: str) -> None:
     with Catalog.open(place, versions=VERSIONS) as catalog:
         assert catalog.get_image(image_id).id == image_id
         catalog.check()
+
+
+def test_a_catalog_that_has_to_be_there_is_not_made(place: str) -> None:
+    for _ in range(2):
+        with pytest.raises(NotFoundError, match="there is no catalog at"):
+            Catalog.open(place, versions=VERSIONS, must_exist=True)
+    Catalog.open(place, versions=VERSIONS).close()
+    Catalog.open(place, versions=VERSIONS, must_exist=True).close()
 
 
 def test_migrations_give_exactly_the_models(engine: Engine) -> None:

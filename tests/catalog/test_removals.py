@@ -7,16 +7,19 @@ import pytest
 from sqlalchemy import text
 
 from coverslip.catalog import Catalog
+from coverslip.catalog.audit import BEGINNING, digest
 from coverslip.catalog.planning import plan_removals
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError
 from coverslip.model.entities import EntityRecord, EntitySeen
 from coverslip.model.removal import (
     CleanupPlan,
+    Kept,
     Named,
     Removal,
     Scope,
 )
 from coverslip.model.removed import Applied
+from coverslip.model.speaking import Who, speaking
 from tests.catalog.making import VERSIONS, Clock
 from tests.catalog.test_entities import (
     COARSE,
@@ -321,6 +324,27 @@ def test_what_an_import_says_is_missing_makes_a_row_incomplete_until_it_is_there
     assert catalog.entities(type="annotation")[0].incomplete_since is None
 
 
+def test_an_undo_leaves_the_marks_of_rows_that_were_written_since(catalog: Catalog, clock: Clock) -> None:
+    lost, found = replace(annotation("lost", "Point"), key="1/TS_1/lost.json"), annotation("found", "Point")
+    fill(catalog, lost, replace(found, missing=("found_mask.zarr",)))
+    rows = {one.name: one for one in catalog.entities(type="annotation")}
+    marked = Kept("annotation", rows["lost"].id, lost.identity, LAYOUT, lost.key, "a file is not there")
+    scope, since = Scope("annotation", everything=True), catalog.now()
+    catalog.keep_plan(CleanupPlan("plan", scope, since, "", incomplete=(marked,), complete=(rows["found"].id,)))
+    clock.advance(60)
+    catalog.apply_plan("plan", actor="ada")
+    assert {one.name: one.incomplete_since for one in catalog.entities(type="annotation")} == {
+        "lost": catalog.now(),
+        "found": None,
+    }
+    catalog.sync_entities(LAYOUT, [replace(lost, files=(), missing=("lost_point.ndjson",)), found])
+    catalog.undo_plan("plan", actor="ada")
+    assert {one.name: one.incomplete_since for one in catalog.entities(type="annotation")} == {
+        "lost": catalog.now(),
+        "found": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("scope", "names"),
     [
@@ -376,6 +400,28 @@ def test_the_log_says_who_removed_what_and_how_it_was(catalog: Catalog) -> None:
     assert catalog.verify_audit() == (2, ())
 
 
+def test_the_log_says_who_brought_a_record_back_and_by_which_command(url: str, clock: Clock) -> None:
+    with (
+        speaking(Who("ada", "coverslip import")),
+        Catalog.open(url, versions=VERSIONS, entity_kinds=KINDS, clock=clock) as catalog,
+    ):
+        fill(catalog, annotation("a"))
+        planned(catalog, annotation("a"))
+        catalog.apply_plan("plan", actor="bob")
+        catalog.sync_entities(LAYOUT, [annotation("a")])
+        line = catalog.audit()[-1]
+    said = (line.actor, line.action, line.command, line.scope, line.reason, line.plan_id)
+    assert said == ("ada", "restore", "coverslip import", "record of layout /data/layout", "seen again", "plan")
+
+
+def test_a_line_that_nobody_signs_is_of_whoever_is_at_this_machine(catalog: Catalog) -> None:
+    fill(catalog, annotation("a"))
+    planned(catalog, annotation("a"))
+    catalog.apply_plan("plan", actor="")
+    assert [(line.actor, line.command) for line in catalog.audit()] == [("local", "library")]
+    assert catalog.verify_audit() == (1, ())
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -410,6 +456,103 @@ def test_a_log_that_was_tampered_with_says_where(catalog: Catalog, wrong: str, s
         for statement in wrong.split(";"):
             connection.execute(text(statement))
     assert [str(problem) for problem in catalog.verify_audit()[1]] == said
+
+
+def removed_and_seen_again(catalog: Catalog, times: int = 1) -> None:
+    """Write two lines for each time: a plan knows the first, nothing but the head of the log knows the second."""
+    fill(catalog, annotation("a"))
+    for number in range(times):
+        planned(catalog, annotation("a"), name=f"plan{number}")
+        catalog.apply_plan(f"plan{number}", actor="ada")
+        catalog.sync_entities(LAYOUT, [annotation("a")])
+    assert catalog.verify_audit() == (2 * times, ())
+
+
+def tampered(catalog: Catalog, *statements: str) -> list[str]:
+    """Change the log behind the catalog's back; return what it says of that."""
+    with catalog._database.writing() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    return [str(problem) for problem in catalog.verify_audit()[1]]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("DELETE FROM audit WHERE seq = 4", "lines 4 to 4 are missing at the end"),
+        ("DELETE FROM audit WHERE seq >= 3", "lines 3 to 4 are missing at the end"),
+        ("DELETE FROM audit", "lines 1 to 4 are missing at the end"),
+        ("DELETE FROM audit_head", "the note that line 4 is the newest is missing"),
+        ("UPDATE audit_head SET seq = 3", "lines 4 to 4 were added by something else"),
+        ("UPDATE audit_head SET hash = 'x'", "line 4 is another one than was noted as the newest"),
+    ],
+)
+def test_the_end_of_the_log_is_noted_whoever_wrote_it(catalog: Catalog, wrong: str, said: str) -> None:
+    removed_and_seen_again(catalog, 2)
+    assert tampered(catalog, wrong) == [said]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["DELETE FROM audit WHERE seq = 2"], "lines 2 to 2 are missing"),
+        (["DELETE FROM audit_head"], "the note that line 4 is the newest is missing"),
+        (["UPDATE audit_head SET hash = 'x'"], "line 3 was changed, or the one before it"),
+    ],
+)
+def test_lines_that_come_later_do_not_hide_what_was_done_at_the_end(
+    catalog: Catalog, wrong: list[str], said: str
+) -> None:
+    removed_and_seen_again(catalog)
+    assert len(tampered(catalog, *wrong)) == 1
+    planned(catalog, annotation("a"), name="later")
+    catalog.apply_plan("later", actor="ada")
+    catalog.undo_plan("later", actor="ada")
+    assert [str(problem) for problem in catalog.verify_audit()[1]] == [said]
+
+
+def rewrite(catalog: Catalog, seq: int) -> list[tuple[int, str]]:
+    """Change a line of the log and make the chain anew from there on; return the new digests."""
+    lines = catalog.audit()
+    with catalog._database.reading() as connection:
+        rows = connection.execute(text("SELECT seq, record, hash FROM audit ORDER BY seq")).all()
+    before, made = (rows[seq - 2].hash if seq > 1 else BEGINNING), list[tuple[int, str]]()
+    for line, row in zip(lines[seq - 1 :], rows[seq - 1 :], strict=True):
+        actor = "eve" if line.seq == seq else line.actor
+        words = [actor, line.action, line.plan_id, line.command, line.scope, line.reason]
+        before = digest(before, line.seq, line.at, words, row.record)
+        made.append((line.seq, before))
+    with catalog._database.writing() as connection:
+        connection.execute(text("UPDATE audit SET actor = 'eve' WHERE seq = :seq"), {"seq": seq})
+        for number, new in made:
+            connection.execute(text("UPDATE audit SET hash = :new WHERE seq = :seq"), {"new": new, "seq": number})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("also", "said"),
+    [
+        ("the head", [f"line {seq} is another one than its plan knows" for seq in (3, 5)]),
+        ("the plans", ["line 6 is another one than was noted as the newest"]),
+        ("neither", [f"line {seq} is another one than its plan knows" for seq in (3, 5)]),
+        ("both", []),
+    ],
+)
+def test_a_chain_that_was_made_anew_is_found_by_plans_and_by_the_head(
+    catalog: Catalog, also: str, said: list[str]
+) -> None:
+    removed_and_seen_again(catalog, 3)
+    made = rewrite(catalog, 2)
+    with catalog._database.writing() as connection:
+        for seq, new in made:
+            values = {"seq": seq, "new": new}
+            if also in {"the plans", "both"}:
+                connection.execute(text("UPDATE cleanup_plan SET audit_hash = :new WHERE audit_seq = :seq"), values)
+            if also in {"the head", "both"}:
+                connection.execute(text("UPDATE audit_head SET hash = :new WHERE seq = :seq"), values)
+    found = [str(problem) for problem in catalog.verify_audit()[1]]
+    at_the_end = ["line 6 is another one than was noted as the newest"] if also == "neither" else []
+    assert found == [*said, *at_the_end]
 
 
 def test_a_record_in_the_log_is_plain_json(catalog: Catalog) -> None:
@@ -467,6 +610,58 @@ def test_rows_of_one_document_become_the_oldest_which_says_what_the_newest_said(
     assert catalog.undo_plan("merge", actor="ada").restored == (newest,)
     assert everything(catalog)["entity"] == before["entity"]
     assert {one.kind for one in catalog.artifacts_of_entities([newest])} == {"points", "arrows"}
+
+
+def owners(catalog: Catalog) -> dict[str, tuple[str, int, str]]:
+    """Return what the artifacts of annotations are, whose, and under which key their bytes lie, by id."""
+    with catalog._database.reading() as connection:
+        rows = connection.execute(text("SELECT id, kind, entity_id, key FROM artifact WHERE entity_id IS NOT NULL"))
+        return {row.id: (row.kind, row.entity_id, row.key) for row in rows}
+
+
+def test_a_merge_takes_what_only_the_other_has_with_its_bytes_and_an_undo_gives_it_back(catalog: Catalog) -> None:
+    oldest, newest = same_document_twice(catalog)
+    before = owners(catalog)
+    (arrows,) = (number for number, (kind, _, _) in before.items() if kind == "arrows")
+    assert before[arrows][1:] == (newest, before[arrows][2])
+    assert before[arrows][2]
+    merging(catalog)
+    catalog.apply_plan("merge", actor="ada")
+    assert owners(catalog) == {**before, arrows: ("arrows", oldest, before[arrows][2])}
+    catalog.undo_plan("merge", actor="ada")
+    assert owners(catalog) == before
+
+
+def test_numbers_of_merged_rows_lead_to_the_one_that_stayed_until_an_undo(catalog: Catalog) -> None:
+    oldest, newest = same_document_twice(catalog)
+    plan = merging(catalog)
+    for name in ("merge", "again"):
+        catalog.apply_plan(name, actor="ada")
+        assert catalog.survivors([oldest, newest]) == {newest: oldest}
+        assert catalog.entity(newest).id == oldest
+        catalog.undo_plan(name, actor="ada")
+        assert catalog.survivors([oldest, newest]) == {}
+        assert catalog.entity(newest).id == newest
+        if name == "merge":
+            catalog.keep_plan(replace(plan, id="again"))
+
+
+def test_an_undo_of_a_second_merge_leaves_the_first(catalog: Catalog) -> None:
+    names = ("@101", "ribosome", "ribosomes")
+    fill(catalog, *(replace(annotation(name, "Point"), key="1/TS_1/101.json") for name in names))
+    first, second, third = (number_of(catalog, annotation(name).identity) for name in names)
+    rows = {one.id: one for one in catalog.entities(type="annotation")}
+    scope = Scope("annotation", everything=True)
+    for name, gone, into in (("one", third, second), ("two", second, first)):
+        row = replace(removal(catalog.entity(gone)), reason="duplicate", merged_into=into)
+        catalog.keep_plan(CleanupPlan(name, scope, catalog.now(), "", removals=(row,)))
+        catalog.apply_plan(name, actor="ada")
+    assert set(rows) == {first, second, third}
+    assert catalog.survivors([first, second, third]) == {second: first, third: first}
+    catalog.undo_plan("two", actor="ada")
+    assert catalog.survivors([first, second, third]) == {third: second}
+    catalog.undo_plan("one", actor="ada")
+    assert catalog.survivors([first, second, third]) == {}
 
 
 def test_a_merge_repoints_what_lies_in_the_row_that_goes(catalog: Catalog) -> None:

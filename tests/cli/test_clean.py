@@ -114,6 +114,7 @@ def test_a_plan_whose_document_is_back_removes_nothing(run: Here, top: Path) -> 
 def test_only_the_scope_is_looked_at(run: Here, top: Path) -> None:
     for number, spacing in ((105, SPACING), (100, OTHER)):
         shutil.rmtree(write_annotation(top, number, spacing))
+    put(top, f"{OTHER}/Images/notes.txt", "hello")
     plan = plan_of(run, "--all")
     spacings = {one["group"]["spacing"]: one["group"]["number"] for one in plan["removals"]}
     for spacing, expected in (("13.480", "ribosome 105"), ("26.960", "ribosome 100")):
@@ -136,6 +137,14 @@ def test_the_brake_holds_until_a_number_was_reviewed(run: Here, top: Path) -> No
     )
     text = run("clean", "annotations", "--all", "--no-dry-run", "--yes", "--allow-removal", "6")
     assert "6 annotations removed." in text
+
+
+def test_a_voxel_spacing_that_is_empty_as_a_share_that_is_not_mounted_removes_nothing(run: Here, top: Path) -> None:
+    for folder in (top / OTHER).iterdir():
+        shutil.rmtree(folder)
+    text = run("clean", "records", "--all", "--no-dry-run", "--yes", code=1)
+    assert "20001/TS_1/26.960: 1 of 1 annotation rows would be removed, the listing shows nothing of it" in text
+    assert "Nothing was removed." in text
 
 
 @pytest.mark.parametrize("gone", ["the whole layout", "the run"])
@@ -165,6 +174,9 @@ def test_what_is_imported_again_comes_back_with_its_number(run: Here, top: Path)
     plan = plan_of(run, "--all", "--no-dry-run", "--yes")
     write_annotation(top, 105)
     run("import", "portal")
+    line = run.json("audit", "list")[-1]
+    said = (line["actor"], line["action"], line["command"], line["scope"])
+    assert said == (acting.actor(), "restore", "coverslip import", f"record of layout {top}")
     shutil.rmtree(write_annotation(top, 105))
     again = plan_of(run, "--all")
     assert [one["id"] for one in again["removals"]] == plan["removed"]
@@ -292,3 +304,46 @@ def test_files_that_no_record_refers_to_are_listed_and_stay(run: Here, top: Path
     assert "1 file (5 B) that no record refers to; nothing was removed." in run("clean", "files", "--all")
     assert "name a dataset" in run("clean", "files", code=2)
     assert "would be removed" in run("clean", "artifacts")
+
+
+COMMANDS = (
+    "clean annotations --all",
+    "clean records --all --no-dry-run --yes",
+    "clean images --all",
+    "clean files --all",
+    "clean artifacts",
+    "undo plan",
+    "purge",
+    "purge --yes",
+    "audit list",
+    "audit verify",
+    "backup copy.sqlite",
+    "backup copy.jsonl --portable",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("uri", ["foo", "sqlite:///{here}/nope/x.sqlite", ""])
+def test_a_catalog_that_is_not_there_is_said_to_be_and_not_made(run: Here, command: str, uri: str) -> None:
+    address = ["--db-uri", uri.format(here=run.folder)] if uri else []
+    assert "there is no catalog at sqlite:////" in run(*command.split(), *address, code=3)
+    assert list(run.folder.rglob("*")) == []
+
+
+def test_an_empty_file_is_no_catalog_and_one_of_another_program_is_refused(run: Here) -> None:
+    (run.folder / "empty").touch()
+    assert "there is no catalog at" in run("audit", "verify", "--db-uri", "empty", code=3)
+    with closing(sqlite3.connect(run.folder / "other")) as connection:
+        connection.execute("CREATE TABLE a (b)")
+        connection.commit()
+    assert "of another program" in run("audit", "verify", "--db-uri", "other", code=5)
+
+
+def test_another_catalog_is_purged_by_its_address(run: Here, top: Path) -> None:
+    shutil.rmtree(write_annotation(top, 105))
+    run("backup", "before.sqlite")
+    plan_of(run, "--all", "--no-dry-run", "--yes")
+    assert "1 removed record" not in run("purge", "--older-than-days", "0", "--db-uri", "before.sqlite")
+    assert "1 removed record" in run("purge", "--older-than-days", "0")
+    home = f"sqlite:///{run.folder / 'home' / 'catalog.sqlite'}"
+    assert "1 removed record" in run("purge", "--older-than-days", "0", "--yes", "--db-uri", home)

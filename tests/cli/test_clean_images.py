@@ -80,6 +80,9 @@ def test_images_are_removed_come_back_by_undo_and_by_themselves(run: Here, libra
     assert len(shown(run)) == 7
     write(library / "a", "3.tif")
     run("add", "library")
+    line = run.json("audit", "list")[-1]
+    said = (line["actor"], line["action"], line["command"], line["scope"])
+    assert said == (acting.actor(), "restore", "coverslip add", f"image of layout {library}/a")
     assert len(shown(run)) == 8
     assert names(plan_of(run, "--all")) == []
 
@@ -202,12 +205,19 @@ def test_artifacts_without_a_record_or_a_recipe_go(run: Here, library: Path, sto
     assert (line["reason"], line["record"]["identity"], line["record"]["rows"]) == ("no recipe", "shadow", 1)
 
 
-def test_the_brake_holds_where_most_artifacts_would_go(run: Here, library: Path, storage: Storage) -> None:
+BOTH = {"artifacts": "5 artifacts and 0 rows removed.", "files --all": "5 files removed."}
+
+
+@pytest.mark.parametrize("what", BOTH)
+def test_the_brake_holds_where_most_artifacts_would_go(run: Here, library: Path, storage: Storage, what: str) -> None:
     """As where a catalog was put back to a time before they were made, or another one is asked."""
     paths = [forgotten(run, storage, bytes([number])) for number in range(5)]
-    text = run("clean", "artifacts", "--no-dry-run", "--yes", code=1)
-    assert "The brake holds: 5 of 5 stored artifacts would be removed, more than 20%" in text
+    command = ("clean", *what.split(), "--no-dry-run", "--yes")
+    held = "The brake holds: 5 of 5 stored artifacts would be removed, more than 20%"
+    assert held in run(*command[:-2])
+    assert held in run(*command, code=1)
+    assert held in run(*command, "--allow-removal", "4", code=1)
+    assert run.json(*command, code=1)["held"] == held.removeprefix("The brake holds: ")
     assert all(path.exists() for path in paths)
-    assert "5 artifacts and 0 rows removed." in run(
-        "clean", "artifacts", "--no-dry-run", "--yes", "--allow-removal", "5"
-    )
+    assert BOTH[what] in run(*command, "--allow-removal", "5")
+    assert not any(path.exists() for path in paths)

@@ -61,6 +61,7 @@ from coverslip.derive import Builder, Uses, open_catalog_of, ringing
 from coverslip.errors import CatalogError, StorageError
 from coverslip.export.service import ExportService
 from coverslip.model.removal import Permit, anything
+from coverslip.model.speaking import Who, speaking
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules, locate
 from coverslip.storage import Storage, open_storage
@@ -149,7 +150,8 @@ def create_app(
 
 async def _open_rooms(stack: AsyncExitStack, settings: Settings, build_in_background: bool) -> Rooms:
     """Open everything the routes need; the stack closes it in the opposite order."""
-    catalog = await run_in_threadpool(open_catalog_of, settings)
+    with speaking(Who(command="coverslip serve")):  # of requests that name no author nobody knows who it was
+        catalog = await run_in_threadpool(open_catalog_of, settings)
     stack.push_async_callback(run_in_threadpool, catalog.close)
     queue = stack.enter_context(ringing(catalog, settings.queue_url))
     storage = await run_in_threadpool(open_storage, settings.artifacts_url)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import BaseModel, Field
 
 from coverslip.api.errors import responses
-from coverslip.api.guard import is_loopback
+from coverslip.api.guard import host_name, is_loopback
 from coverslip.api.rooms import InRooms
 from coverslip.catalog.visible import told_lines
 from coverslip.cleanup import apply_plan, asking, make_plan
@@ -27,9 +27,15 @@ FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwa
 
 
 def only_from_here(request: Request) -> None:
-    """Refuse whoever is not on this machine: there are no passwords yet, and these routes remove records."""
+    """Refuse whoever is not on this machine: there are no passwords yet, and these routes remove records.
+
+    The name that was asked for has to mean this machine too, also where the server answers to other names: a web page
+    elsewhere may have pointed its own name at 127.0.0.1 (DNS rebinding), and its requests come from a browser here.
+    """
     asked_by = request.client.host if request.client is not None else ""
-    if not is_loopback(asked_by) or any(name in request.headers for name in FORWARDED):
+    asked_for = host_name(request.headers.get("host", ""))
+    is_forwarded = any(name in request.headers for name in FORWARDED)
+    if is_forwarded or not (is_loopback(asked_by) and is_loopback(asked_for)):
         raise HTTPException(403, "cleanups are planned, looked at and applied on the machine of the server alone")
 
 
@@ -98,7 +104,7 @@ class PlanDocument(PlanHead):
     orphans: tuple[str, ...]
     """Documents that the catalog lacks."""
     stops: tuple[BrakeStop, ...]
-    """Where nothing goes before somebody has looked: ``allow_removal`` lets it through."""
+    """Where nothing goes before somebody has looked: ``allow_removal`` may let it through."""
 
 
 class PlanList(BaseModel):
@@ -115,7 +121,8 @@ class ApplyPlan(BaseModel):
     author: Name = ""
     """Who removes."""
     allow_removal: Annotated[int, Field(ge=0)] = 0
-    """A number that was reviewed: if no more rows go in all, what the brake stopped goes too."""
+    """A number that was reviewed: if no more rows go in all, scopes of which many would go are let through; empty ones
+    if exactly so many go; those that could not be listed never."""
 
 
 class UndoPlan(BaseModel):

@@ -10,7 +10,7 @@ from coverslip.api.errors import responses
 from coverslip.api.rooms import InRooms, Rooms
 from coverslip.cleanup import (
     ArtifactPlan,
-    OwnFile,
+    OwnFiles,
     asking,
     loose_files,
     own_files,
@@ -58,6 +58,8 @@ class FileList(BaseModel):
     unlisted: list[str]
     """Places that could not be listed to the end: there may be more."""
     own: list[OwnFileDocument]
+    held: str
+    """Why the brake holds artifacts among Coverslip's own; empty where it does not."""
 
 
 class StoredArtifact(BaseModel):
@@ -84,7 +86,7 @@ class RemoveBytes(BaseModel):
 
     author: Name = ""
     allow_removal: Annotated[int, Field(ge=0)] = 0
-    """Of artifacts: a number that was reviewed."""
+    """A number of artifacts that was reviewed."""
 
 
 class RemovedBytes(BaseModel):
@@ -106,20 +108,23 @@ def list_files(
     """List files that no record refers to."""
     scope = Scope("file", layout=layout, everything=everything)
     found = loose_files(rooms.catalog, scope, asking(RemoteRules.of(rooms.settings)))
-    own = _own(rooms, author) if everything else ()
+    own = _own(rooms, author) if everything else None
     return FileList(
         files=[LooseFileDocument.model_validate(one) for one in found.files],
         unlisted=list(found.unlisted),
-        own=[OwnFileDocument.model_validate(one) for one in own],
+        own=[] if own is None else [OwnFileDocument.model_validate(one) for one in own.files],
+        held="" if own is None else own.artifacts.held(),
     )
 
 
-@router.post("/files/remove", response_model=RemovedBytes, responses=responses(403, 503))
+@router.post("/files/remove", response_model=RemovedBytes, responses=responses(403, 409, 503))
 def remove_files(rooms: InRooms, how: RemoveBytes) -> RemovedBytes:
     """Remove what no record refers to from Coverslip's own storage: unused artifacts, and what is left of uploads."""
     removed = remove_own_files(
         *(rooms.catalog, rooms.storage, rooms.settings.uploads_folder, _own(rooms, how.author)),
-        grace_seconds=rooms.settings.gc_grace_seconds,
+        actor=how.author,
+        command="POST /api/cleanup/files/remove",
+        allow=how.allow_removal,
     )
     return RemovedBytes(rows=0, files=removed.files, bytes=removed.bytes, problems=list(removed.problems))
 
@@ -144,7 +149,7 @@ def remove_artifacts(rooms: InRooms, how: RemoveBytes) -> RemovedBytes:
     return RemovedBytes(rows=rows, files=removed.files, bytes=removed.bytes, problems=list(removed.problems))
 
 
-def _own(rooms: Rooms, actor: str) -> tuple[OwnFile, ...]:
+def _own(rooms: Rooms, actor: str) -> OwnFiles:
     return own_files(
         *(rooms.catalog, rooms.storage, rooms.settings.uploads_folder),
         grace_seconds=rooms.settings.gc_grace_seconds,

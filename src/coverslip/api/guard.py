@@ -67,7 +67,7 @@ class Guard:
 
     def _refusal(self, method: str, headers: Headers) -> ASGIApp | None:
         host = headers.get("host", "")
-        if self._loopback_only and not is_loopback(_name(host)):
+        if self._loopback_only and not is_loopback(host_name(host)):
             return problem(
                 FOREIGN_HOST,
                 f"The request was addressed to {host!r}, but the server listens on this machine only. "
@@ -102,7 +102,7 @@ def is_loopback(name: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _name(host: str) -> str:
+def host_name(host: str) -> str:
     """Return the name in a ``Host`` header, without the port; empty where it is malformed."""
     try:
         return urlsplit(f"//{host}").hostname or ""

@@ -28,7 +28,7 @@ from coverslip.catalog.image_removals import ImageCandidates
 from coverslip.catalog.images import Images
 from coverslip.catalog.keeping import Keeping
 from coverslip.catalog.marks import Kinds, add_missing_artifacts, missing_artifacts
-from coverslip.catalog.opening import prepare
+from coverslip.catalog.opening import must_be_there, prepare
 from coverslip.catalog.places import QuickPlaces
 from coverslip.catalog.plan_pages import PlanPages
 from coverslip.catalog.purging import Purges
@@ -82,6 +82,7 @@ class Catalog(
         annotation_versions: Mapping[str, int] | None = None,
         entity_kinds: EntityKinds | None = None,
         clock: Callable[[], datetime] = utc_now,
+        must_exist: bool = False,
     ) -> Self:
         """Return the catalog at an address, created or brought up to date first.
 
@@ -98,14 +99,20 @@ class Catalog(
             Which kinds entities have, and which follow their changes and those of annotations.
         clock
             Tells the time, aware. Machines that share a catalog need clocks that agree within a lease.
+        must_exist
+            Whether a catalog has to be there: nothing is created then.
 
         Raises
         ------
+        NotFoundError
+            There is none, and there has to be.
         CatalogError
             It cannot be reached or written, is of another program, or was written by a newer Coverslip.
         """
         database = Database(parse_address(url), clock)
         try:
+            if must_exist:
+                must_be_there(database)
             prepare(database)
             catalog = cls(database, versions, annotation_versions, entity_kinds)
             catalog._complete()

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, func, insert, select, text
+from sqlalchemy import Connection, Select, func, insert, select, text, update
 
+from coverslip.catalog.database import WHO
 from coverslip.catalog.part import LARGEST, Part
 from coverslip.catalog.removal_tables import Audit as AuditRow
+from coverslip.catalog.removal_tables import AuditHead
 from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.catalog.types import CleanText
 from coverslip.model.removed import AuditEntry, AuditProblem
+from coverslip.model.speaking import Who
 
 BEGINNING = "0" * 64
 """What the first line has for the digest of the line before."""
@@ -26,7 +29,7 @@ _LOCK_NUMBER = 0x6175646974
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What is to be added to the log."""
+    """What is to be added to the log. Where actor or command is empty, the one is named who opened the catalog."""
 
     actor: str
     action: Literal["plan", "remove", "merge", "restore", "purge"]
@@ -55,22 +58,32 @@ def lock_log(connection: Connection) -> None:
 
 
 def append(connection: Connection, lines: Iterable[Line], now: datetime) -> tuple[int, str]:
-    """Add lines to the log; return number and digest of the last one. Before events are written."""
+    """Add lines to the log; return number and digest of the last one. Before events are written.
+
+    They go on from the noted head, not from the line that is last: where somebody removed or rewrote lines at the end,
+    the ones that come later do not follow from what is there, and that stays to be seen.
+    """
     lock_log(connection)
     last = connection.execute(select(AuditRow.seq, AuditRow.hash).order_by(AuditRow.seq.desc()).limit(1)).first()
-    seq, before = (last.seq, last.hash) if last is not None else (0, BEGINNING)
+    head = _head(connection)
+    seq = max((row.seq for row in (last, head) if row is not None), default=0)
+    before = next((row.hash for row in (head, last) if row is not None), BEGINNING)
+    who: Who = connection.get_execution_options().get(WHO, Who())
     rows: list[dict[str, Any]] = []
     for line in lines:
         seq += 1
-        words = [
-            _clean(word) for word in (line.actor, line.action, line.plan_id, line.command, line.scope, line.reason)
-        ]
+        said = (line.actor or who.actor, line.action, line.plan_id, line.command or who.command)
+        words = [_clean(word) for word in (*said, line.scope, line.reason)]
         record = canonical(line.record)
         before = digest(before, seq, now, words, record)
         named = zip(("actor", "action", "plan_id", "command", "scope", "reason"), words, strict=True)
         rows.append({"seq": seq, "at": now, **dict(named), "record": record, "hash": before})
     if rows:
         connection.execute(insert(AuditRow), rows)
+        if head is None and last is None:
+            connection.execute(insert(AuditHead).values(id=1, seq=seq, hash=before))
+        else:  # a head that somebody removed is not made again
+            connection.execute(update(AuditHead).values(seq=seq, hash=before))
     return seq, before
 
 
@@ -113,11 +126,14 @@ class Audit(Part):
     def verify_audit(self) -> tuple[int, tuple[AuditProblem, ...]]:
         """Return how many lines the log has, and which were changed, removed or put elsewhere.
 
-        Plans know the last line that was written for them, so lines missing at the end are noticed too.
+        The head of the log is noted apart, and plans know the last line that was written for them, so lines missing at
+        the end are noticed too, and a chain that was made anew from a changed line on.
         """
         count, problems, odd = 0, list[AuditProblem](), list[tuple[Any, str]]()
         seq, before = 0, BEGINNING
         with self._database.reading() as connection:
+            if connection.dialect.name == "postgresql":  # lines that are added meanwhile are not half seen
+                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
             for row in _every_row(connection):
                 count += 1
                 if row.seq != seq + 1:
@@ -127,7 +143,10 @@ class Audit(Part):
                 seq, before = row.seq, row.hash
             problems += _explained(odd)
             told = {one.seq for one in problems}
-            problems += [one for one in _without_lines(connection, seq) if one.seq not in told]
+            for one in (*_unlike_head(connection, seq, before), *_unlike_plans(connection, seq)):
+                if one.seq not in told:
+                    problems.append(one)
+                    told.add(one.seq)
         return count, tuple(sorted(problems, key=lambda one: one.seq))
 
 
@@ -163,21 +182,38 @@ def _explained(odd: Sequence[tuple[Any, str]]) -> Iterator[AuditProblem]:
             yield AuditProblem(row.seq, "changed", f"line {row.seq} was changed, or the one before it")
 
 
-def _without_lines(connection: Connection, last: int) -> Iterator[AuditProblem]:
-    """Yield what plans know of the log and it does not have: lines removed at its end."""
-    known = select(PlanRow.audit_seq, PlanRow.audit_hash).where(PlanRow.audit_seq.is_not(None))
-    plans = connection.execute(known.order_by(PlanRow.audit_seq)).all()
-    highest = max((plan.audit_seq for plan in plans), default=0)
+def _head(connection: Connection) -> Any:
+    """Return number and digest of the newest line as they are noted apart from it; ``None`` before the first line."""
+    return connection.execute(select(AuditHead.seq, AuditHead.hash)).one_or_none()
+
+
+def _unlike_head(connection: Connection, last: int, digest_of_last: str) -> Iterator[AuditProblem]:
+    """Yield what the note of the newest line tells of the end of the log."""
+    head = _head(connection)
+    if head is None and last:
+        yield AuditProblem(last, "missing", f"the note that line {last} is the newest is missing")
+    elif head is not None and head.seq > last:
+        yield AuditProblem(last + 1, "missing", f"lines {last + 1} to {head.seq} are missing at the end")
+    elif head is not None and head.seq < last:
+        yield AuditProblem(head.seq + 1, "changed", f"lines {head.seq + 1} to {last} were added by something else")
+    elif head is not None and head.hash != digest_of_last:
+        yield AuditProblem(last, "changed", f"line {last} is another one than was noted as the newest")
+
+
+def _unlike_plans(connection: Connection, last: int) -> Iterator[AuditProblem]:
+    """Yield what plans know of the log and it does not have."""
+    highest = connection.scalar(select(func.max(PlanRow.audit_seq))) or 0
     if highest > last:
         yield AuditProblem(last + 1, "missing", f"lines {last + 1} to {highest} are missing at the end")
     held = connection.execute(
-        select(AuditRow.seq, func.max(AuditRow.hash).label("hash"))
+        select(AuditRow.seq)
         .join(PlanRow, PlanRow.audit_seq == AuditRow.seq)
         .where(PlanRow.audit_hash != AuditRow.hash)
         .group_by(AuditRow.seq)
+        .order_by(AuditRow.seq)
     )
-    for row in held:
-        yield AuditProblem(row.seq, "changed", f"line {row.seq} is another one than its plan knows")
+    for seq in held.scalars():
+        yield AuditProblem(seq, "changed", f"line {seq} is another one than its plan knows")
 
 
 def _words(row: Any) -> list[str]:

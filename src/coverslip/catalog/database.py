@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from coverslip.catalog.address import Address
 from coverslip.errors import CatalogError
+from coverslip.model.speaking import speaker
 
 BUSY_SECONDS = 30.0
 """How long a SQLite transaction waits for another writer."""
@@ -24,6 +25,8 @@ save in forty wait for that."""
 CONNECT_SECONDS = 10
 """How long PostgreSQL may take to answer at all."""
 _WRITES = "coverslip_writes"
+WHO = "coverslip_who"
+"""Names the one for whom a catalog was opened among the options of a transaction that writes."""
 
 
 def utc_now() -> datetime:
@@ -56,7 +59,7 @@ class Database:
         self.clock = clock
         self.on_marked: Callable[[frozenset[str]], None] | None = None
         self._reader = _engine(address)
-        self._writer = self._reader.execution_options(**{_WRITES: True})
+        self._writer = self._reader.execution_options(**{_WRITES: True, WHO: speaker()})
 
     @property
     def is_sqlite(self) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect, text
 
 from coverslip.catalog.database import BUSY_SECONDS, Database
 from coverslip.catalog.dumping import Dump, write_facts
-from coverslip.errors import CatalogError, ConflictError
+from coverslip.errors import CatalogError, ConflictError, NotFoundError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 60.0
@@ -53,6 +53,26 @@ def prepare(database: Database, dump: Dump | None = None) -> None:
         _prepare_postgresql(database, config, script, dump)
     else:
         _prepare_sqlite(database, database.address.path, config, script, dump)
+
+
+def must_be_there(database: Database) -> None:
+    """Refuse a place without a catalog, and make nothing there; one of another program is refused when it is prepared.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    CatalogError
+        It cannot be reached.
+    """
+    path = database.address.path
+    missing = NotFoundError(f"there is no catalog at {database.address.shown}")
+    if path is not None and (not path.is_file() or path.stat().st_size == 0):
+        raise missing
+    with database.reading() as connection:
+        is_ours = MigrationContext.configure(connection).get_current_revision() is not None
+        if not is_ours and not (database.is_sqlite and inspect(connection).get_table_names()):
+            raise missing
 
 
 def _prepare_postgresql(database: Database, config: Config, script: ScriptDirectory, dump: Dump | None) -> None:

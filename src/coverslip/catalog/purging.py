@@ -18,6 +18,7 @@ from coverslip.catalog.tombstones import lock_rows
 from coverslip.model.removal import (
     Permit,
     Removal,
+    Scope,
     anything,
 )
 from coverslip.model.removed import Purged
@@ -83,10 +84,8 @@ def _purge(
             del left[number]
     if not gone:
         return [], False
-    command = "purge" if plan is None else plan.command
-    lines = [
-        Line(actor, "purge", plan_id or "", command, "", "kept long enough", dict(rows[one]._mapping)) for one in gone
-    ]
+    about = None if plan is None else plan_rows.to_plan(plan).scope
+    lines = [_line(actor, plan_id or "", about or Scope("record", layout=rows[one].layout), rows[one]) for one in gone]
     seq, last = append(connection, lines, now)
     is_over = connection.execute(select(Entity.id).where(is_its, Entity.deleted_at.is_not(None))).first() is None
     if plan is not None:
@@ -102,6 +101,10 @@ def _leaves(connection: Connection, rows: Mapping[int, Any]) -> list[int]:
     for some in numbers(rows):
         found += connection.scalars(select(Entity.id).where(Entity.id.in_(some), ~contains))
     return sorted(found)
+
+
+def _line(actor: str, plan_id: str, about: Scope, row: Any) -> Line:
+    return Line(actor, "purge", plan_id, "", str(about), "kept long enough", dict(row._mapping))
 
 
 def _removal(row: Any) -> Removal:

@@ -61,3 +61,14 @@ class Audit(Base):
     reason: Mapped[str]
     record: Mapped[str]
     hash: Mapped[str]
+
+
+class AuditHead(Base):
+    """The newest line of the log, in one row; none before the first line."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"))
+    hash: Mapped[str]

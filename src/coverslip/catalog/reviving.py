@@ -1,5 +1,6 @@
 """Images that cleanups removed come back when their files are found again, or when somebody says so."""
 
+import os
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from coverslip.catalog.audit import Line, append, lock_log
 from coverslip.catalog.marks import Kinds, add_missing_artifacts
 from coverslip.catalog.part import chunks
 from coverslip.catalog.tables import Asset, Image
-from coverslip.model.removal import IMAGE, CleanupPlan
+from coverslip.model.removal import IMAGE, CleanupPlan, Scope
 
 LOGGED = tuple(column for column in Image.__table__.columns if column.name not in {"vendor", "search"})
 """What the log keeps of an image. Its row is never removed, so that the vendor's megabytes need no second copy."""
@@ -66,7 +67,7 @@ def log_images(
             action,
             row.removed_by or "" if plan is None else plan.id,
             "" if plan is None else plan.command,
-            "" if plan is None else str(plan.scope),
+            str(Scope(IMAGE, layout=os.path.dirname(row.path)) if plan is None else plan.scope),  # noqa: PTH120  # text
             reason,
             {**row._mapping, "type": IMAGE, "identity": f"{row.path}#{row._mapping['index']}"},
         )

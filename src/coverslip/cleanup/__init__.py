@@ -6,6 +6,7 @@ from coverslip.cleanup.loose import Loose, LooseFile, loose_files
 from coverslip.cleanup.own import (
     ArtifactPlan,
     OwnFile,
+    OwnFiles,
     own_files,
     plan_artifacts,
     remove_artifacts_of,
@@ -24,6 +25,7 @@ __all__ = [
     "LooseFile",
     "Original",
     "OwnFile",
+    "OwnFiles",
     "Removed",
     "announce",
     "apply_plan",

@@ -59,6 +59,20 @@ class ArtifactPlan:
         return ""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnFiles:
+    """What of ours no record refers to."""
+
+    files: tuple[OwnFile, ...]
+    artifacts: ArtifactPlan
+    """The artifacts among them, with the brake: they go by the same way as those that are removed by themselves."""
+
+    @property
+    def going(self) -> tuple[OwnFile, ...]:
+        """Those that may go."""
+        return tuple(one for one in self.files if one.may_go)
+
+
 def plan_artifacts(
     catalog: Catalog,
     storage: Storage,
@@ -127,7 +141,7 @@ def own_files(
     actor: str = "",
     permitted: Permit = anything,
     after_seconds: float = ABANDONED_SECONDS,
-) -> tuple[OwnFile, ...]:
+) -> OwnFiles:
     """Return what of ours no record refers to: artifacts first, then what lies in the folder of uploads.
 
     Raises
@@ -135,31 +149,40 @@ def own_files(
     StorageError
         One of the two cannot be listed as a whole.
     """
-    superseded = plan_gc(catalog, storage, grace_seconds=grace_seconds).superseded
-    found = [OwnFile(f"{storage.url}/{one.key}", one.size, "artifact") for one in superseded]
+
+    def may(one: OwnFile) -> bool:
+        return permitted(actor, Whose("file", 0, one.place, storage.url))
+
+    plan = plan_gc(catalog, storage, grace_seconds=grace_seconds)
+    stored = [(one, OwnFile(f"{storage.url}/{one.key}", one.size, "artifact")) for one in plan.superseded]
+    stored = [(item, one) for item, one in stored if may(one)]
     try:
-        found += _uploads(catalog, uploads_folder, after_seconds)
+        uploads = [one for one in _uploads(catalog, uploads_folder, after_seconds) if may(one)]
     except OSError as error:
         raise StorageError(f"{uploads_folder}: cannot be listed: {reason_of(error)}") from error
-    return tuple(one for one in found if permitted(actor, Whose("file", 0, one.place, storage.url)))
+    collected = GcPlan(tuple(item for item, _ in stored), (), plan.kept_bytes, 0, plan.other_catalogs, plan.kept)
+    return OwnFiles((*(one for _, one in stored), *uploads), ArtifactPlan(collected, {}, 0))
 
 
 def remove_own_files(
-    catalog: Catalog, storage: Storage, uploads_folder: Path, files: Collection[OwnFile], *, grace_seconds: float
+    catalog: Catalog,
+    storage: Storage,
+    uploads_folder: Path,
+    own: OwnFiles,
+    *,
+    actor: str,
+    command: str = "",
+    allow: int = 0,
 ) -> Removed:
     """Remove those of some files that may go and that no record refers to by now.
 
     Raises
     ------
-    StorageError
-        The storage cannot be listed as a whole.
+    ConflictError
+        The brake holds: nothing was removed.
     """
-    named = {one.place for one in files if one.may_go}
-    now = plan_gc(catalog, storage, grace_seconds=grace_seconds)
-    still = tuple(one for one in now.superseded if f"{storage.url}/{one.key}" in named)
-    announce(catalog, storage)
-    removed = collect(catalog, storage, GcPlan(still, (), now.kept_bytes, 0, now.other_catalogs, now.kept))
-    if any(one.kind == "part" for one in files):
+    _, removed = remove_artifacts_of(catalog, storage, own.artifacts, actor=actor, command=command, allow=allow)
+    if any(one.kind == "part" for one in own.files):
         removed += Removed(sweep_uploads(catalog, uploads_folder))
     return removed
 

@@ -73,13 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(name: str, words: list[str]) -> None:
+    from coverslip.cli.acting import actor  # noqa: PLC0415  # as above: pydantic comes with it
+    from coverslip.model.speaking import Who, speaking  # noqa: PLC0415
+
     _speak_for_ourselves()
     module = import_module(f"coverslip.cli.{MODULES.get(name, name).replace('-', '_')}")
     command: typer.Typer = getattr(module, "app", None) or typer.Typer(add_completion=False)
     if not hasattr(module, "app"):
         command.command()(module.run)
     try:
-        command(args=words, prog_name=f"coverslip {name}")
+        with speaking(Who(actor() or Who().actor, f"coverslip {name}")):
+            command(args=words, prog_name=f"coverslip {name}")
     except CoverslipError as error:
         say_error(error)
         sys.exit(exit_code(error))

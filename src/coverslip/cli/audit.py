@@ -24,7 +24,7 @@ def audit() -> None:
 @app.command("verify")
 def verify(db_uri: DbUri = "", as_json: AsJson = False) -> None:
     """Check every line of the log. Exit code 1 when one was changed, removed or put elsewhere."""
-    with open_catalog(_settings(db_uri).catalog_url) as catalog:
+    with open_catalog(_settings(db_uri).catalog_url, must_exist=True) as catalog:
         count, problems = catalog.verify_audit()
     if as_json:
         typer.echo(json.dumps({"lines": count, "problems": [asdict(one) for one in problems]}, indent=2))
@@ -45,7 +45,7 @@ def list_lines(
     as_json: AsJson = False,
 ) -> None:
     """Show lines of the log."""
-    with open_catalog(_settings(db_uri).catalog_url) as catalog:
+    with open_catalog(_settings(db_uri).catalog_url, must_exist=True) as catalog:
         lines = told_lines(catalog.audit(plan_id=plan, after=after, limit=limit), acting.actor(), acting.PERMIT)
     if as_json:
         found = [{**asdict(line), "at": line.at.isoformat()} for line in lines]

@@ -32,10 +32,10 @@ def run(
     target = Path(os.path.abspath(file))  # noqa: PTH100  # resolve() would follow links
     if restore:
         restore_backup(settings.catalog_url, target)
-        with open_catalog(settings.catalog_url) as catalog:
+        with open_catalog(settings.catalog_url, must_exist=True) as catalog:
             console().print(f"{catalog.url}: restored from {target}.")
         return
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url, must_exist=True) as catalog:
         rows = catalog.backup(target, portable=portable)
     size = size_text(target.stat().st_size)
     if rows is None:

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from coverslip.catalog import Catalog
 from coverslip.cleanup import (
     Loose,
     OwnFile,
+    OwnFiles,
     asking,
     loose_files,
     own_files,
@@ -26,7 +28,7 @@ from coverslip.errors import StorageError
 from coverslip.model.removal import Scope
 from coverslip.settings import Settings
 from coverslip.sources import RemoteRules
-from coverslip.storage import open_storage
+from coverslip.storage import Storage, open_storage
 
 SHOWN = 50
 """Artifacts that are printed; ``--json`` has all."""
@@ -59,49 +61,59 @@ def files(  # noqa: PLR0917  # the options of a command
     db_uri: DbUri = "",
     anonymous: Anonymous = False,
     yes: Yes = False,
+    allow: AllowBytes = 0,
     as_json: AsJson = False,
 ) -> None:
     """List files that no record refers to, and with --all --no-dry-run remove those in Coverslip's own storage.
 
     Files of layouts are never removed here: they are not Coverslip's. Of its own, unused artifacts go and what is left
-    of interrupted uploads. Exit code 1 when something could not be listed, or the question was answered with no.
+    of interrupted uploads. Exit code 1 when something could not be listed, the brake holds, or the question was
+    answered with no.
     """
     if anonymous:
         os.environ["AWS_SKIP_SIGNATURE"] = "true"
     settings = _settings(db_uri)
     removed: Removed | None = None
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url, must_exist=True) as catalog:
         found = loose_files(
             catalog, Scope("file", layout=layout, everything=everything), asking(RemoteRules.of(settings))
         )
         storage = open_storage(settings.artifacts_url)
-        grace = settings.gc_grace_seconds
-        own = (
-            own_files(
-                *(catalog, storage, settings.uploads_folder),
-                grace_seconds=grace,
-                actor=acting.actor(),
-                permitted=acting.PERMIT,
-            )
-            if everything
-            else ()
-        )
-        going = [one for one in own if one.may_go]
+        own = _own_files(catalog, storage, settings) if everything else None
+        going, held = ((), "") if own is None else (own.going, own.artifacts.held(allow))
         if not as_json:
-            _print_files(found, own)
-        is_no = bool(not dry_run and going and not confirmed(f"Remove {amount(len(going), 'file')}?", yes=yes))
-        if not dry_run and going and not is_no:
-            removed = remove_own_files(catalog, storage, settings.uploads_folder, going, grace_seconds=grace)
+            _print_files(found, () if own is None else own.files)
+            if held:
+                console().print(f"The brake holds: {held}")
+        may_go = bool(not dry_run and going and not held)
+        is_no = may_go and not confirmed(f"Remove {amount(len(going), 'file')}?", yes=yes)
+        if own is not None and may_go and not is_no:
+            removed = remove_own_files(
+                *(catalog, storage, settings.uploads_folder, own),
+                actor=acting.actor(),
+                command="coverslip clean files",
+                allow=allow,
+            )
     if as_json:
-        pieces = [{**asdict(one), "may_go": one.may_go} for one in own]
-        document = {**asdict(found), "own": pieces, "removed": 0 if removed is None else removed.files}
+        pieces = [] if own is None else [{**asdict(one), "may_go": one.may_go} for one in own.files]
+        number = 0 if removed is None else removed.files
+        document = {**asdict(found), "own": pieces, "held": held, "removed": number}
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
     elif removed is not None:
         console().print(f"{amount(removed.files, 'file')} removed.")
     elif going:
-        console().print("Nothing was removed." if is_no else "Dry run: nothing was removed.")
+        console().print("Dry run: nothing was removed." if dry_run else "Nothing was removed.")
     _tell_problems(removed)
-    raise typer.Exit(1 if found.unlisted or is_no else 0)
+    raise typer.Exit(1 if found.unlisted or is_no or (held and not dry_run) else 0)
+
+
+def _own_files(catalog: Catalog, storage: Storage, settings: Settings) -> OwnFiles:
+    return own_files(
+        *(catalog, storage, settings.uploads_folder),
+        grace_seconds=settings.gc_grace_seconds,
+        actor=acting.actor(),
+        permitted=acting.PERMIT,
+    )
 
 
 def _print_files(found: Loose, own: Sequence[OwnFile]) -> None:
@@ -137,7 +149,7 @@ def artifacts(
     """
     settings = _settings(db_uri)
     rows, removed = 0, None
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url, must_exist=True) as catalog:
         storage = open_storage(settings.artifacts_url)
         plan = plan_artifacts(
             *(catalog, storage, KINDS),

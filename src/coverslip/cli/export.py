@@ -2,12 +2,13 @@
 
 import json
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from coverslip.cli.exporting import job_id, run, say, say_dry_run, wait_until_free
+from coverslip.cli.exporting import check_options, job_id, run, say, say_dry_run, wait_until_free
 from coverslip.confined import Opener
 from coverslip.errors import InvalidRequestError
 from coverslip.export import Job, Request
@@ -20,6 +21,9 @@ from coverslip.settings import Settings
 
 if TYPE_CHECKING:
     from coverslip.catalog import Catalog
+
+MOST_JOBS = 10_000
+"""The newest ones, among which that is looked for which is to go on."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -70,11 +74,15 @@ Set = Annotated[
 Dry = Annotated[bool, typer.Option("--dry-run", help="Check everything and list the files; write nothing.")]
 Resume = Annotated[str | None, typer.Option("--resume", help="Go on with a job: its id, or 'last'.")]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="With --resume: try again what failed.")]
+Changed = Annotated[
+    str, typer.Option("--changed", help="With --resume: of sources that have changed, items 'fail', or 'use' them.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 
 @app.command("fov")
 def export_fov(
+    context: typer.Context,
     data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
@@ -101,6 +109,7 @@ def export_fov(
     dry_run: Dry = False,
     resume: Resume = None,
     retry_failed: Retry = False,
+    changed: Changed = "fail",
     as_json: AsJson = False,
 ) -> None:
     """Export whole fields of view."""
@@ -109,6 +118,7 @@ def export_fov(
 
 @app.command("cells")
 def export_cells(
+    context: typer.Context,
     data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
@@ -146,6 +156,7 @@ def export_cells(
     dry_run: Dry = False,
     resume: Resume = None,
     retry_failed: Retry = False,
+    changed: Changed = "fail",
     as_json: AsJson = False,
 ) -> None:
     """Export single cells, all that a filter leaves."""
@@ -167,6 +178,7 @@ def export_cells(
 
 @app.command("rois")
 def export_rois(
+    context: typer.Context,
     data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
@@ -201,6 +213,7 @@ def export_rois(
     dry_run: Dry = False,
     resume: Resume = None,
     retry_failed: Retry = False,
+    changed: Changed = "fail",
     as_json: AsJson = False,
 ) -> None:
     """Export regions of interest."""
@@ -210,6 +223,7 @@ def export_rois(
 
 def _export(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> None:
     """Plan, check and run an export. Exit code 0 when every file is there, 1 when some failed, 130 when stopped."""
+    check_options(given["context"], is_resumed=bool(given["resume"]))
     settings = Settings.load()
     needs_catalog = given["dataset"] is not None or not given["dry_run"]
     with Opener(settings) as opener, _catalog(settings) if needs_catalog else nullcontext() as catalog:
@@ -219,13 +233,22 @@ def _export(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Non
             return
         assert catalog is not None
         if given["resume"]:
-            chosen = job_id(catalog.exports(), given["resume"])
+            chosen = job_id(catalog.exports(MOST_JOBS), given["resume"], mode)
             wait_until_free(catalog, chosen)
             job = Job.kept(chosen, catalog, open_file=opener.open_image)
         else:
             job = Job.of(_request(mode, own, given, catalog), catalog=catalog, open_file=opener.open_image)
-        record = run(job, is_resumed=bool(given["resume"]), retry_failed=given["retry_failed"])
+        go_on = partial(job.resume, retry_failed=given["retry_failed"], changed=_changed(given["changed"]))
+        record = run(job, go_on if given["resume"] else job.start, is_resumed=bool(given["resume"]))
         say(job, record, as_json=given["as_json"])
+
+
+def _changed(text: str) -> Literal["fail", "use"]:
+    if text == "use":
+        return "use"
+    if text == "fail":
+        return "fail"
+    raise InvalidRequestError(f"--changed: expected fail or use, found {text!r}")
 
 
 def _catalog(settings: Settings) -> AbstractContextManager["Catalog"]:

@@ -10,6 +10,7 @@ from coverslip.catalog import Catalog
 from coverslip.cleanup import GcPlan, Removed, collect, plan_gc, plan_purge, purge, sweep_uploads
 from coverslip.cli import acting
 from coverslip.cli.acting import actor
+from coverslip.cli.clean_bytes import DbUri
 from coverslip.cli.output import EXIT_CODES, amount, console, one_line, size_text
 from coverslip.derive import open_catalog_of
 from coverslip.errors import StorageError
@@ -24,15 +25,16 @@ SHOWN = 50
 def run(
     older_than_days: Annotated[float, typer.Option(min=0, help="Only what was deleted longer ago than this.")] = 30.0,
     yes: Annotated[bool, typer.Option("--yes", help="Really remove; without it only says what would go.")] = False,
+    db_uri: DbUri = "",
 ) -> None:
     """Remove for good what was deleted some time ago: uploaded originals, records and artifacts.
 
     Files added in place and files of layouts are never removed. Artifacts that nothing refers to any more go too.
     Cleanups whose records are purged can no longer be undone. Exit code 5 when something could not be removed.
     """
-    settings = Settings.load()
+    settings = Settings.load(**({"database_url": db_uri} if db_uri else {}))
     out = console()
-    with open_catalog_of(settings) as catalog:
+    with open_catalog_of(settings, must_exist=True) as catalog:
         storage = open_storage(settings.artifacts_url)
         plan = plan_purge(catalog, older_than_days=older_than_days, actor=actor(), permitted=acting.PERMIT)
         for image in plan:

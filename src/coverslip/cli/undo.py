@@ -24,7 +24,7 @@ def run(
     Exit code 3 when there is no such plan, 4 when it was not applied, or is purged.
     """
     settings = Settings.load(**({"database_url": db_uri} if db_uri else {}))
-    with open_catalog(settings.catalog_url) as catalog:
+    with open_catalog(settings.catalog_url, must_exist=True) as catalog:
         plan = catalog.plan(plan_id, actor=actor(), permitted=acting.PERMIT)
         done = catalog.undo_plan(plan_id, actor=actor(), permitted=acting.PERMIT)
     restored = [*done.restored, *done.restored_images]

@@ -63,7 +63,7 @@ BY_CHOICE: Mapping[str, str] = MappingProxyType(
 """The kind that is just what a request asks for, by the digest of its choice."""
 
 
-def open_catalog(url: str, *, entity_kinds: EntityKinds | None = None) -> Catalog:
+def open_catalog(url: str, *, entity_kinds: EntityKinds | None = None, must_exist: bool = False) -> Catalog:
     """Return the catalog at an address, whose images and annotations have the artifacts that every one has.
 
     Parameters
@@ -72,9 +72,13 @@ def open_catalog(url: str, *, entity_kinds: EntityKinds | None = None) -> Catalo
         Its address.
     entity_kinds
         Which kinds follow annotations and entities; as by default where left out.
+    must_exist
+        Whether a catalog has to be there: nothing is created then.
 
     Raises
     ------
+    NotFoundError
+        There is none, and there has to be.
     CatalogError
         It cannot be reached or written, is of another program, or was written by a newer Coverslip.
     """
@@ -82,7 +86,11 @@ def open_catalog(url: str, *, entity_kinds: EntityKinds | None = None) -> Catalo
         {kind.name: kind.version for kind in ALWAYS if kind.of == of} for of in ("image", "annotation")
     )
     return Catalog.open(
-        url, versions=of_images, annotation_versions=of_annotations, entity_kinds=entity_kinds or ENTITY_KINDS
+        url,
+        versions=of_images,
+        annotation_versions=of_annotations,
+        entity_kinds=entity_kinds or ENTITY_KINDS,
+        must_exist=must_exist,
     )
 
 
@@ -95,6 +103,6 @@ def entity_kinds_of(settings: Settings) -> EntityKinds:
     )
 
 
-def open_catalog_of(settings: Settings) -> Catalog:
+def open_catalog_of(settings: Settings, *, must_exist: bool = False) -> Catalog:
     """Return the catalog that the settings name, with what they say of annotations; see ``open_catalog``."""
-    return open_catalog(settings.catalog_url, entity_kinds=entity_kinds_of(settings))
+    return open_catalog(settings.catalog_url, entity_kinds=entity_kinds_of(settings), must_exist=must_exist)

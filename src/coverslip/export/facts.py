@@ -28,6 +28,13 @@ class SourceFacts:
     """``None`` where it could not be opened: its items fail, unless it can be when their turn comes."""
     error: str | None = None
     masks: tuple[str, ...] = ()
+    before: tuple[Mapping[str, Any], ...] = ()
+    """What it was when items were drawn, before it was repaired: ``fingerprint`` and the numbers of these ``items``."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Its files."""
+        return tuple(map(Path, self.fingerprint))
 
     @property
     def pixel_um(self) -> tuple[float, float] | None:
@@ -50,6 +57,7 @@ class SourceFacts:
         }
         found |= {} if self.source.pixel_um is None else {"pixel_um": self.source.pixel_um}
         found |= {} if self.source.mosaic is None else {"mosaic": self.source.mosaic.document}
+        found |= {"before": [dict(one) for one in self.before]} if self.before else {}
         return found | ({"error": self.error} if self.error else {})
 
 

@@ -5,10 +5,11 @@ in the order of the items. A job that goes on draws only what has no piece, and 
 PDF. The pieces go when all items are on their pages.
 """
 
+import os
 import queue
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +19,7 @@ from coverslip.export.encoding import gallery_caption
 from coverslip.export.pieces import Task, failed
 from coverslip.export.plan import Plan
 from coverslip.export.request import Gallery
-from coverslip.export.writing import CannotWriteError, created, digest
+from coverslip.export.writing import CannotWriteError, FileThereError, compared, created, digest
 from coverslip.model.exporting import ExportResult
 from coverslip.render.export import Figure, PdfGallery
 from coverslip.render.export.stored import restored
@@ -60,6 +61,7 @@ def run_gallery(
     tasks: Sequence[Task],
     notes: CanShow,
     *,
+    is_own: bool,
     pieces: Path,
     draw: Draw,
     should_stop: Callable[[], bool],
@@ -77,6 +79,8 @@ def run_gallery(
         All of its items; none at all where nothing is to be done.
     notes
         Takes what became of them.
+    is_own
+        Whether a file that is there is the job's, or may be replaced; another one stays, and the job stops.
     pieces
         Folder of the pieces.
     draw
@@ -94,10 +98,11 @@ def run_gallery(
     if should_stop():
         return
     try:
-        results = _bound(plan, gallery, path, todo, drawn.results, should_stop=should_stop, pass_on=notes.pass_on)
+        with nullcontext(path) if is_own or not os.path.lexists(path) else compared(path) as place:
+            results = _bound(plan, gallery, place, todo, drawn.results, should_stop=should_stop, pass_on=notes.pass_on)
     except _StoppedError:
         return
-    except (CannotWriteError, InvalidRequestError, ExportError) as error:  # no room, or a page that cannot be
+    except (CannotWriteError, InvalidRequestError, ExportError, FileThereError) as error:  # or a page that cannot be
         stop(str(error))
         return
     checksum, size = digest(path)

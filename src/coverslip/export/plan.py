@@ -137,7 +137,7 @@ def _restored_source(document: Mapping[str, Any]) -> SourceFacts:
     mosaic = Mosaic.of(document["mosaic"]) if "mosaic" in document else None
     source = Source(document["fov"], Path(document["path"]), document["image"], mosaic, document.get("pixel_um"))
     seen = {path: [int(number) for number in one] for path, one in document["fingerprint"].items()}
-    return SourceFacts(source, seen, None, document.get("error"))
+    return SourceFacts(source, seen, None, document.get("error"), before=tuple(map(dict, document.get("before", ()))))
 
 
 def _frozen(

@@ -33,6 +33,7 @@ from coverslip.readers.tiff_outline import outline
 
 if TYPE_CHECKING:
     from coverslip.model.protocols import Array
+    from coverslip.readers.image import Image
 
 
 class _Reader:
@@ -90,13 +91,18 @@ class _Image:
         """Return the pixels of a resolved region; there is only level 0."""
         (c0, c1), y, x = region.spans[1], region.spans[3], region.spans[4]
         meta = self.metadata
+        if c1 - c0 == 1:  # as it is: planes are large, and a copy takes as long as reading them
+            return self._channel(c0).read(0, Region(y=y, x=x))
         out: Array = np.empty(region.shape, meta.dtype)
         for c in range(c0, c1):
-            channel = self._members.image(self._channels[c].path)
-            if channel.metadata.shape != (1, 1, 1, meta.size_y, meta.size_x) or channel.metadata.dtype != meta.dtype:
-                raise ReadError(f"{self._channels[c].path}: it has another size or type than the other channels")
-            out[:, c - c0 : c - c0 + 1] = channel.read(0, Region(y=y, x=x))
+            out[:, c - c0 : c - c0 + 1] = self._channel(c).read(0, Region(y=y, x=x))
         return out
+
+    def _channel(self, c: int) -> "Image":
+        channel, meta = self._members.image(self._channels[c].path), self.metadata
+        if channel.metadata.shape != (1, 1, 1, meta.size_y, meta.size_x) or channel.metadata.dtype != meta.dtype:
+            raise ReadError(f"{self._channels[c].path}: it has another size or type than the other channels")
+        return channel
 
     def rows(self) -> Iterator[Mapping[str, Cell]]:
         """Yield the rows of the cell table that are of this field of view."""

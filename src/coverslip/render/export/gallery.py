@@ -144,6 +144,8 @@ class ContactSheet:
         Width of an item in pixels of the screen.
     exact_pixels
         Embedded pictures of at most so many pixels are PNG, larger ones JPEG, a tenth of the size.
+    about
+        What made it, for programs; nothing is said where it is empty.
     """
 
     def __init__(
@@ -153,10 +155,12 @@ class ContactSheet:
         title: str = "Contact sheet",
         side: int = 220,
         exact_pixels: int = 1 << 30,
+        about: str = "",
     ) -> None:
         self._stream, self._exact_pixels = stream, exact_pixels
+        made = f'<meta name="generator" content="{html.escape(about)}">' if about else ""
         self._write(
-            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{made}'
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
             f"<title>{html.escape(title)}</title><style>\n"
             "body{font:13px/1.4 system-ui,sans-serif;margin:1.5rem;background:#fff;color:#222}\n"
