@@ -54,6 +54,21 @@ def ended(service: Service, job_id: str) -> Body:
     raise AssertionError(job)
 
 
+def test_limits_are_measured_and_the_size_of_a_pixel_may_be_stated(fields: Service) -> None:
+    markers = {"name": "given", "channels": [{"channel": "DNA", "color": "blue"}]}
+    bar = {"length_um": 5, "color": "#ff00ff", "label": False}
+    body = body_of(fields, scale_bar=bar, pixel_um=0.25, force_pixel_um=True) | {"marker_set": markers}
+    answer = fields.client.post("/api/exports/preview", json=body)
+    assert answer.status_code == 200, answer.text
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    assert (pixels == (255, 0, 255)).all(axis=2).any(axis=0).sum() == 20
+    assert len(np.unique(pixels[..., 2])) > 200
+    refused = fields.client.post("/api/exports/preview", json=body_of(fields, force_pixel_um=True))
+    assert refused.status_code == 400
+    assert "pixel_um" in refused.text
+
+
 def test_an_export_is_made_and_fetched_as_an_archive(fields: Service) -> None:
     answer = fields.client.post("/api/exports", json=body_of(fields))
     assert answer.status_code == 201, answer.text
