@@ -12,7 +12,9 @@ from coverslip.catalog.planning import plan_removals
 from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError
 from coverslip.model.entities import EntityRecord, EntitySeen
 from coverslip.model.removal import (
+    BrakeStop,
     CleanupPlan,
+    Group,
     Kept,
     Named,
     Removal,
@@ -322,6 +324,23 @@ def test_what_an_import_says_is_missing_makes_a_row_incomplete_until_it_is_there
     assert candidate.files == ("a_point.ndjson", "a_mask.zarr")
     catalog.sync_entities(LAYOUT, [replace(one, missing=())])
     assert catalog.entities(type="annotation")[0].incomplete_since is None
+
+
+def test_a_plan_that_the_brake_holds_as_a_whole_stays_open_until_a_number_lets_it_through(catalog: Catalog) -> None:
+    fill(catalog, annotation("a", "Point"), annotation("b", "Point"))
+    rows = catalog.entities(type="annotation")
+    stop = BrakeStop(Group("1", "TS_1", "5.000"), "empty", 1, 1)
+    removals = (replace(removal(rows[0]), group=stop.group),)
+    marked = Kept("annotation", rows[1].id, rows[1].identity, LAYOUT, rows[1].key, "a file is not there")
+    scope = Scope("annotation", everything=True)
+    catalog.keep_plan(
+        CleanupPlan("plan", scope, catalog.now(), "", removals=removals, incomplete=(marked,), stops=(stop,))
+    )
+    for allow in (0, 2):
+        assert catalog.apply_plan("plan", actor="ada", allow=allow) == Applied("plan", stopped=(stop,))
+        assert catalog.plan("plan").state == "open"
+        assert [one.incomplete_since for one in catalog.entities(type="annotation")] == [None, None]
+    assert catalog.apply_plan("plan", actor="ada", allow=1) == Applied("plan", removed=(rows[0].id,))
 
 
 def test_an_undo_leaves_the_marks_of_rows_that_were_written_since(catalog: Catalog, clock: Clock) -> None:

@@ -139,6 +139,14 @@ def test_the_brake_holds_until_a_number_was_reviewed(run: Here, top: Path) -> No
     assert "6 annotations removed." in text
 
 
+def test_a_plan_that_the_brake_held_can_be_applied_later(run: Here, top: Path) -> None:
+    for number in range(101, 107):
+        shutil.rmtree(top / SPACING / "Annotations" / str(number))
+    apply = ("clean", "annotations", "--plan", plan_of(run, "--all", code=1)["id"], "--no-dry-run", "--yes")
+    assert "Nothing was removed." in run(*apply, code=1)
+    assert "6 annotations removed." in run(*apply, "--allow-removal", "6")
+
+
 def test_a_voxel_spacing_that_is_empty_as_a_share_that_is_not_mounted_removes_nothing(run: Here, top: Path) -> None:
     for folder in (top / OTHER).iterdir():
         shutil.rmtree(folder)
@@ -160,7 +168,11 @@ def test_documents_without_files_are_incomplete_and_stay(run: Here, top: Path) -
     (top / SPACING / "Annotations/105/ribosome-105_point.ndjson").unlink()
     plan = plan_of(run, "--all")
     assert (plan["removals"], [one["why"][-9:] for one in plan["incomplete"]]) == ([], ["not there"])
-    assert "0 annotations removed." in run("clean", "annotations", "--all", "--no-dry-run", "--yes")
+    said = run("clean", "annotations", "--all", "--no-dry-run", code=0, answer="n\n")
+    assert "Mark anew of 1 annotation whether files are missing? [y/N]" in said
+    assert "Remove" not in said
+    text = run("clean", "annotations", "--all", "--no-dry-run", "--yes")
+    assert "Nothing was removed. 1 annotation marked; `coverslip undo " in text
     assert plan_of(run, "--all")["counts"]["incomplete"] == 1
 
 

@@ -104,6 +104,8 @@ class Removals(Part):
     ) -> Applied:
         """Turn the rows of a plan into tombstones, mark what shows them, and write it down; all or nothing.
 
+        Where the brake holds all of its rows, nothing is done, and the plan stays open.
+
         Parameters
         ----------
         plan_id
@@ -133,6 +135,8 @@ class Removals(Part):
                 raise ConflictError(f"plan {plan.id} is {plan.state}: make a new one")
             plan = replace(plan, actor=actor)
             going = plan.to_go(allow)
+            if plan.removals and not going:
+                return Applied(plan.id, stopped=plan.held(allow))
             records = [one for one in going if not one.image_id]
             named = [number for one in records for number in (one.id, one.merged_into) if number is not None]
             kept = [one.id for one in plan.incomplete if not one.image_id]

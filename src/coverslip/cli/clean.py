@@ -165,16 +165,22 @@ def _folder(layout: str, instead: str) -> str:
 
 
 def _may_go_on(plan: CleanupPlan, allow: int, *, yes: bool) -> bool:
-    going = plan.to_go(allow)
-    if not going and not plan.incomplete and not plan.complete:
+    going, marked = plan.to_go(allow), len(plan.incomplete) + len(plan.complete)
+    if not going and (plan.removals or not marked):  # the brake holds all of it, or there is nothing
         return False
+    if not going:
+        return confirmed(f"Mark anew of {counted(marked, plan.scope.type)} whether files are missing?", yes=yes)
     console(stderr=True).print("coverslip: make a backup of the catalog first: coverslip backup FILE")
     return confirmed(f"Remove {counted(len(going), plan.scope.type)}?", yes=yes)
 
 
 def _print_end(plan: CleanupPlan, applied: Applied | None, *, dry_run: bool) -> None:
     out = console()
-    if applied is not None:
+    if applied is not None and not plan.removals:
+        marked = len(plan.incomplete) + len(plan.complete)
+        words = counted(marked, plan.scope.type)
+        out.print(f"Nothing was removed. {words} marked; `coverslip undo {plan.id}` takes that back.")
+    elif applied is not None:
         number = len(applied.removed) + len(applied.removed_images)
         out.print(f"{counted(number, plan.scope.type)} removed. `coverslip undo {plan.id}` brings them back.")
     elif dry_run and plan.removals:

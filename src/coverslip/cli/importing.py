@@ -57,7 +57,7 @@ def run(
             "--allow-removal",
             min=0,
             help="Where the brake holds: let runs through while they remove no more than this in all, and empty "
-            "scopes if their run removes exactly what is left. What could not be listed never goes: import again.",
+            "scopes if their run removes exactly what is left of it. What could not be listed never goes.",
         ),
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
