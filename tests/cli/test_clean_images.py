@@ -87,6 +87,14 @@ def test_images_are_removed_come_back_by_undo_and_by_themselves(run: Here, libra
     assert names(plan_of(run, "--all")) == []
 
 
+def test_a_purge_of_images_is_final(run: Here, library: Path) -> None:
+    (library / "a" / "3.tif").unlink()
+    plan = plan_of(run, "--all", "--no-dry-run", "--yes")
+    assert "1 image purged" in run("purge", "--older-than-days", "0", "--yes")
+    assert "is purged: there is nothing of it to bring back" in run("undo", plan["id"], code=4)
+    assert len(shown(run)) == 7
+
+
 def test_a_file_that_is_back_stops_its_plan(run: Here, library: Path) -> None:
     (library / "a" / "3.tif").unlink()
     plan = plan_of(run, "--all")
