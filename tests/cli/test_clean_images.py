@@ -229,3 +229,14 @@ def test_the_brake_holds_where_most_artifacts_would_go(run: Here, library: Path,
     assert all(path.exists() for path in paths)
     assert BOTH[what] in run(*command, "--allow-removal", "5")
     assert not any(path.exists() for path in paths)
+
+
+def test_a_purge_leaves_artifacts_where_most_of_them_would_go(run: Here, library: Path, storage: Storage) -> None:
+    """As where ``--db-uri`` names a catalog that was put back to an earlier time."""
+    paths = [forgotten(run, storage, bytes([number])) for number in range(5)]
+    text = run("purge", "--yes")
+    assert "The brake holds: 5 of 5 stored artifacts would be removed, more than 20%" in text
+    assert all(path.exists() for path in paths)
+    paths[0].unlink()
+    assert "4 unused artifacts" in run("purge", "--yes")
+    assert not any(path.exists() for path in paths)
