@@ -233,3 +233,14 @@ def test_regions_of_a_map_are_exported_by_the_server(fields: Service, tmp_path: 
         pixels = np.asarray(picture)
     sides = [expected(planes_of(n), ("DNA", "CD3"), box) for n, box in ((0, (40, 0, 60, 40)), (1, (0, 0, 20, 40)))]
     np.testing.assert_array_equal(pixels, np.hstack(sides))
+
+
+def test_a_channel_that_was_copied_again_is_tried_again(fields: Service, tmp_path: Path) -> None:
+    channel = tmp_path / "data" / "images" / "A" / "CD3.tiff"
+    data = channel.read_bytes()
+    channel.write_bytes(data[: len(data) // 2])
+    job_id = fields.client.post("/api/exports", json=body_of(fields)).json()["id"]
+    assert ended(fields, job_id)["state"] == "partial"
+    channel.write_bytes(data)
+    assert fields.client.post(f"/api/exports/{job_id}/retry").status_code == 200
+    assert ended(fields, job_id)["state"] == "completed"

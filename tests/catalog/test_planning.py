@@ -73,6 +73,63 @@ def test_a_run_of_which_nothing_is_there_is_stopped_and_others_are_not() -> None
     assert [(one.group.run, one.reason) for one in found.stops] == [("TS_2", "empty")]
 
 
+SPACING = "1/TS_1/Reconstructions/VoxelSpacing5.000"
+
+
+def in_spacing(number: int, type_: str = "annotation") -> Candidate:
+    """Return a row as portals lay it out, in a folder of its voxel spacing."""
+    group = replace(GROUP, type=type_)
+    folder = {"annotation": "Annotations", "tomogram": "Tomograms"}[type_]
+    return replace(row(number, group=group, type_=type_), key=f"{SPACING}/{folder}/{number}/a.json")
+
+
+@pytest.mark.parametrize(
+    ("rows", "there", "stops"),
+    [
+        (4, "1/TS_1/run_metadata.json", ["empty"]),
+        (1, "1/TS_1/run_metadata.json", ["empty"]),
+        (1, "1/TS_1/Reconstructions/VoxelSpacing7.000/Annotations/1/a.json", ["empty"]),
+        (1, f"{SPACING}/Images/1/a.mrc", []),
+        (4, f"{SPACING}/Images/1/a.mrc", []),
+    ],
+)
+def test_a_voxel_spacing_of_which_nothing_is_there_is_stopped_however_few_rows_it_has(
+    rows: int, there: str, stops: list[str]
+) -> None:
+    every = [in_spacing(number) for number in range(rows)]
+    keys = frozenset(key for one in every for key in one.keys)
+    found = plan_removals(every, Known(absent=keys, orphans=frozenset({there})))
+    assert [one.reason for one in found.stops] == stops
+    assert len(found.removals) == rows
+
+
+def test_rows_of_all_types_of_a_voxel_spacing_count_together() -> None:
+    every = [*(in_spacing(number) for number in range(10)), in_spacing(20, "tomogram"), in_spacing(21, "tomogram")]
+    there = {one.key for one in every[4:11]}
+    found = plan(every, there)
+    assert [(one.group.type, one.reason, one.removed, one.rows) for one in found.stops] == [
+        ("annotation", "many", 4, 10),
+        ("tomogram", "many", 1, 2),
+    ]
+    of_run = replace(GROUP, spacing="", number=3, type="alignment")
+    other = [replace(row(number, group=of_run, type_="alignment")) for number in (30, 31)]
+    assert plan([*every[:11], *other], {*there, other[0].key}).stops == (), "a run is another scope"
+
+
+@pytest.mark.parametrize(
+    ("allow", "reasons"), [(3, ["many", "empty"]), (9, ["empty"]), (7, []), (6, ["many", "empty"])]
+)
+def test_an_empty_scope_is_let_through_by_exactly_its_number_and_a_full_one_by_at_least_its(
+    allow: int, reasons: list[str]
+) -> None:
+    elsewhere = replace(GROUP, run="TS_2", run_id=9, number=10)
+    every = [*(row(number) for number in range(8)), row(20, group=elsewhere)]
+    found = plan(every, {one.key for one in every[6:8]})
+    made = CleanupPlan("x", Scope("annotation"), None, "", removals=found.removals, stops=found.stops)  # type: ignore[arg-type]
+    assert [stop.reason for stop in made.held(allow)] == reasons
+    assert len(made.to_go(allow)) == 7 - 6 * ("many" in reasons) - ("empty" in reasons)
+
+
 def test_unknown_is_never_removed_and_says_why() -> None:
     every = [row(number) for number in range(3)]
     found = plan(every, set(), {every[1].key: "403"})
@@ -84,6 +141,8 @@ def test_what_nobody_looked_for_is_unknown() -> None:
     found = plan_removals([row(1)], Known(orphans=frozenset({WITNESS})))
     assert (found.removals, [one.why for one in found.unknown]) == ((), ["nobody looked for it"])
     assert [one.reason for one in found.stops] == ["failed"]
+    made = CleanupPlan("x", Scope("annotation"), None, "", stops=found.stops)  # type: ignore[arg-type]
+    assert made.held(1) == found.stops, "no number says what a listing would have shown"
 
 
 @pytest.mark.parametrize(

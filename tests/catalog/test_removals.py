@@ -13,6 +13,7 @@ from coverslip.errors import ConflictError, InvalidRequestError, NotFoundError
 from coverslip.model.entities import EntityRecord, EntitySeen
 from coverslip.model.removal import (
     CleanupPlan,
+    Kept,
     Named,
     Removal,
     Scope,
@@ -323,6 +324,27 @@ def test_what_an_import_says_is_missing_makes_a_row_incomplete_until_it_is_there
     assert catalog.entities(type="annotation")[0].incomplete_since is None
 
 
+def test_an_undo_leaves_the_marks_of_rows_that_were_written_since(catalog: Catalog, clock: Clock) -> None:
+    lost, found = replace(annotation("lost", "Point"), key="1/TS_1/lost.json"), annotation("found", "Point")
+    fill(catalog, lost, replace(found, missing=("found_mask.zarr",)))
+    rows = {one.name: one for one in catalog.entities(type="annotation")}
+    marked = Kept("annotation", rows["lost"].id, lost.identity, LAYOUT, lost.key, "a file is not there")
+    scope, since = Scope("annotation", everything=True), catalog.now()
+    catalog.keep_plan(CleanupPlan("plan", scope, since, "", incomplete=(marked,), complete=(rows["found"].id,)))
+    clock.advance(60)
+    catalog.apply_plan("plan", actor="ada")
+    assert {one.name: one.incomplete_since for one in catalog.entities(type="annotation")} == {
+        "lost": catalog.now(),
+        "found": None,
+    }
+    catalog.sync_entities(LAYOUT, [replace(lost, files=(), missing=("lost_point.ndjson",)), found])
+    catalog.undo_plan("plan", actor="ada")
+    assert {one.name: one.incomplete_since for one in catalog.entities(type="annotation")} == {
+        "lost": catalog.now(),
+        "found": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("scope", "names"),
     [
@@ -604,6 +626,58 @@ def test_rows_of_one_document_become_the_oldest_which_says_what_the_newest_said(
     assert catalog.undo_plan("merge", actor="ada").restored == (newest,)
     assert everything(catalog)["entity"] == before["entity"]
     assert {one.kind for one in catalog.artifacts_of_entities([newest])} == {"points", "arrows"}
+
+
+def owners(catalog: Catalog) -> dict[str, tuple[str, int, str]]:
+    """Return what the artifacts of annotations are, whose, and under which key their bytes lie, by id."""
+    with catalog._database.reading() as connection:
+        rows = connection.execute(text("SELECT id, kind, entity_id, key FROM artifact WHERE entity_id IS NOT NULL"))
+        return {row.id: (row.kind, row.entity_id, row.key) for row in rows}
+
+
+def test_a_merge_takes_what_only_the_other_has_with_its_bytes_and_an_undo_gives_it_back(catalog: Catalog) -> None:
+    oldest, newest = same_document_twice(catalog)
+    before = owners(catalog)
+    (arrows,) = (number for number, (kind, _, _) in before.items() if kind == "arrows")
+    assert before[arrows][1:] == (newest, before[arrows][2])
+    assert before[arrows][2]
+    merging(catalog)
+    catalog.apply_plan("merge", actor="ada")
+    assert owners(catalog) == {**before, arrows: ("arrows", oldest, before[arrows][2])}
+    catalog.undo_plan("merge", actor="ada")
+    assert owners(catalog) == before
+
+
+def test_numbers_of_merged_rows_lead_to_the_one_that_stayed_until_an_undo(catalog: Catalog) -> None:
+    oldest, newest = same_document_twice(catalog)
+    plan = merging(catalog)
+    for name in ("merge", "again"):
+        catalog.apply_plan(name, actor="ada")
+        assert catalog.survivors([oldest, newest]) == {newest: oldest}
+        assert catalog.entity(newest).id == oldest
+        catalog.undo_plan(name, actor="ada")
+        assert catalog.survivors([oldest, newest]) == {}
+        assert catalog.entity(newest).id == newest
+        if name == "merge":
+            catalog.keep_plan(replace(plan, id="again"))
+
+
+def test_an_undo_of_a_second_merge_leaves_the_first(catalog: Catalog) -> None:
+    names = ("@101", "ribosome", "ribosomes")
+    fill(catalog, *(replace(annotation(name, "Point"), key="1/TS_1/101.json") for name in names))
+    first, second, third = (number_of(catalog, annotation(name).identity) for name in names)
+    rows = {one.id: one for one in catalog.entities(type="annotation")}
+    scope = Scope("annotation", everything=True)
+    for name, gone, into in (("one", third, second), ("two", second, first)):
+        row = replace(removal(catalog.entity(gone)), reason="duplicate", merged_into=into)
+        catalog.keep_plan(CleanupPlan(name, scope, catalog.now(), "", removals=(row,)))
+        catalog.apply_plan(name, actor="ada")
+    assert set(rows) == {first, second, third}
+    assert catalog.survivors([first, second, third]) == {second: first, third: first}
+    catalog.undo_plan("two", actor="ada")
+    assert catalog.survivors([first, second, third]) == {third: second}
+    catalog.undo_plan("one", actor="ada")
+    assert catalog.survivors([first, second, third]) == {}
 
 
 def test_a_merge_repoints_what_lies_in_the_row_that_goes(catalog: Catalog) -> None:

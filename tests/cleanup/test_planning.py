@@ -46,6 +46,10 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 @pytest.fixture
 def layout(catalog: Catalog, tmp_path: Path) -> str:
+    return fill(catalog, tmp_path)
+
+
+def fill(catalog: Catalog, tmp_path: Path) -> str:
     """Return a layout of three annotations, two of which share a file, and a gain, which is a file without document."""
     top = tmp_path / "portal"
     gain = EntityFile(f"{RUN}/both.ndjson", "mrc", "", "1")

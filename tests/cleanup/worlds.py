@@ -16,9 +16,11 @@ from coverslip.cleanup.existence_remote import NOTHING
 from coverslip.errors import UnreadableFileError
 from coverslip.ingest.deposition import identities
 from coverslip.model.entities import EntityFile, EntitySeen
+from coverslip.model.records import SyncItem
 from coverslip.sources import Found, RemotePath, RemoteRules
 from coverslip.sources.address import Address
 from coverslip.sources.bucket import Bucket
+from tests.catalog.making import item
 
 RULES = RemoteRules((), Path("/nowhere"), 0)
 PAGE = 7
@@ -133,12 +135,14 @@ class World:
     bucket: MemoryBucket
     entities: list[EntitySeen] = field(default_factory=list)
 
-    def add(self, kind: str, identity: str, parent: str | None, key: str, *files: str, alignment: str = "") -> None:
+    def add(
+        self, kind: str, identity: str, parent: str | None, key: str, *files: str, alignment: str = "", image: str = ""
+    ) -> None:
         """Add an entity."""
         made = tuple(EntityFile(file, file.rpartition(".")[2], "Point", "1") for file in files)
         name = identity.rpartition("/")[2]
         self.entities.append(
-            EntitySeen(kind, identity, parent, name, "10301", None, key, {}, made, alignment=alignment)
+            EntitySeen(kind, identity, parent, name, "10301", None, key, {}, made, alignment=alignment, image_key=image)
         )
 
     def fill(self) -> None:
@@ -167,6 +171,10 @@ class World:
         name = layout.rpartition("/")[2]
         top = MemoryPath(f"/{name}", origin=Address("s3", "memory", name), rules=RULES).into(self.bucket)
         return look(top, keys, prefixes=prefixes, only_with=only_with)
+
+    def images(self) -> list[SyncItem]:
+        """Return the images of its tomograms, which artifacts of annotations are made for."""
+        return [item(f"{self.layout}/{one.image_key}") for one in self.entities if one.image_key]
 
     def there(self) -> set[str]:
         """Return the keys that are in the bucket now, below the top."""
@@ -205,7 +213,8 @@ def make_world(chance: random.Random, name: str) -> World:
             for number in range(100, 100 + chance.randint(1, 2)):
                 at = f"{folder}/Tomograms/{number}"
                 files = (f"{at}/TS.mrc", f"{at}/TS.zarr")
-                world.add("tomogram", f"{s}/tomograms/{number}", s, f"{at}/tomogram_metadata.json", *files)
+                key, shown = f"{at}/tomogram_metadata.json", files[1]
+                world.add("tomogram", f"{s}/tomograms/{number}", s, key, *files, alignment=alignment, image=shown)
             number = 100
             for deposition, one in product(range(chance.randint(1, 2)), ids[: chance.randint(0, 4)]):
                 at, number = f"{folder}/Annotations/{number}/a-1.0", number + 1
@@ -215,5 +224,6 @@ def make_world(chance: random.Random, name: str) -> World:
                 world.add("annotation", identity, s, f"{at}.json", *made, alignment=alignment)
                 if chance.random() < 0.1:  # an earlier import called it differently
                     again = identities.annotation(s, deposition, f"{one}-again", "100")
+                    made = made or [f"{at}_point.ndjson"]  # the later one alone has an artifact
                     world.add("annotation", again, s, f"{at}.json", *made, alignment=alignment)
     return world

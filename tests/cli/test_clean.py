@@ -114,6 +114,7 @@ def test_a_plan_whose_document_is_back_removes_nothing(run: Here, top: Path) -> 
 def test_only_the_scope_is_looked_at(run: Here, top: Path) -> None:
     for number, spacing in ((105, SPACING), (100, OTHER)):
         shutil.rmtree(write_annotation(top, number, spacing))
+    put(top, f"{OTHER}/Images/notes.txt", "hello")
     plan = plan_of(run, "--all")
     spacings = {one["group"]["spacing"]: one["group"]["number"] for one in plan["removals"]}
     for spacing, expected in (("13.480", "ribosome 105"), ("26.960", "ribosome 100")):
@@ -136,6 +137,14 @@ def test_the_brake_holds_until_a_number_was_reviewed(run: Here, top: Path) -> No
     )
     text = run("clean", "annotations", "--all", "--no-dry-run", "--yes", "--allow-removal", "6")
     assert "6 annotations removed." in text
+
+
+def test_a_voxel_spacing_that_is_empty_as_a_share_that_is_not_mounted_removes_nothing(run: Here, top: Path) -> None:
+    for folder in (top / OTHER).iterdir():
+        shutil.rmtree(folder)
+    text = run("clean", "records", "--all", "--no-dry-run", "--yes", code=1)
+    assert "20001/TS_1/26.960: 1 of 1 annotation rows would be removed, the listing shows nothing of it" in text
+    assert "Nothing was removed." in text
 
 
 @pytest.mark.parametrize("gone", ["the whole layout", "the run"])

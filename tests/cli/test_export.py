@@ -77,6 +77,22 @@ def test_a_marker_set_may_be_written_out(run: Shell, images: Path, tmp_path: Pat
     np.testing.assert_array_equal(pixels_of(tmp_path / "out" / "A.png"), right)
 
 
+def test_channels_that_are_written_without_limits_are_no_flat_colour(run: Shell, images: Path, tmp_path: Path) -> None:
+    run("export", "fov", images, "-m", "DNA=blue,CD3=green", "-o", tmp_path / "out")
+    for name in ("A", "B"):
+        pixels = pixels_of(tmp_path / "out" / f"{name}.png")
+        assert len(np.unique(pixels[..., 2])) > 200  # blue, of even noise from 0 to 999
+        assert 120 < pixels[..., 1].mean() < 135
+
+
+def test_the_size_of_a_pixel_can_be_stated(run: Shell, tmp_path: Path) -> None:
+    look = ("-m", "Two", "--scale-bar", "1", "--dry-run")
+    words = ("export", "fov", write_fields(tmp_path / "plain", um=0), *look, "-o", tmp_path / "out")
+    assert "how large its pixels are; state it (--pixel-size" in run(*words, code=1)
+    assert "0 items cannot be made." in run(*words, "--pixel-size", "0.25")
+    assert "state the size of a pixel too" in run(*words, "--force-pixel-size", code=2)
+
+
 def test_a_whole_dataset_of_the_catalog_is_exported(run: Shell, images: Path, tmp_path: Path) -> None:
     run("add", images)
     words = ("export", "fov", "--dataset", images, "-m", "Two", "-o", tmp_path / "out")
@@ -121,7 +137,7 @@ def test_a_killed_export_goes_on_where_it_was(run: Shell, images: Path, tmp_path
     before = {path: path.stat().st_mtime_ns for path in out.glob("*.png")}
     assert 3 <= len(before) < 6
     noted = sorted(before, key=lambda path: before[path])[:1]  # what was done in the last half second may not be noted
-    text = run("export", "cells", images, "--resume", "last")
+    text = run("export", "cells", "--resume", "last")
     assert "Waiting up to 15 s" in text
     assert "6 of 6 files, completed." in text
     assert all(path.stat().st_mtime_ns == before[path] for path in noted)
@@ -168,4 +184,63 @@ def test_ctrl_c_cancels_and_the_job_can_go_on(run: Shell, images: Path, tmp_path
     assert there < 6
     assert f"{there} of 6 files" in said
     assert not list(out.glob(".tmp-*"))
-    assert "6 of 6 files, completed." in run("export", "cells", images, "--resume", "last")
+    assert "6 of 6 files, completed." in run("export", "cells", "--resume", "last")
+
+
+def test_files_that_were_kept_are_counted(run: Shell, images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "A.png").write_bytes(b"mine")
+    words = ("export", "fov", images, "-m", "Two", "-o", out, "--existing", "skip")
+    assert run(*words).split("\n")[:2] == [
+        f"{out}: 2 of 2 files, completed.",
+        "1 of them was there already and kept as found.",
+    ]
+    assert json.loads(run(*words, "--json"))["kept"] == 2
+
+
+def test_the_way_that_is_named_after_a_repair_leads_on(run: Shell, images: Path, tmp_path: Path) -> None:
+    channel = images / "A" / "CD3.tiff"
+    data = channel.read_bytes()
+    channel.write_bytes(data[: len(data) // 2])
+    out = tmp_path / "out"
+    said = run("export", "fov", images, "-m", "Two", "-o", out, code=1)
+    words = said.split("Go on with: coverslip ")[1].splitlines()[0].split()
+    assert words[-1] == "--retry-failed"
+    channel.write_bytes(data)
+    assert "2 of 2 files, completed." in run(*words)
+    (out / "B.png").unlink()
+    os.utime(images / "B" / "CD3.tiff", ns=(1, 1))
+    assert "--changed use" in run("export", "fov", "--resume", words[3], code=1)
+    assert "2 of 2 files" in run("export", "fov", "--resume", words[3], "--retry-failed", "--changed", "use")
+    assert "expected fail or use" in run("export", "fov", "--resume", "last", "--changed", "x", code=2)
+
+
+def test_last_is_the_last_export_of_its_kind_with_something_left(run: Shell, images: Path, tmp_path: Path) -> None:
+    assert "there is no export of cells" in run("export", "cells", "--resume", "last", code=2)
+    (images / "B" / "CD3.tiff").rename(tmp_path / "CD3.tiff")
+    run("export", "cells", images, "-m", "Two", "-o", tmp_path / "cells", code=1)
+    run("export", "cells", images / "A", "-m", "Two", "-o", tmp_path / "later")
+    run("export", "fov", images / "A", "-m", "Two", "-o", tmp_path / "fields")
+    (tmp_path / "CD3.tiff").rename(images / "B" / "CD3.tiff")
+    said = run("export", "cells", "--resume", "last", "--retry-failed")
+    assert f"{tmp_path / 'cells'}: 6 of 6 files, completed." in said
+    said = run("export", "cells", "--resume", "last")
+    assert "No export of cells has anything left: this is the last one." in said
+    assert f"{tmp_path / 'later'}: 3 of 3 files, completed." in said
+    said = run("export", "fov", "--resume", "last", "--json")
+    job = json.loads(said[: said.rindex("}") + 1])["id"]
+    assert f"coverslip export fov --resume {job[:8]}" in run("export", "cells", "--resume", job, code=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--resume", "last", "--downsample", "2"), "--downsample do nothing with --resume"),
+        (("--resume", "last", "-o", "x", "--dry-run"), "--out, --dry-run do nothing with --resume"),
+        (("data", "--resume", "last"), "data do nothing with --resume"),
+        (("data", "-m", "Two", "-o", "x", "--retry-failed"), "--retry-failed go with --resume alone"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(run: Shell, words: tuple[str, ...], said: str) -> None:
+    assert said in run("export", "cells", *words, code=2)

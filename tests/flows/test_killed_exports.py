@@ -30,6 +30,7 @@ CELLS = 600
 """Of two fields of view, more than are drawn in the seconds that a process lives."""
 RATE = 150
 """Items that begin in a second."""
+GO_ON = ("cells", "--resume", "last")
 
 
 @pytest.fixture
@@ -123,8 +124,7 @@ def test_an_export_killed_at_any_instant_has_no_torn_file_and_loses_none(
             shutil.rmtree(home)
             times = {}
         resume = has_job(home)
-        how: tuple[object, ...] = ("--resume", "last") if resume else ("-o", out, "--per-second", RATE)
-        process = begin(home, *words, *how)
+        process = begin(home, *(GO_ON if resume else (*words, "-o", out, "--per-second", RATE)))
         before = len(list(out.glob("*.png")))
         if number % 3:  # while files are made
             wait_for(process, out, before + chance.randint(1, CELLS // 8))
@@ -144,8 +144,7 @@ def test_an_export_killed_at_any_instant_has_no_torn_file_and_loses_none(
         assert times.items() <= {name: (out / name).stat().st_mtime_ns for name in times}.items(), "made twice"
         times = {name: (out / name).stat().st_mtime_ns for name in known}
         let_the_lease_run_out(home)
-    how = ("--resume", "last") if has_job(home) else ("-o", out)
-    said = Shell(home)("export", *words, *how)
+    said = Shell(home)("export", *(GO_ON if has_job(home) else (*words, "-o", out)))
     assert f"{CELLS} of {CELLS} files, completed." in said
     made = {name: digest for name, digest in digests(out).items() if not name.startswith(".tmp-")}
     assert made == right
@@ -165,9 +164,9 @@ def test_ctrl_c_at_any_instant_leaves_whole_files_and_a_job_to_go_on_with(
     words = words_of(images)
     Shell(tmp_path / "other")("export", *words, "-o", tmp_path / "right")
     right = digests(tmp_path / "right")
-    how: tuple[object, ...] = ("-o", out, "--per-second", RATE)
+    how: tuple[object, ...] = (*words, "-o", out, "--per-second", RATE)
     for _ in range(rounds(request) // 2):
-        process = begin(home, *words, *how)
+        process = begin(home, *how)
         wait_for(process, out, len(list(out.glob("*.png"))) + chance.randint(1, CELLS // 8))
         time.sleep(chance.uniform(0, 0.03))
         process.send_signal(signal.SIGINT)
@@ -179,8 +178,8 @@ def test_ctrl_c_at_any_instant_leaves_whole_files_and_a_job_to_go_on_with(
         assert f"{len(there)} of {CELLS} files, cancelled." in said
         assert there.items() <= right.items()
         assert noted(home) == there  # every file is known, none is in the making
-        how = ("--resume", "last")
-    Shell(home)("export", *words, "--resume", "last")
+        how = GO_ON
+    Shell(home)("export", *GO_ON)
     assert digests(out) == right
     check_manifest(out, right)
 
@@ -200,9 +199,9 @@ def test_a_disk_that_fills_up_stops_the_command_with_whole_files_and_room_lets_i
     there = digests(out)
     assert there.items() <= right.items()
     assert not [name for name in there if name.startswith(".tmp-")]
-    assert "full" in run("export", *words, "--resume", "last", code=5)  # nothing has changed
+    assert "full" in run("export", *GO_ON, code=5)  # nothing has changed
     disk.free()
-    run("export", *words, "--resume", "last")
+    run("export", *GO_ON)
     assert digests(out) == right
     check_manifest(out, right)
 
@@ -214,7 +213,7 @@ def test_a_disk_that_may_not_be_written_is_said_and_nothing_fails(images: Path, 
     said = run("export", *words, "-o", out, code=5)
     assert "Read-only" in said
     disk.may_be_written(True)
-    assert "20 of 20 files, completed." in run("export", *words, "--resume", "last")
+    assert "20 of 20 files, completed." in run("export", *GO_ON)
 
 
 @pytest.mark.parametrize("mode", ["fov", "cells", "rois"])

@@ -104,7 +104,7 @@ class PlanDocument(PlanHead):
     orphans: tuple[str, ...]
     """Documents that the catalog lacks."""
     stops: tuple[BrakeStop, ...]
-    """Where nothing goes before somebody has looked: ``allow_removal`` lets it through."""
+    """Where nothing goes before somebody has looked: ``allow_removal`` may let it through."""
 
 
 class PlanList(BaseModel):
@@ -121,7 +121,8 @@ class ApplyPlan(BaseModel):
     author: Name = ""
     """Who removes."""
     allow_removal: Annotated[int, Field(ge=0)] = 0
-    """A number that was reviewed: if no more rows go in all, what the brake stopped goes too."""
+    """A number that was reviewed: if no more rows go in all, scopes of which many would go are let through; empty ones
+    if exactly so many go; those that could not be listed never."""
 
 
 class UndoPlan(BaseModel):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import and_, delete, func, or_, select, update
 
 from coverslip.catalog.around import ANNOTATION, TOMOGRAM, images_around, numbers
+from coverslip.catalog.cleaning import is_cleaned_by_others, note_seen
 from coverslip.catalog.entity_marks import EntityMarks
 from coverslip.catalog.entity_rows import select_entities, to_entity
 from coverslip.catalog.entity_tables import Entity, IngestStep
@@ -35,11 +36,13 @@ class Entities(Part):
         cause: str = "ingested",
         removing: CleanupPlan | None = None,
         allow: int = 0,
+        right: str | None = None,
     ) -> EntityChanges:
         """Write entities and the image files they came with, and mark what is derived from them, in one transaction.
 
         An entity keeps its number for ever. What is seen as it was before is not written; what was removed and is seen
-        again comes back. Nothing is removed but what ``removing`` says.
+        again comes back. Nothing is removed but what ``removing`` says. While somebody cleans the layout, the revision
+        of what is unchanged counts up too: that is how the cleanup learns that it was there.
         Views of a run are marked once for all of it, so they are built after everything is in.
 
         Parameters
@@ -59,6 +62,9 @@ class Entities(Part):
             are seen now, or changed since it was made, stay.
         allow
             As for ``apply_plan``.
+        right
+            Token of the caller's own right to clean the layout. If it was lost, nothing is removed, and the plan is
+            kept to be reviewed.
 
         Raises
         ------
@@ -68,13 +74,16 @@ class Entities(Part):
         now = self._clock()
         going = removing.to_go(allow) if removing is not None else ()
         with self._database.writing() as connection:
+            is_cleaned = is_cleaned_by_others(connection, layout, right, now)
             named = [one.identity for one in seen] + _parents(seen) + [one.identity for one in going]
             named += identities_of(connection, [one.merged_into for one in going])
             known = lock_known(connection, layout, named)
             work = Writing(connection, layout, known, now, EntityMarks(self._entity_kinds, now, cause))
             for one in seen:
                 work.write(one)
-            removed = [] if removing is None else remove_planned(connection, removing, going, seen, work)
+            if is_cleaned:
+                note_seen(connection, [known[identity].id for identity in work.unchanged])
+            removed = [] if removing is None else remove_planned(connection, removing, going, seen, work, right)
             work.write_log()
             news: list[News] = []
             if files:

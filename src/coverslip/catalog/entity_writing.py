@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from coverslip.catalog import plan_rows
 from coverslip.catalog.around import numbers
 from coverslip.catalog.audit import Line, append
+from coverslip.catalog.cleaning import is_held
 from coverslip.catalog.entity_marks import EntityMarks, Seen
 from coverslip.catalog.entity_rows import to_files, values_of
 from coverslip.catalog.entity_tables import Entity
@@ -99,9 +100,20 @@ class Writing:
 
 
 def remove_planned(
-    connection: Connection, plan: CleanupPlan, going: Sequence[Removal], seen: Sequence[EntitySeen], work: Writing
+    connection: Connection,
+    plan: CleanupPlan,
+    going: Sequence[Removal],
+    seen: Sequence[EntitySeen],
+    work: Writing,
+    right: str | None = None,
 ) -> list[str]:
-    """Keep a plan as applied and return the identities of the rows that went."""
+    """Keep a plan as applied and return the identities of the rows that went.
+
+    Without the right to clean, which was lost since, nothing goes, and the plan stays open.
+    """
+    if right is not None and not is_held(connection, work.layout, right):
+        plan_rows.put(connection, plan)
+        return []
     stays = {one.identity for one in seen}
     rows = {row.id: row for row in work.known.values()}
     unchanged = [

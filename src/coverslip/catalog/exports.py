@@ -203,6 +203,22 @@ class Exports(Part):
                 is_meant = (ExportItemRow.job_id == job_id) & ExportItemRow.number.in_(some)
                 connection.execute(update(ExportItemRow).where(is_meant).values(state="pending"))
 
+    def revise_export(self, job_id: str, document: Mapping[str, Any]) -> None:
+        """Put another document in the place of a job's: its sources have changed.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such job.
+        ConflictError
+            Somebody works on it.
+        """
+        with self._database.writing() as connection:
+            job = _one(connection, self._clock(), job_id)
+            if job.state in {"running", "cancelling"}:
+                raise ConflictError(f"export {job_id} is {job.state}")
+            connection.execute(update(ExportJobRow).where(ExportJobRow.id == job_id).values(document=dict(document)))
+
 
 _NOTE = (
     update(ExportItemRow)

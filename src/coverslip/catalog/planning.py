@@ -1,12 +1,25 @@
 """Records, and what is known of their existence -> rows that go and rows that stay. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from coverslip.model.removal import AT_LEAST, DOCUMENTED, SHARE, Answers, BrakeStop, Candidate, Group, Kept, Removal
+from coverslip.model.removal import (
+    AT_LEAST,
+    DOCUMENTED,
+    OF_SPACINGS,
+    SHARE,
+    Answers,
+    BrakeStop,
+    Candidate,
+    Group,
+    Kept,
+    Removal,
+)
 
+RECONSTRUCTIONS = "Reconstructions"
+"""The folder of a run that its voxel spacings lie in."""
 State = Literal["there", "absent", "unknown"]
 
 
@@ -39,8 +52,9 @@ def plan_removals(
 
     Rows of the same document, called differently by different imports, become part of the oldest of them.
 
-    The brake counts siblings: rows of one voxel spacing, or of one run. It stops them where the listing shows nothing
-    of their run at all, and where at least five of them and more than a fifth would go.
+    The brake counts siblings: rows of one voxel spacing, or of one run, by type and those of all types together. It
+    stops them where the listing shows nothing at all of their spacing or run, however few they are, and where at least
+    five of them and more than a fifth would go.
 
     Parameters
     ----------
@@ -60,7 +74,7 @@ def plan_removals(
         if one.parent_id is not None:
             inside[one.parent_id].append(one)
     judge = _Judge(
-        answers, _seen_runs(answers), frozenset(one.parent_id for one in hidden if one.parent_id is not None)
+        answers, _seen_folders(answers), frozenset(one.parent_id for one in hidden if one.parent_id is not None)
     )
     shown = _shown_with([*candidates, *others])
     duplicates = _duplicates(candidates)
@@ -83,7 +97,8 @@ def plan_removals(
 @dataclass(slots=True)
 class _Judge:
     answers: Answers
-    seen_runs: frozenset[str]
+    seen: frozenset[str]
+    """Folders of runs and of voxel spacings of which anything is there."""
     holding: frozenset[int] = frozenset()
     """Rows that contain some that are not told of."""
     removals: list[Removal] = field(default_factory=list)
@@ -108,7 +123,7 @@ class _Judge:
         if state == "absent" and one.id in self.holding:
             state, why = "unknown", "it is not there, but what lies in it may be"
         self.rows[one.group].append(state)
-        self.folders[one.group].add(_folder(one.document or next(iter(one.files), one.key)))
+        self.folders[one.group].add(_scope_of(one))
         if state == "unknown":
             self.unknown.append(_kept(one, why))
         elif state == "absent":
@@ -136,11 +151,14 @@ class _Judge:
 
     def stops(self) -> Iterable[BrakeStop]:
         """Yield the scopes in which the brake holds."""
+        together: dict[Group, list[State]] = defaultdict(list)
+        for group, states in self.rows.items():
+            together[replace(group, type="")] += states
         for group, states in self.rows.items():
             going = states.count("absent")
-            if going and not self.folders[group] & self.seen_runs:
+            if going and not self.folders[group] & self.seen:
                 yield BrakeStop(group, "empty", going, len(states))
-            elif going >= AT_LEAST and going > SHARE * len(states):
+            elif going and (_are_many(states) or _are_many(together[replace(group, type="")])):
                 yield BrakeStop(group, "many", going, len(states))
             elif states.count("unknown") == len(states):
                 yield BrakeStop(group, "failed", going, len(states))
@@ -207,10 +225,25 @@ def _shown_with(rows: Iterable[Candidate]) -> dict[int, int]:
     return {one.id: counts[one.type][one.group.run_id, one.alignment] for one in every if one.type in counts}
 
 
-def _seen_runs(answers: Answers) -> frozenset[str]:
-    """Return the folders of runs of which anything is there."""
-    return frozenset(_folder(key) for keys in (answers.present, answers.orphans) for key in keys)
+def _are_many(states: Sequence[State]) -> bool:
+    going = states.count("absent")
+    return going >= AT_LEAST and going > SHARE * len(states)
 
 
-def _folder(key: str) -> str:
-    return "/".join(key.split("/", 2)[:2])
+def _seen_folders(answers: Answers) -> frozenset[str]:
+    """Return the folders of runs and of voxel spacings of which anything is there."""
+    return frozenset(folder for keys in (answers.present, answers.orphans) for key in keys for folder in _above(key))
+
+
+def _scope_of(one: Candidate) -> str:
+    """Return the folder whose emptiness would say that a row is not withdrawn, but out of reach."""
+    run, *spacing = _above(one.document or next(iter(one.files), one.key))
+    return spacing[0] if spacing and one.type in OF_SPACINGS else run
+
+
+def _above(key: str) -> Iterator[str]:
+    """Yield the folder of the run that a key lies in, and below it that of the voxel spacing."""
+    parts = key.split("/", 4)
+    yield "/".join(parts[:2])
+    if len(parts) > 4 and parts[2] == RECONSTRUCTIONS:
+        yield "/".join(parts[:4])

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, update
 
 from coverslip.catalog import plan_rows
 from coverslip.catalog.around import numbers
+from coverslip.catalog.cleaning import must_be_held
 from coverslip.catalog.entity_marks import EntityMarks
 from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.events import News, write_events
@@ -41,6 +43,7 @@ from coverslip.model.removed import Applied, CleanupTotals
 
 _COUNTED = ("found", "unknown", "incomplete", "stops", "requests", "milliseconds")
 _DONE = {"remove": "removed", "merge": "merged", "restore": "restored", "purge": "purged"}
+NOTHING_HELD: Mapping[str, str] = MappingProxyType({})
 
 
 class Removals(Part):
@@ -90,7 +93,15 @@ class Removals(Part):
         rows |= {what: done.get(action, 0) for action, what in _DONE.items()}
         return CleanupTotals(rows, sums["stops"], sums["requests"], sums["milliseconds"] / 1000)
 
-    def apply_plan(self, plan_id: str, *, actor: str, permitted: Permit = anything, allow: int = 0) -> Applied:
+    def apply_plan(
+        self,
+        plan_id: str,
+        *,
+        actor: str,
+        permitted: Permit = anything,
+        allow: int = 0,
+        held: Mapping[str, str] = NOTHING_HELD,
+    ) -> Applied:
         """Turn the rows of a plan into tombstones, mark what shows them, and write it down; all or nothing.
 
         Parameters
@@ -102,14 +113,17 @@ class Removals(Part):
         permitted
             Tells whether the actor may remove a row. The others stay, and are not told.
         allow
-            A number that was reviewed: if no more rows go in all, scopes that the brake stopped are let through.
+            A number that was reviewed, as for ``CleanupPlan.held``.
+        held
+            Rights to clean layouts, by layout, under which somebody asked what is there: they have to be held still.
 
         Raises
         ------
         NotFoundError
             There is no such plan.
         ConflictError
-            It was applied before, or one of its rows changed since it was made; nothing is removed then.
+            It was applied before, one of its rows changed since it was made, or a right in ``held`` was lost; nothing
+            is removed then.
         """
         now = self._clock()
         with self._database.writing() as connection:
@@ -123,19 +137,20 @@ class Removals(Part):
             named = [number for one in records for number in (one.id, one.merged_into) if number is not None]
             kept = [one.id for one in plan.incomplete if not one.image_id]
             rows = lock_rows(connection, [*named, *kept, *plan.complete])
+            must_be_held(connection, plan.id, held)
             _must_be_unchanged(plan, records, rows)
             marks = EntityMarks(self._entity_kinds, now, "cleaned up")
             merged = remove_rows(connection, plan, records, rows, marks)
             images, news = remove_images(connection, plan, [one for one in going if one.image_id], marks)
-            before = _mark_incomplete(connection, plan, kept, rows, now)
-            content = {**row.content, "before": before, "merged": merged, "images": images}
+            before, marked = _mark_incomplete(connection, plan, kept, rows, now)
+            content = {**row.content, "before": before, "marked": marked, "merged": merged, "images": images}
             _settle(connection, plan.id, "applied", content, applied_at=now)
             marks.write(connection)
             write_events(connection, [*news, *removal_news(plan.id, len(records))])
         return Applied(
             plan.id,
             removed=tuple(one.id for one in records),
-            stopped=() if len(plan.removals) <= allow else plan.stops,
+            stopped=plan.held(allow),
             removed_images=tuple(one.image_id for one in going if one.image_id),
         )
 
@@ -187,7 +202,7 @@ class Removals(Part):
             purged, purged_images = purged_of(connection, plan)
             if (purged or purged_images) and not gone and not shown:
                 raise ConflictError(f"plan {plan.id} is purged: there is nothing of it to bring back")
-            _unmark_incomplete(connection, before)
+            _unmark_incomplete(connection, before, row.content.get("marked", {}), rows)
             if not _is_left(connection, plan.id):  # what others may bring back stays theirs to bring back
                 _settle(connection, plan.id, "undone", row.content, undone_at=now)
             marks.write(connection)
@@ -232,21 +247,36 @@ def _is_left(connection: Connection, plan_id: str) -> bool:
 
 def _mark_incomplete(
     connection: Connection, plan: CleanupPlan, ids: Sequence[int], rows: Rows, now: datetime
-) -> dict[str, str | None]:
-    """Mark rows as incomplete, and others as complete again; return how the changed ones were before."""
+) -> tuple[dict[str, str | None], dict[str, int]]:
+    """Mark rows as incomplete, and others as complete again.
+
+    Returns
+    -------
+    before
+        Since when each row that is marked another way was incomplete, by number.
+    revisions
+        The revision of each of them now.
+    """
     new = [number for number in ids if number in rows and rows[number].incomplete_since is None]
     over = [number for number in plan.complete if number in rows and rows[number].incomplete_since is not None]
-    for some in numbers(new):
-        connection.execute(update(Entity).where(Entity.id.in_(some)).values(incomplete_since=now))
-    for some in numbers(over):
-        connection.execute(update(Entity).where(Entity.id.in_(some)).values(incomplete_since=None))
-    return {str(number): None for number in new} | {
-        str(number): rows[number].incomplete_since.isoformat() for number in over
-    }
+    revisions: dict[str, int] = {}
+    for ids_of, since in ((new, now), (over, None)):
+        for some in numbers(ids_of):
+            marking = update(Entity).where(Entity.id.in_(some)).values(incomplete_since=since)
+            for row in connection.execute(marking.returning(Entity.id, Entity.revision)):
+                revisions[str(row.id)] = row.revision
+    before: dict[str, str | None] = dict.fromkeys(map(str, new))
+    return before | {str(number): rows[number].incomplete_since.isoformat() for number in over}, revisions
 
 
-def _unmark_incomplete(connection: Connection, before: Mapping[str, str | None]) -> None:
+def _unmark_incomplete(
+    connection: Connection, before: Mapping[str, str | None], revisions: Mapping[str, int], rows: Rows
+) -> None:
+    """Mark rows as they were, but those that somebody wrote since: whoever did knew which files are there."""
     for number, since in before.items():
+        row = rows.get(int(number))
+        if row is None or row.revision != revisions.get(number, row.revision):
+            continue
         was = None if since is None else datetime.fromisoformat(since)
         connection.execute(update(Entity).where(Entity.id == int(number)).values(incomplete_since=was))
 

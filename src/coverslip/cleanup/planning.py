@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from coverslip.catalog import Catalog
+from coverslip.catalog.cleaning import cleanup_of
 from coverslip.catalog.planning import Planned, plan_removals
 from coverslip.cryoet.layout import parse
 from coverslip.errors import ConflictError, InvalidRequestError
@@ -151,7 +152,7 @@ def apply_plan(
     Parameters
     ----------
     allow
-        A number that was reviewed: if no more rows go in all, scopes that the brake stopped are let through.
+        A number that was reviewed, as for ``CleanupPlan.held``.
 
     Raises
     ------
@@ -166,10 +167,10 @@ def apply_plan(
     by_layout: dict[str, list[Removal]] = defaultdict(list)
     for one in plan.to_go(allow):
         by_layout[one.layout] += [one] if one.merged_into is None else []
-    with excluding_others(catalog, _exclusive(plan.scope, by_layout)):
+    with excluding_others(catalog, _exclusive(plan.scope, by_layout)) as held:
         for layout, rows in by_layout.items():
             _must_still_be_absent(catalog, plan, layout, rows, look)
-        return catalog.apply_plan(plan_id, actor=actor, permitted=permitted, allow=allow)
+        return catalog.apply_plan(plan_id, actor=actor, permitted=permitted, allow=allow, held=held)
 
 
 def told(rows: Iterable[Candidate], actor: str, permitted: Permit) -> tuple[list[Candidate], list[Candidate]]:
@@ -182,24 +183,26 @@ def told(rows: Iterable[Candidate], actor: str, permitted: Permit) -> tuple[list
 
 
 @contextmanager
-def excluding_others(catalog: Catalog, layouts: Iterable[str]) -> Iterator[None]:
-    """Hold the right to clean some layouts for the time of a ``with`` statement.
+def excluding_others(catalog: Catalog, layouts: Iterable[str]) -> Iterator[Mapping[str, str]]:
+    """Hold the right to clean some layouts for the time of a ``with`` statement; its value has a token for each.
 
     Raises
     ------
     ConflictError
         Another cleanup has the right to one of them.
     """
+    tokens: dict[str, str] = {}
     with ExitStack() as held:
         for layout in sorted(layouts):
-            name = f"cleanup {layout}"
+            name = cleanup_of(layout)
             token = catalog.take_lease(name, LEASE_SECONDS)
             if token is None:
                 raise ConflictError(f"{layout}: another cleanup of it is under way")
+            tokens[layout] = token
             held.callback(catalog.end_lease, name, token)
             beat = partial(catalog.keep_lease, name, token, LEASE_SECONDS)
             held.enter_context(Heartbeat(name, beat, LEASE_SECONDS / 3))
-        yield
+        yield tokens
 
 
 def _exclusive(scope: Scope, layouts: Iterable[str]) -> list[str]:

@@ -32,6 +32,7 @@ COMMANDS = {
     "queue-worker": "Build what messages in the queue tell of.",
     "rebuild": "Make artifacts stale, so that they are built anew.",
     "restore": "Bring deleted images back.",
+    "rois": "List, add, tag, remove and exchange regions of interest.",
     "serve": "Serve the web page and the HTTP API.",
     "status": "Show what the catalog holds and what waits to be built.",
     "undo": "Bring back what a cleanup or an import removed.",

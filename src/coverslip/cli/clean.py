@@ -51,7 +51,13 @@ S3Prefix = Annotated[str, typer.Option(help="Folder of the layout in that bucket
 Anonymous = Annotated[bool, typer.Option("--anonymous", help="Ask the bucket without credentials.")]
 PlanId = Annotated[str, typer.Option("--plan", help="Apply this plan instead of making a new one.")]
 Allow = Annotated[
-    int, typer.Option("--allow-removal", min=0, help="Let so many removals through where the brake holds.")
+    int,
+    typer.Option(
+        "--allow-removal",
+        min=0,
+        help="Where the brake holds: let full scopes through if the plan removes no more than this in all, and empty "
+        "ones if it removes exactly so many. What could not be listed never goes: look again.",
+    ),
 ]
 
 

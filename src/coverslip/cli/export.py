@@ -2,12 +2,13 @@
 
 import json
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from coverslip.cli.exporting import job_id, run, say, say_dry_run, wait_until_free
+from coverslip.cli.exporting import check_options, job_id, run, say, say_dry_run, wait_until_free
 from coverslip.confined import Opener
 from coverslip.errors import InvalidRequestError
 from coverslip.export import Job, Request
@@ -20,6 +21,9 @@ from coverslip.settings import Settings
 
 if TYPE_CHECKING:
     from coverslip.catalog import Catalog
+
+MOST_JOBS = 10_000
+"""The newest ones, among which that is looked for which is to go on."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -42,6 +46,13 @@ ScaleBar = Annotated[
     str | None,
     typer.Option("--scale-bar", help="'auto', a length in micrometres, or 'same': the same one on all pictures."),
 ]
+PixelSize = Annotated[
+    float | None,
+    typer.Option("--pixel-size", min=0, help="Size of a pixel in micrometres, of images that do not say it."),
+]
+ForcePixelSize = Annotated[
+    bool, typer.Option("--force-pixel-size", help="With --pixel-size: it counts, whatever the images say.")
+]
 Masks = Annotated[str | None, typer.Option("--masks", help="Masks whose outlines are drawn, separated by commas.")]
 Name = Annotated[str | None, typer.Option("--name", help="Template of file names, such as '{fov}_{label:05}'.")]
 Existing = Annotated[str, typer.Option("--existing", help="Files that are there: refuse, replace or skip.")]
@@ -63,11 +74,15 @@ Set = Annotated[
 Dry = Annotated[bool, typer.Option("--dry-run", help="Check everything and list the files; write nothing.")]
 Resume = Annotated[str | None, typer.Option("--resume", help="Go on with a job: its id, or 'last'.")]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="With --resume: try again what failed.")]
+Changed = Annotated[
+    str, typer.Option("--changed", help="With --resume: of sources that have changed, items 'fail', or 'use' them.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 
 @app.command("fov")
 def export_fov(
+    context: typer.Context,
     data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
@@ -77,6 +92,8 @@ def export_fov(
     file_format: Format = "png",
     downsample: Downsample = 1,
     scale_bar: ScaleBar = None,
+    pixel_size: PixelSize = None,
+    force_pixel_size: ForcePixelSize = False,
     masks: Masks = None,
     name: Name = None,
     existing: Existing = "refuse",
@@ -92,6 +109,7 @@ def export_fov(
     dry_run: Dry = False,
     resume: Resume = None,
     retry_failed: Retry = False,
+    changed: Changed = "fail",
     as_json: AsJson = False,
 ) -> None:
     """Export whole fields of view."""
@@ -100,6 +118,7 @@ def export_fov(
 
 @app.command("cells")
 def export_cells(
+    context: typer.Context,
     data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
@@ -120,6 +139,8 @@ def export_cells(
     file_format: Format = "png",
     downsample: Downsample = 1,
     scale_bar: ScaleBar = None,
+    pixel_size: PixelSize = None,
+    force_pixel_size: ForcePixelSize = False,
     masks: Masks = None,
     name: Name = None,
     existing: Existing = "refuse",
@@ -135,6 +156,7 @@ def export_cells(
     dry_run: Dry = False,
     resume: Resume = None,
     retry_failed: Retry = False,
+    changed: Changed = "fail",
     as_json: AsJson = False,
 ) -> None:
     """Export single cells, all that a filter leaves."""
@@ -156,11 +178,14 @@ def export_cells(
 
 @app.command("rois")
 def export_rois(
+    context: typer.Context,
     data: Data = None,
     marker_set: MarkerSetOption = None,
     out: Out = None,
     *,
-    table: Annotated[Path | None, typer.Option(help="Table of regions; by default that beside the data.")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Regions: CSV, GeoJSON, .roi or .zip; by default the table beside the data.")
+    ] = None,
     ids: Annotated[str | None, typer.Option(help="Identifiers or names, separated by commas.")] = None,
     tags: Annotated[str | None, typer.Option(help="Expression over tags: 'immune & !dense'.")] = None,
     shared: Annotated[bool, typer.Option("--shared", help="All regions in one look, not each in its own.")] = False,
@@ -171,6 +196,8 @@ def export_rois(
     file_format: Format = "png",
     downsample: Downsample = 1,
     scale_bar: ScaleBar = None,
+    pixel_size: PixelSize = None,
+    force_pixel_size: ForcePixelSize = False,
     masks: Masks = None,
     name: Name = None,
     existing: Existing = "refuse",
@@ -186,6 +213,7 @@ def export_rois(
     dry_run: Dry = False,
     resume: Resume = None,
     retry_failed: Retry = False,
+    changed: Changed = "fail",
     as_json: AsJson = False,
 ) -> None:
     """Export regions of interest."""
@@ -195,6 +223,7 @@ def export_rois(
 
 def _export(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> None:
     """Plan, check and run an export. Exit code 0 when every file is there, 1 when some failed, 130 when stopped."""
+    check_options(given["context"], is_resumed=bool(given["resume"]))
     settings = Settings.load()
     needs_catalog = given["dataset"] is not None or not given["dry_run"]
     with Opener(settings) as opener, _catalog(settings) if needs_catalog else nullcontext() as catalog:
@@ -204,13 +233,22 @@ def _export(mode: ExportMode, own: dict[str, Any], given: dict[str, Any]) -> Non
             return
         assert catalog is not None
         if given["resume"]:
-            chosen = job_id(catalog.exports(), given["resume"])
+            chosen = job_id(catalog.exports(MOST_JOBS), given["resume"], mode)
             wait_until_free(catalog, chosen)
             job = Job.kept(chosen, catalog, open_file=opener.open_image)
         else:
             job = Job.of(_request(mode, own, given, catalog), catalog=catalog, open_file=opener.open_image)
-        record = run(job, is_resumed=bool(given["resume"]), retry_failed=given["retry_failed"])
+        go_on = partial(job.resume, retry_failed=given["retry_failed"], changed=_changed(given["changed"]))
+        record = run(job, go_on if given["resume"] else job.start, is_resumed=bool(given["resume"]))
         say(job, record, as_json=given["as_json"])
+
+
+def _changed(text: str) -> Literal["fail", "use"]:
+    if text == "use":
+        return "use"
+    if text == "fail":
+        return "fail"
+    raise InvalidRequestError(f"--changed: expected fail or use, found {text!r}")
 
 
 def _catalog(settings: Settings) -> AbstractContextManager["Catalog"]:
@@ -230,6 +268,10 @@ def _request(mode: ExportMode, own: dict[str, Any], given: dict[str, Any], catal
     names = ("downsample", "existing", "workers", "executor", "per_second", "dpi", "gallery", "name")
     overrides = {name: given[name] for name in names if given[name] is not None}
     overrides |= {name: True for name in ("panels", "separate", "contact_sheet") if given[name]}
+    if given["pixel_size"] is not None:
+        overrides["pixel_um"] = given["pixel_size"]
+    if given["force_pixel_size"]:
+        overrides["force_pixel_um"] = True
     if given["scale_bar"] is not None:
         overrides["scale_bar"] = _scale_bar(given["scale_bar"])
     if given["masks"] is not None:
@@ -263,7 +305,8 @@ def _channels(text: str) -> dict[str, Any]:
             low, high = (*map(float, limits), *(None,) * (2 - len(limits)))[:2]
         except ValueError as error:
             raise InvalidRequestError(f"--marker-set: {part!r}: expected channel=color:low:high") from error
-        looks.append({"channel": channel.strip(), "color": color or "white", "low": low or 0.0, "high": high})
+        looks.append({"channel": channel.strip(), "color": color or "white", "high": high})
+        looks[-1] |= {} if low is None else {"low": low}
     return {"name": "given", "channels": looks}
 
 

@@ -52,7 +52,13 @@ def run(
         typer.Option(help="Records whose documents are gone: on, report or off; left out: as the settings say."),
     ] = None,
     allow: Annotated[
-        int, typer.Option("--allow-removal", min=0, help="Let so many removals of a run through where the brake holds.")
+        int,
+        typer.Option(
+            "--allow-removal",
+            min=0,
+            help="Where the brake holds: let runs through while they remove no more than this in all, and empty "
+            "scopes if their run removes exactly what is left. What could not be listed never goes: import again.",
+        ),
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:

@@ -74,7 +74,7 @@ class DryRun:
 
 
 def dry_run(plan: Plan) -> DryRun:
-    """Return what a job would do. Nothing is written, and no pixel is read."""
+    """Return what a job would do. Nothing is written, and no pixel is read that the plan has not read."""
     output = plan.request.output
     shared = {number: _SpecCheck(spec) for number, spec in enumerate(plan.specs)}
     files = tuple(_planned(plan, item, shared[item.document["spec"]], output) for item in plan.items)

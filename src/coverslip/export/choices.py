@@ -1,7 +1,7 @@
 """Which fields of view, cells and regions a request means, and which pixels each of them has."""
 
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coverslip.errors import CoverslipError, InvalidRequestError, MissingMaskError, OutsideImageError, ScaleBarError
+from coverslip.errors import (
+    CoverslipError,
+    InvalidRequestError,
+    MissingMaskError,
+    NotFoundError,
+    OutsideImageError,
+    ScaleBarError,
+)
 from coverslip.export.cells import CellTable, plain, read_table
 from coverslip.export.facts import SourceFacts
 from coverslip.export.filters import parse
@@ -22,6 +29,9 @@ from coverslip.model import Cell
 from coverslip.model.export import ExportSpec
 from coverslip.model.rois import RoiShape
 from coverslip.render.export import Window, around, label_boxes
+
+MOST_NAMED = 20
+"""Of what is not there, in a message."""
 
 type Opening = Callable[[Source], OpenSource]
 
@@ -102,6 +112,8 @@ def meant_cells(cells: CellTable, choice: CellChoice, of_field: Sequence[str]) -
     ------
     InvalidRequestError
         The table has no such column, or the filter makes no sense.
+    NotFoundError
+        A cluster or a label that is named is not in the table; the message has all of them.
     """
     meant = np.ones(cells.row_count, bool)
     if choice.where:
@@ -110,15 +122,26 @@ def meant_cells(cells: CellTable, choice: CellChoice, of_field: Sequence[str]) -
     if choice.clusters:
         wanted = set(choice.clusters)
         column = cells.column(choice.cluster_column)
-        meant &= np.fromiter((as_text(value) in wanted for value in column), bool, cells.row_count)
+        values = [as_text(value) for value in column]
+        _check_there(choice.clusters, set(values), f"cluster in the column {choice.cluster_column!r} of {cells.path}")
+        meant &= np.fromiter((value in wanted for value in values), bool, cells.row_count)
     for marker, least in choice.markers.items():
         meant &= cells.numbers(marker) >= least
     if choice.ids:
         ids = {str(one) for one in choice.ids}
         labels = [as_text(value) for value in cells.column(choice.label)]
+        known = {*labels, *(f"{fov}:{label}" for label, fov in zip(labels, of_field, strict=True))}
+        _check_there([str(one) for one in choice.ids], known, f"cell in {cells.path}")
         pairs = zip(labels, of_field, strict=True)
         meant &= np.fromiter((label in ids or f"{fov}:{label}" in ids for label, fov in pairs), bool, len(labels))
     return meant
+
+
+def _check_there(names: Sequence[str], known: Set[str], what: str) -> None:
+    missing = [name for name in dict.fromkeys(names) if name not in known]
+    if missing:
+        shown = ", ".join(map(repr, missing[:MOST_NAMED])) + (" ..." if len(missing) > MOST_NAMED else "")
+        raise NotFoundError(f"there is no {what}: {shown}")
 
 
 def _cells_of_field(
@@ -210,7 +233,10 @@ class _Places:
         if self._choice.unit == "px":
             return length, length
         if self._per_um is None:
-            raise ScaleBarError(f"{self._fov}: the size of a pixel is not known, so micrometres have no meaning")
+            raise ScaleBarError(
+                f"{self._fov}: the size of a pixel is not known, so micrometres have no meaning; state it "
+                "(--pixel-size, pixel_um)"
+            )
         return length * self._per_um[0], length * self._per_um[1]
 
 

@@ -122,16 +122,43 @@ def make_piece(item: Shown, caption: str, path: Path) -> Written:
         It cannot be written.
     """
     figure = item.figure
-    values: dict[str, Value] = {
-        **item.values,
-        "fov": item.fov.name,
-        "marker_set": item.spec.markers.name,
-        "downsample": item.spec.downsample,
-        "width": figure.width,
-        "height": figure.height,
-    }
-    write(path, stored(figure, filled(caption, values)))
+    text = gallery_caption(caption, item.values, item.fov.name, item.spec, (figure.width, figure.height))
+    write(path, stored(figure, text))
     return Written("", 0, details_of(figure))
+
+
+def gallery_caption(
+    template: str, values: Mapping[str, Cell], fov: str, spec: ExportSpec, size: tuple[int, int]
+) -> str:
+    """Return the caption of an item of a gallery.
+
+    Parameters
+    ----------
+    template
+        See ``model.templates``.
+    values
+        Of the item.
+    fov
+        Its field of view.
+    spec
+        Its look.
+    size
+        Width and height of its figure in pixels.
+
+    Raises
+    ------
+    InvalidRequestError
+        It names something that the items do not have.
+    """
+    known: dict[str, Value] = {
+        **values,
+        "fov": fov,
+        "marker_set": spec.markers.name,
+        "downsample": spec.downsample,
+        "width": size[0],
+        "height": size[1],
+    }
+    return filled(template, known)
 
 
 def details_of(figure: Figure) -> dict[str, Any]:

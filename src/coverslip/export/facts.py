@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,19 @@ class SourceFacts:
     """``None`` where it could not be opened: its items fail, unless it can be when their turn comes."""
     error: str | None = None
     masks: tuple[str, ...] = ()
+    before: tuple[Mapping[str, Any], ...] = ()
+    """What it was when items were drawn, before it was repaired: ``fingerprint`` and the numbers of these ``items``."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Its files."""
+        return tuple(map(Path, self.fingerprint))
 
     @property
     def pixel_um(self) -> tuple[float, float] | None:
         """Height and width of a pixel in micrometres; ``None`` where they are not known."""
+        if self.source.pixel_um is not None:
+            return self.source.pixel_um, self.source.pixel_um
         if self.metadata is None:
             return None
         x, y, _ = self.metadata.get_voxel_size_micrometers()
@@ -46,7 +55,9 @@ class SourceFacts:
             "image": self.source.image,
             "fingerprint": {path: list(seen) for path, seen in self.fingerprint.items()},
         }
+        found |= {} if self.source.pixel_um is None else {"pixel_um": self.source.pixel_um}
         found |= {} if self.source.mosaic is None else {"mosaic": self.source.mosaic.document}
+        found |= {"before": [dict(one) for one in self.before]} if self.before else {}
         return found | ({"error": self.error} if self.error else {})
 
 
@@ -73,6 +84,16 @@ def facts_of(source: Source, open_file: OpenFile, annotation: str | None = None)
         return SourceFacts(source, fingerprint(files), meta, masks=masks)
     except CoverslipError as error:
         return SourceFacts(source, {}, None, f"{type(error).__name__}: {error}")
+
+
+def with_pixel_size(facts: SourceFacts, request: Request) -> SourceFacts:
+    """Return a field of view with the size of a pixel that a request states, where that counts.
+
+    It counts for images that do not say it; where the request forces it, for all.
+    """
+    if request.pixel_um is None or (facts.pixel_um is not None and not request.force_pixel_um):
+        return facts
+    return replace(facts, source=replace(facts.source, pixel_um=request.pixel_um))
 
 
 def table_path(request: Request, facts: Sequence[SourceFacts]) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from coverslip.errors import ConflictError
 from coverslip.export.checks import DryRun, dry_run
@@ -14,9 +14,10 @@ from coverslip.export.manifest import manifest_paths, read_manifest, write_manif
 from coverslip.export.notes import Stop
 from coverslip.export.options import request_from
 from coverslip.export.plan import Plan, plan, restored
+from coverslip.export.repairs import take_repaired
 from coverslip.export.request import Request
 from coverslip.export.run import lost_items, run
-from coverslip.export.sheets import sheet_path, write_sheet
+from coverslip.export.sheets import about_sheet, sheet_path, write_sheet
 from coverslip.export.sources import OpenFile
 from coverslip.model.export import MarkerSet
 from coverslip.model.exporting import ENDED, ExportItem, ExportJob, ExportMode, ExportResult
@@ -158,6 +159,8 @@ class Job:
         self._stop = Stop()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self.notes: tuple[str, ...] = ()
+        """What a person should know of the last ``resume``: sources that have changed, and what was drawn before."""
 
     @property
     def id(self) -> str:
@@ -234,10 +237,27 @@ class Job:
         self._stop.now("it was paused")
         return self.status()
 
-    def resume(self, *, retry_failed: bool = False, background: bool = False) -> ExportJob:
+    def resume(
+        self,
+        *,
+        retry_failed: bool = False,
+        changed: Literal["fail", "use"] = "fail",
+        background: bool = False,
+    ) -> ExportJob:
         """Go on with a job that was cancelled or is paused; on request also with the items that failed.
 
         Items whose files are there as they were written are not made again.
+
+        Parameters
+        ----------
+        retry_failed
+            Try again what failed. Sources that could not be read are taken as they are now: somebody may have repaired
+            them. ``notes`` says which items were drawn from them before.
+        changed
+            Sources and cell tables that have changed since the job was planned: items fail, or all that are still to be
+            made are made of what is there now.
+        background
+            Return at once; see ``start``.
 
         Raises
         ------
@@ -250,6 +270,13 @@ class Job:
             # of one that has items left, ``run`` looks at the files of the others
             lost = lost_items(made.request.output.folder, items_of(self._ledger, job_id, state="ok"))
             self._ledger.reset_items(job_id, lost)
+        self.notes = ()
+        if (retry_failed or changed == "use") and status.state not in {"running", "cancelling"}:
+            made, self.notes = take_repaired(
+                made, job_id, self._ledger, open_file=self._open_file, every=changed == "use"
+            )
+            with self._lock:
+                self._plan = made
         self._ledger.reopen_export(job_id, retry_failed=retry_failed)
         status = self.status()
         if status.state == "pending":
@@ -257,7 +284,8 @@ class Job:
         folder = made.request.output.folder
         asked, page = made.request.contact_sheet, sheet_path(folder, job_id)
         if asked is not None and not page.exists():
-            write_sheet(made, asked, page, items_of(self._ledger, job_id), open_file=self._open_file)
+            items = items_of(self._ledger, job_id)
+            write_sheet(made, asked, page, items, about=about_sheet(job_id), open_file=self._open_file)
         if not manifest_paths(folder, job_id)[0].exists():
             write_manifest(made, status, items_of(self._ledger, job_id))
         return status

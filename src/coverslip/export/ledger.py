@@ -64,6 +64,10 @@ class Ledger(Protocol):
         """Have items made again."""
         ...
 
+    def revise_export(self, job_id: str, document: Mapping[str, Any]) -> None:
+        """Put another document in the place of a job's, while nobody works on it."""
+        ...
+
 
 PAGE = 5000
 """Items that are held at a time where all of them are looked at."""
@@ -196,6 +200,11 @@ class MemoryLedger:
         with self._lock:
             self._one(job_id)
             self._reset(set(numbers))
+
+    def revise_export(self, job_id: str, document: Mapping[str, Any]) -> None:
+        """Put another document in the place of the job's."""
+        with self._lock:
+            self._job = replace(self._one(job_id), document=dict(document))
 
     def _reset(self, numbers: set[int]) -> None:
         for number in numbers:

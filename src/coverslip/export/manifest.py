@@ -1,7 +1,8 @@
 """How each file was made, beside the files: JSON for programs and for making them again, CSV for people.
 
 The JSON holds the job's document (request, looks, sources with fingerprints, versions of the software) and its items;
-the CSV has a line for each item.
+the CSV has a line for each item. Files that were there already and were kept have the state ``kept``, and nothing is
+said of what they show; how they would have been made is in the JSON under ``planned``, so that they can be made.
 """
 
 import csv
@@ -86,7 +87,7 @@ def read_manifest(path: Path, folder: Path) -> Plan:
             raise InvalidRequestError(f"{path}: it is larger than a manifest may be")
         document = json.loads(path.read_bytes())
         items = [
-            PlannedExport(one["number"], one["item"], one["file"], one["group"], one["document"])
+            PlannedExport(one["number"], one["item"], one["file"], one["group"], one[_document_name(one["state"])])
             for one in document["items"]
         ]
         document["request"]["output"]["folder"] = str(folder)
@@ -114,15 +115,25 @@ def _check_items(path: Path, items: Sequence[PlannedExport], document: dict[str,
             raise InvalidRequestError(f"{path}: item {number} has a source or look that is not there") from error
 
 
+def _state(item: ExportItem) -> str:
+    """Return how an item stands: of those that are well, whether the file was made."""
+    return "kept" if item.state == "ok" and item.result is not None and item.result.is_kept else item.state
+
+
+def _document_name(state: object) -> str:
+    """Return under which name an item has how it was made; of a kept file, how it would have been."""
+    return "planned" if state == "kept" else "document"
+
+
 def _entry(item: ExportItem) -> dict[str, Any]:
-    planned, result = item.planned, item.result
+    planned, result, state = item.planned, item.result, _state(item)
     found: dict[str, Any] = {
         "number": planned.number,
         "item": planned.name,
         "file": planned.path,
         "group": planned.group,
-        "document": planned.document,
-        "state": item.state,
+        _document_name(state): planned.document,
+        "state": state,
     }
     if result is not None:
         found |= {"sha256": result.checksum, "bytes": result.size, "seconds": round(result.seconds, 4)}
@@ -138,6 +149,8 @@ def _row(plan: Plan, item: ExportItem) -> list[Any]:
     source = plan.sources[document["source"]].source
     details = {} if result is None else result.details
     window = document["window"] or ("", "", "", "")
+    if _state(item) == "kept":
+        return [planned.number, planned.name, planned.path, "kept", *[""] * 11, *(_outcome(result) if result else ())]
     return [
         *(planned.number, planned.name, planned.path, item.state),
         *(document["values"].get("fov", source.fov), str(source.path), *window),

@@ -172,6 +172,11 @@ class OpenSource:
         self._annotations: dict[str, Planes] = {}
 
     @property
+    def image(self) -> Image:
+        """The image itself."""
+        return self._image
+
+    @property
     def metadata(self) -> ImageMetadata:
         """What is known about the image."""
         return self._image.metadata
@@ -183,7 +188,9 @@ class OpenSource:
 
     @property
     def pixel_um(self) -> tuple[float, float] | None:
-        """Height and width of a pixel in micrometres; ``None`` where the file does not state both."""
+        """Height and width of a pixel in micrometres; ``None`` where neither the file nor a person states both."""
+        if self.source.pixel_um is not None:
+            return self.source.pixel_um, self.source.pixel_um
         x, y, _ = self.metadata.get_voxel_size_micrometers()
         return None if x is None or y is None else (y, x)
 

@@ -22,7 +22,21 @@ from coverslip.model.export import ExportSpec, MarkerSet, MaskLook
 from coverslip.model.exporting import ExportMode
 from coverslip.model.metadata import Frozen
 
-PLACES = frozenset({"data", "images", "fovs", "t", "z", "gallery", "separate", "contact_sheet"})
+PLACES = frozenset(
+    {
+        "data",
+        "images",
+        "fovs",
+        "t",
+        "z",
+        "contrast",
+        "pixel_um",
+        "force_pixel_um",
+        "gallery",
+        "separate",
+        "contact_sheet",
+    }
+)
 """Choices of the request itself."""
 
 

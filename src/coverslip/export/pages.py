@@ -5,19 +5,21 @@ in the order of the items. A job that goes on draws only what has no piece, and 
 PDF. The pieces go when all items are on their pages.
 """
 
+import os
 import queue
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from coverslip.errors import CoverslipError, ExportError, InvalidRequestError, ReadError
+from coverslip.export.encoding import gallery_caption
 from coverslip.export.pieces import Task, failed
 from coverslip.export.plan import Plan
 from coverslip.export.request import Gallery
-from coverslip.export.writing import CannotWriteError, created, digest
+from coverslip.export.writing import CannotWriteError, FileThereError, compared, created, digest
 from coverslip.model.exporting import ExportResult
 from coverslip.render.export import Figure, PdfGallery
 from coverslip.render.export.stored import restored
@@ -59,6 +61,7 @@ def run_gallery(
     tasks: Sequence[Task],
     notes: CanShow,
     *,
+    is_own: bool,
     pieces: Path,
     draw: Draw,
     should_stop: Callable[[], bool],
@@ -76,6 +79,8 @@ def run_gallery(
         All of its items; none at all where nothing is to be done.
     notes
         Takes what became of them.
+    is_own
+        Whether a file that is there is the job's, or may be replaced; another one stays, and the job stops.
     pieces
         Folder of the pieces.
     draw
@@ -93,10 +98,11 @@ def run_gallery(
     if should_stop():
         return
     try:
-        results = _bound(gallery, path, todo, drawn.results, should_stop, notes.pass_on)
+        with nullcontext(path) if is_own or not os.path.lexists(path) else compared(path) as place:
+            results = _bound(plan, gallery, place, todo, drawn.results, should_stop=should_stop, pass_on=notes.pass_on)
     except _StoppedError:
         return
-    except (CannotWriteError, InvalidRequestError, ExportError) as error:  # no room, or a page that cannot be
+    except (CannotWriteError, InvalidRequestError, ExportError, FileThereError) as error:  # or a page that cannot be
         stop(str(error))
         return
     checksum, size = digest(path)
@@ -106,11 +112,33 @@ def run_gallery(
         shutil.rmtree(pieces, ignore_errors=True)
 
 
+def _common_scale(
+    pages: PdfGallery,
+    gallery: Gallery,
+    tasks: Sequence[Task],
+    drawn: Mapping[int, ExportResult],
+    pass_on: Callable[[], None],
+) -> float | None:
+    """Return the points of a pixel at which every item has room: crops that an edge cuts are not drawn larger."""
+    scales = []
+    for task in tasks:
+        result = drawn[task.item.number]
+        if result.ok:
+            size = result.details["width"], result.details["height"]
+            values = {**task.item.document["values"], "item": task.item.name}
+            caption = gallery_caption(gallery.caption, values, task.source.fov, task.spec, size)
+            scales.append(pages.scale_of(*size, caption))
+        pass_on()
+    return min(scales, default=None)
+
+
 def _bound(
+    plan: Plan,
     gallery: Gallery,
     path: Path,
     tasks: Sequence[Task],
     drawn: Mapping[int, ExportResult],
+    *,
     should_stop: Callable[[], bool],
     pass_on: Callable[[], None],
 ) -> list[ExportResult]:
@@ -118,6 +146,7 @@ def _bound(
     results = []
     rows, columns = gallery.rows, gallery.columns
     with created(path) as stream, PdfGallery(stream, title=gallery.title, rows=rows, columns=columns) as pages:
+        scale = _common_scale(pages, gallery, tasks, drawn, pass_on) if plan.request.mode == "cells" else None
         for task in tasks:
             if should_stop():
                 raise _StoppedError
@@ -126,7 +155,7 @@ def _bound(
             if isinstance(found, ReadError):
                 result = failed(task, found, result.seconds)
             elif found is not None:
-                pages.add(*found)
+                pages.add(*found, scale)
                 result = replace(result, details={**result.details, "page": pages.pages})
             results.append(result)
             pass_on()

@@ -1,6 +1,7 @@
 """One item becomes one file."""
 
 import logging
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from coverslip.errors import (
     BudgetError,
@@ -27,7 +29,7 @@ from coverslip.export.plan import Plan
 from coverslip.export.request import Request
 from coverslip.export.sources import OpenFile, Source, fingerprint
 from coverslip.export.stitched import OpenMap, open_source
-from coverslip.export.writing import CannotWriteError, digest
+from coverslip.export.writing import CannotWriteError, compared, digest
 from coverslip.model.export import ExportSpec
 from coverslip.model.exporting import ExportItem, ExportResult, PlannedExport
 from coverslip.model.rois import RoiShape
@@ -38,6 +40,10 @@ log = logging.getLogger(__name__)
 
 LONGEST_TRACEBACK = 4000
 TABLES_KEPT = 2
+
+
+type Before = Literal["", "written", "kept"]
+"""What is known of the file of an item from the last time: nothing, that the job wrote it, that it left it alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,11 @@ class Task:
     """Its digest."""
     table: Path | None
     """The cell table, where cells have colours of their own."""
+    table_was: Sequence[int] = ()
+    """Its fingerprint when the job was planned."""
+    before: Before = ""
+    since: float | None = None
+    """When the job first ran, in seconds since 1970; ``None`` where it runs for the first time."""
     piece: Path | None = None
     """Where an item of a gallery is drawn to; others are files of their own."""
 
@@ -156,10 +167,13 @@ class Painter:
             raise PlannedError(*task.item.document["error"])
         if task.piece is not None:
             return self._piece(task, task.piece)
-        if output.existing == "skip" and path.exists():
+        if output.existing == "replace" or task.before == "written" or not os.path.lexists(path):
+            with self.shown(task) as item:
+                return make_file(item, output, path)
+        if output.existing == "skip" and was_there(path, task.before, task.since):
             return Written(*digest(path), {"kept": True})
-        with self.shown(task) as item:
-            return make_file(item, output, path)
+        with compared(path) as other, self.shown(task) as item:
+            return make_file(item, output, other)
 
     def _piece(self, task: Task, path: Path) -> Written:
         """Draw an item of a gallery, unless it was drawn before the job was stopped."""
@@ -201,6 +215,11 @@ class Painter:
             if list(self._seen[key][path]) != list(was):
                 raise SourceChangedError(f"{path} has changed since the export was planned")
 
+    def _check_table(self, path: Path, was: Sequence[int]) -> None:
+        """Compare a cell table with what it was, like the files of a source, whenever values are taken from it."""
+        if self._request.effort.changed == "fail" and list(fingerprint([path])[str(path)]) != list(was):
+            raise SourceChangedError(f"{path} has changed since the export was planned")
+
     def _fov(self, task: Task, opened: OpenSource | OpenMap) -> Fov:
         spec = task.spec
         return Fov(
@@ -221,6 +240,7 @@ class Painter:
         if key not in self._paints:
             if task.table is None:
                 raise MissingMaskError(f"{task.source.fov}: there is no cell table with colours of cells", (look.mask,))
+            self._check_table(task.table, task.table_was)
             table, rows_of = table_at(task.table, self._request.cells.fov)
             rows = rows_of.get(task.source.fov, []) if rows_of is not None else list(range(table.row_count))
             labels = [plain(one) for one in table.numbers(look.label_column)[rows]]
@@ -230,16 +250,32 @@ class Painter:
         return self._paints[key]
 
 
-def tasks_of(plan: Plan, items: Iterable[ExportItem]) -> list[Task]:
-    """Return items with what is needed to make them."""
+def before_of(result: ExportResult | None) -> Before:
+    """Return what is known of the file of an item by what became of the item."""
+    if result is None:
+        return ""
+    if result.details.get("kept"):
+        return "kept"
+    return "written" if result.checksum or result.details.get("wrote") else ""
+
+
+def was_there(path: Path, before: Before, since: float | None) -> bool:
+    """Return whether a file that is there, and that the job did not write, was there when it first ran."""
+    return before == "kept" or since is None or path.lstat().st_mtime < since
+
+
+def tasks_of(plan: Plan, items: Iterable[ExportItem], since: float | None = None) -> list[Task]:
+    """Return items with what is needed to make them; ``since`` is when their job first ran, if it ever did."""
     found = []
     looks = [spec.digest for spec in plan.specs]
     for one in items:
         facts = plan.sources[one.planned.document["source"]]
         spec = plan.specs[one.planned.document["spec"]]
         table = plan.cell_table if spec.cells is not None else None
+        look = looks[one.planned.document["spec"]]
+        was, before = plan.tables.get(str(table), ()), before_of(one.result)
         found.append(
-            Task(one.planned, facts.source, facts.fingerprint, spec, looks[one.planned.document["spec"]], table)
+            Task(one.planned, facts.source, facts.fingerprint, spec, look, table, was, before=before, since=since)
         )
     return found
 
@@ -297,4 +333,5 @@ def failed(task: Task, error: Exception, seconds: float) -> ExportResult:
         traceback=lines[-LONGEST_TRACEBACK:],
         is_retryable=is_retryable(error),
         seconds=seconds,
+        details={"wrote": True} if task.before == "written" else {},
     )

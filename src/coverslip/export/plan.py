@@ -14,7 +14,8 @@ from typing import Any
 from coverslip.errors import InvalidRequestError
 from coverslip.export.bars import with_common_bar
 from coverslip.export.choices import Chosen, caption_names, choose_cells, choose_fields
-from coverslip.export.facts import SourceFacts, facts_of, software, table_path
+from coverslip.export.contrast import with_limits
+from coverslip.export.facts import SourceFacts, facts_of, software, table_path, with_pixel_size
 from coverslip.export.mosaics import Mosaic
 from coverslip.export.names import distinct, fields_of, fill
 from coverslip.export.opened import OpenSource
@@ -88,7 +89,7 @@ def plan(request: Request, *, open_file: OpenFile = open_image) -> Plan:
         found = [Source(f"{bare_name(place)}_{n}" if n else bare_name(place), place, n) for place, n in pairs]
     sources = chosen(tuple(distinct_fields(found)), request.fovs)
     annotation = None if request.look.annotation is None else request.look.annotation.annotation
-    facts = [facts_of(source, open_file, annotation) for source in sources]
+    facts = [with_pixel_size(facts_of(source, open_file, annotation), request) for source in sources]
     opening = partial(_opened, request, open_file)
     tables: list[Path] = []
     if request.mode == "fov":
@@ -101,6 +102,8 @@ def plan(request: Request, *, open_file: OpenFile = open_image) -> Plan:
         tables.append(table)
     if not picked:
         raise InvalidRequestError(f"there is nothing to export: no {NOUNS[request.mode]} is left after the choice")
+    if not request.output.is_raw:
+        picked = with_limits(picked, facts, request.contrast, opening, (request.t, request.z))
     cell_table = table_path(request, facts) if any(one.spec.cells is not None for one in picked) else None
     if cell_table is not None:
         tables.append(cell_table)
@@ -132,9 +135,9 @@ def restored(document: Mapping[str, Any], items: Iterable[PlannedExport]) -> Pla
 
 def _restored_source(document: Mapping[str, Any]) -> SourceFacts:
     mosaic = Mosaic.of(document["mosaic"]) if "mosaic" in document else None
-    source = Source(document["fov"], Path(document["path"]), document["image"], mosaic)
+    source = Source(document["fov"], Path(document["path"]), document["image"], mosaic, document.get("pixel_um"))
     seen = {path: [int(number) for number in one] for path, one in document["fingerprint"].items()}
-    return SourceFacts(source, seen, None, document.get("error"))
+    return SourceFacts(source, seen, None, document.get("error"), before=tuple(map(dict, document.get("before", ()))))
 
 
 def _frozen(

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from coverslip.errors import CoverslipError, InvalidRequestError, MissingFieldError, NotFoundError, UnreadableFileError
+from coverslip.errors import CoverslipError, InvalidRequestError, MissingFieldError, NotFoundError
 from coverslip.export.canvases import Canvases
 from coverslip.export.choices import Chosen
 from coverslip.export.facts import SourceFacts
 from coverslip.export.request import Request, make, scale_bar_from
+from coverslip.export.roi_files import rois_at
 from coverslip.export.sources import (
     ROI_TABLE,
     current_channels,
@@ -20,7 +21,7 @@ from coverslip.model import Cell
 from coverslip.model.export import ChannelLook, ExportSpec, MarkerSet, MaskLook
 from coverslip.model.rois import Roi
 from coverslip.render.export import Window, around, of_roi
-from coverslip.rois import parse_tags, read_table
+from coverslip.rois import parse_tags
 
 SHORT_ID = 12
 """Digits of an identifier that stand for a region without a name."""
@@ -42,12 +43,8 @@ def choose_rois(request: Request, facts: Sequence[SourceFacts]) -> tuple[list[Ch
         The table is damaged.
     """
     path = _table(request)
-    try:
-        rois = read_table(path.read_bytes())
-    except UnreadableFileError:
-        raise
-    except FileNotFoundError as error:
-        raise NotFoundError(f"there is no table of regions {path}") from error
+    # files of ImageJ and QuPath do not say what they are of: where there is one field of view alone it is that
+    rois = rois_at(path, facts[0].source.fov if len(facts) == 1 else "")
     numbers = {one.source.fov: n for n, one in enumerate(facts)}
     chosen = [roi for roi in meant_rois(request, rois) if request.fovs is None or roi.fov in numbers]
     chosen.sort(key=lambda roi: (numbers.get(roi.fov, len(numbers)), roi.map_id))
@@ -101,6 +98,8 @@ def _chosen(request: Request, roi: Roi, numbers: Mapping[str, int], looks: "_Loo
     try:
         if roi.fov and roi.fov not in numbers:
             raise MissingFieldError(f"region {name!r} is of field of view {roi.fov!r}, which is not there", (fov,))
+        if not roi.fov and not roi.map_id:
+            raise MissingFieldError(f"region {name!r} is of no field of view: choose one alone, which it is then of")
         if not roi.fov:
             place = canvases.place_of(roi.map_id, name)
         own = _overrides(request, roi)
@@ -151,7 +150,7 @@ class _Looks:
         look = self._own_look(roi) if self._request.rois.own else self._request.look
         if not own:
             return look
-        values = look.model_dump()
+        values = look.model_dump(exclude_unset=True)  # what nobody gave stays to be measured
         if "marker_set" in own:
             values["markers"] = marker_set_from(own.pop("marker_set"), self._place)
         if "panels" in own and isinstance(own["panels"], bool):

@@ -21,6 +21,7 @@ TEMPLATES: dict[ExportMode, str] = {"fov": "{fov}", "cells": "{fov}_cell_{label}
 """What files are called where nobody says otherwise."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Unit = Literal["px", "um"]
+Contrast = Literal["batch", "image"]
 MOST_GROWTH = 100
 
 
@@ -68,7 +69,8 @@ class RoiChoice(Frozen):
     """Which regions of a table are exported, and how."""
 
     table: Path | None = None
-    """A table in the format of ``roi_manager.csv``; ``None`` is the one in ``.UELer`` beside the fields of view."""
+    """A table in the format of ``roi_manager.csv``, GeoJSON, or ImageJ's ``.roi`` and ``.zip``; ``None`` is the table
+    in ``.UELer`` beside the fields of view."""
     ids: tuple[str, ...] = ()
     """Identifiers or names; empty is all."""
     tags: str | None = None
@@ -175,6 +177,13 @@ class Request(Frozen):
     z: Annotated[int, Field(ge=0)] | None = None
     """The plane of a stack; ``None`` is the middle one."""
     look: ExportSpec = ExportSpec()
+    contrast: Contrast = "batch"
+    """Of channels without limits: one contrast for the whole job, or one for each field of view. See
+    ``export.contrast``."""
+    pixel_um: Positive | None = None
+    """Height and width of a pixel in micrometres, of images that do not say it."""
+    force_pixel_um: bool = False
+    """Whether ``pixel_um`` counts for all images, whatever they say. Stitched maps have that of their descriptor."""
     cells: CellChoice = CellChoice()
     rois: RoiChoice = RoiChoice()
     output: Output
@@ -187,6 +196,8 @@ class Request(Frozen):
     def _check(self) -> "Request":
         if self.images is not None and len(self.images) != len(self.data):
             raise ValueError(f"{len(self.data)} files, but {len(self.images)} numbers of images")
+        if self.force_pixel_um and self.pixel_um is None:
+            raise ValueError("force_pixel_um: state the size of a pixel too (pixel_um)")
         if self.gallery is not None and self.output.file_format != "pdf":
             raise ValueError("a gallery is a PDF: choose the format pdf")
         if self.output.is_raw and self.look.panels is not None:

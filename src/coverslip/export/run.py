@@ -1,6 +1,7 @@
 """A planned job is worked on: items of one field of view together, several at a time, each noted when it is done."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -14,11 +15,19 @@ from coverslip.export.ledger import Ledger, items_of
 from coverslip.export.notes import LEASE_SECONDS, Notes, Stop, Tell
 from coverslip.export.pacing import Pace
 from coverslip.export.pages import CanNote, Draw, pieces_folder, run_gallery
-from coverslip.export.pieces import Painter, Task, tasks_of
+from coverslip.export.pieces import Before, Painter, Task, before_of, tasks_of, was_there
 from coverslip.export.plan import Plan
-from coverslip.export.sheets import sheet_path, write_sheet
+from coverslip.export.sheets import about_sheet, sheet_path, write_sheet
 from coverslip.export.sources import OpenFile
-from coverslip.export.writing import SPARE_BYTES, CannotWriteError, check_folder, digest, free_bytes, sweep
+from coverslip.export.writing import (
+    SPARE_BYTES,
+    CannotWriteError,
+    FileThereError,
+    check_folder,
+    digest,
+    free_bytes,
+    sweep,
+)
 from coverslip.model.exporting import ExportItem, ExportJob, ExportResult
 from coverslip.readers import open_image
 
@@ -66,6 +75,8 @@ def run(
         What was done cannot be written down.
     """
     stop = stop or Stop()
+    started = ledger.export(job_id).started_at
+    since = None if started is None else started.timestamp()
     token = ledger.claim_export(job_id, lease_seconds=LEASE_SECONDS)
     notes = Notes(ledger, job_id, token, on_item, stop)
     try:
@@ -74,15 +85,15 @@ def run(
             folder = plan.request.output.folder / inner
             sweep(folder, keep=pieces_folder(folder, job_id).name)
         _check_room(plan)
-        tasks = _pending(plan, job_id, ledger)
+        tasks = _pending(plan, job_id, ledger, since)
         draw = partial(_draw, plan, job_id, stop=stop, open_file=open_file, executor=executor)
         if plan.request.gallery is None:
             draw(tasks, notes)
         elif tasks:  # a PDF is made as a whole
-            _make_gallery(plan, job_id, ledger.export_items(job_id), notes, stop, draw)
+            _make_gallery(plan, job_id, ledger.export_items(job_id), notes, stop=stop, draw=draw, since=since)
         if not stop.flag.is_set():
             _write_sheet(plan, job_id, ledger, notes, stop, open_file)
-    except (StorageError, InvalidRequestError) as error:  # no room, or a caption that cannot be
+    except (StorageError, InvalidRequestError, FileThereError) as error:  # no room, or a caption that cannot be
         stop.now(str(error))
     except BaseException:
         stop.now("it was interrupted")
@@ -111,12 +122,24 @@ def _draw(
         run_elsewhere(plan, job_id, tasks, notes, stop, executor)
 
 
-def _make_gallery(plan: Plan, job_id: str, items: Sequence[ExportItem], notes: Notes, stop: Stop, draw: Draw) -> None:
+def _make_gallery(
+    plan: Plan,
+    job_id: str,
+    items: Sequence[ExportItem],
+    notes: Notes,
+    *,
+    stop: Stop,
+    draw: Draw,
+    since: float | None,
+) -> None:
     gallery = plan.request.gallery
     assert gallery is not None
     output = plan.request.output
     path = output.folder / items[0].planned.path
-    if output.existing == "skip" and path.exists() and all(one.result is None for one in items):
+    known = {before_of(one.result) for one in items}
+    is_own = "written" in known or output.existing == "replace"
+    before: Before = "kept" if "kept" in known else ""
+    if output.existing == "skip" and not is_own and os.path.lexists(path) and was_there(path, before, since):
         checksum, size = digest(path)
         for item in (one.planned for one in items):
             kept = ExportResult(item.number, item.name, ok=True, path=item.path, checksum=checksum, size=size)
@@ -127,6 +150,7 @@ def _make_gallery(plan: Plan, job_id: str, items: Sequence[ExportItem], notes: N
         gallery,
         tasks_of(plan, items),
         notes,
+        is_own=is_own,
         pieces=pieces_folder(output.folder, job_id),
         draw=draw,
         should_stop=stop.flag.is_set,
@@ -144,6 +168,7 @@ def _write_sheet(plan: Plan, job_id: str, ledger: Ledger, notes: Notes, stop: St
         asked,
         sheet_path(plan.request.output.folder, job_id),
         items_of(ledger, job_id),
+        about=about_sheet(job_id),
         open_file=open_file,
         on_item=notes.pass_on,
         should_stop=stop.flag.is_set,
@@ -236,21 +261,25 @@ def chunks(tasks: Iterable[Task], size: int) -> Iterator[Sequence[Task]]:
         yield from batched(of_one, size)
 
 
-def _pending(plan: Plan, job_id: str, ledger: Ledger) -> list[Task]:
+def _pending(plan: Plan, job_id: str, ledger: Ledger, since: float | None) -> list[Task]:
     """Return what is to be made: what nobody has made yet, and what is not on disk as it was written."""
     wanted: set[int] = set()
+    before: dict[int, Before] = {}
 
     def written() -> Iterator[ExportItem]:
         for one in items_of(ledger, job_id):
             if one.state == "pending":
                 wanted.add(one.planned.number)
+            if one.result is not None:
+                before[one.planned.number] = before_of(one.result)
             yield one
 
     lost = lost_items(plan.request.output.folder, written())
     if lost:
         ledger.reset_items(job_id, lost)
         wanted.update(lost)
-    return tasks_of(plan, (ExportItem(item, "pending") for item in plan.items if item.number in wanted))
+    tasks = tasks_of(plan, (ExportItem(item, "pending") for item in plan.items if item.number in wanted), since)
+    return [replace(task, before=before.get(task.item.number, "")) for task in tasks]
 
 
 def lost_items(folder: Path, items: Iterable[ExportItem]) -> list[int]:

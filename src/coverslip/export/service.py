@@ -8,9 +8,11 @@ from uuid import uuid4
 from coverslip.catalog import Catalog
 from coverslip.errors import ConflictError, CoverslipError, InvalidRequestError, NotFoundError
 from coverslip.export.job import Job
+from coverslip.export.ledger import items_of
 from coverslip.export.pacing import Pace
 from coverslip.export.pieces import Painter, tasks_of
-from coverslip.export.plan import plan
+from coverslip.export.plan import plan, restored
+from coverslip.export.repairs import take_repaired
 from coverslip.export.request import Request
 from coverslip.export.sources import OpenFile
 from coverslip.model.exporting import ExportItem, ExportJob
@@ -85,7 +87,10 @@ class ExportService:
         ConflictError
             It is running.
         """
-        self.own(job_id)
+        job = self.own(job_id)
+        if retry_failed and job.state not in {"running", "cancelling"}:
+            made = restored(job.document, (item.planned for item in items_of(self._catalog, job_id)))
+            take_repaired(made, job_id, self._catalog, open_file=self._open_file)
         status = self._catalog.reopen_export(job_id, retry_failed=retry_failed)
         self._wake.set()
         return status

@@ -1,5 +1,6 @@
 """All items of a job on one page in HTML, with links to their files; drawn anew, small, when the files are there."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +17,7 @@ from coverslip.export.pieces import Painter, Task, tasks_of
 from coverslip.export.plan import Plan
 from coverslip.export.request import Sheet
 from coverslip.export.sources import OpenFile
-from coverslip.export.writing import created
+from coverslip.export.writing import FileThereError, created
 from coverslip.model.export import ExportSpec
 from coverslip.model.exporting import ExportItem
 from coverslip.model.templates import Value, filled
@@ -28,6 +29,8 @@ LARGEST_STEP = 1024
 """Of ``ExportSpec.downsample``."""
 PORTION = 500
 """Items that are looked up at a time."""
+HEAD_BYTES = 4096
+"""Of a page, in which it says what it is about."""
 EXACT_PIXELS = 64 * 64
 """Smaller pictures, in which each pixel is seen, are embedded without loss."""
 
@@ -41,12 +44,27 @@ def sheet_path(folder: Path, job_id: str) -> Path:
     return folder / f"contact-sheet-{job_id[:SHORT_ID]}.html"
 
 
+def about_sheet(job_id: str) -> str:
+    """Return what the page of a job says of itself."""
+    return f"Coverslip export {job_id}"
+
+
+def _says(path: Path, about: str) -> bool:
+    """Return whether a page says of itself what is expected."""
+    try:
+        with path.open("rb") as stream:
+            return about.encode() in stream.read(HEAD_BYTES)
+    except OSError:
+        return False
+
+
 def write_sheet(
     plan: Plan,
     asked: Sheet,
     path: Path,
     items: Iterable[ExportItem],
     *,
+    about: str = "",
     open_file: OpenFile,
     on_item: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -64,6 +82,9 @@ def write_sheet(
         Size and captions.
     path
         Where the page goes.
+    about
+        What the page says of itself; one that is there and says something else is of somebody else, and stays. Where it
+        is empty nothing is compared.
     open_file
         Opens image files.
     on_item
@@ -77,7 +98,11 @@ def write_sheet(
         The caption names something that the items do not have.
     StorageError
         It cannot be written.
+    FileThereError
+        There is a page, or something else, that the job did not write.
     """
+    if plan.request.output.existing != "replace" and os.path.lexists(path) and not _says(path, about):
+        raise FileThereError(path)
     painter = Painter(plan.request, open_file, Pace(None))
 
     def draw(one: tuple[Task, ExportItem]) -> Drawn:
@@ -85,6 +110,8 @@ def write_sheet(
         values: dict[str, Value] = {**task.item.document["values"], "item": task.item.name, "fov": task.source.fov}
         if item.result is not None and not item.result.ok:
             return item, None, values, f"{item.result.error_type}: {item.result.message}"
+        if item.result is not None and item.result.is_kept:
+            return item, None, {"item": task.item.name}, "kept: this file was there already"
         try:
             with painter.shown(task) as shown:
                 return item, small(shown, asked.side), caption_values(shown, values), ""
@@ -93,7 +120,7 @@ def write_sheet(
 
     try:
         with created(path) as stream:
-            page = ContactSheet(stream, title=asked.title, side=asked.side, exact_pixels=EXACT_PIXELS)
+            page = ContactSheet(stream, title=asked.title, side=asked.side, exact_pixels=EXACT_PIXELS, about=about)
             pairs = (pair for some in batched(items, PORTION) for pair in zip(tasks_of(plan, some), some, strict=True))
             for drawn in in_order(draw, pairs, plan.request.effort.workers, should_stop):
                 _add(page, asked, *drawn)

@@ -43,6 +43,8 @@ class Source:
     """Which image of a file with several."""
     mosaic: Mosaic | None = None
     """Of a map, whose path is that of its descriptor."""
+    pixel_um: float | None = None
+    """Height and width of a pixel in micrometres where somebody stated it, and it counts."""
 
     @property
     def key(self) -> str:
@@ -222,9 +224,8 @@ def _marker_set(name: str, saved: Mapping[str, Any]) -> MarkerSet:
         one = settings.get(channel, {})
         high = one.get("contrast_max")
         low = one.get("contrast_min")
-        looks.append(
-            ChannelLook(channel=channel, color=one.get("color", "white"), low=0.0 if low is None else low, high=high)
-        )
+        given = {} if low is None else {"low": low}
+        looks.append(ChannelLook(channel=channel, color=one.get("color", "white"), high=high, **given))
     return MarkerSet(name=name, channels=tuple(looks))
 
 

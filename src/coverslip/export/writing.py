@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from coverslip.errors import CoverslipError, StorageError
+from coverslip.errors import ConflictError, CoverslipError, StorageError
 from coverslip.storage.folder import make_folders, reason_of
 from coverslip.storage.interface import TEMPORARY
 
@@ -25,6 +25,15 @@ SPARE_BYTES = 1 << 20
 
 class CannotWriteError(StorageError):
     """Nothing can be written there until somebody does something: the job waits, its items have not failed."""
+
+
+class FileThereError(ConflictError):
+    """A file is there that the job did not write: it stays."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is there and was not written by this export, so it is left as it is: move it away, then try again"
+        )
 
 
 def write(path: Path, data: bytes) -> None:
@@ -108,6 +117,31 @@ def created_folder(path: Path) -> Iterator[Path]:
         raise
     except OSError as error:
         raise refused(path, error) from error
+
+
+@contextmanager
+def compared(path: Path) -> Iterator[Path]:
+    """Give another name for a file or folder to make, where one is there under its name that nobody knows; it stays.
+
+    A process that was killed may have written it and not noted it: then it is what is made again now, byte for byte.
+    What was made under the other name goes when the ``with`` statement ends.
+
+    Raises
+    ------
+    FileThereError
+        What is there is something else.
+    """
+    other = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+    try:
+        yield other
+        try:
+            is_same = digest(other) == digest(path)
+        except OSError:  # what is there cannot be read
+            is_same = False
+        if not is_same:
+            raise FileThereError(path)
+    finally:
+        _remove(other)
 
 
 def digest(path: Path) -> tuple[str, int]:

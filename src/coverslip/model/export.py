@@ -70,8 +70,9 @@ class ChannelLook(Frozen):
     low: Finite = 0.0
     """Intensity shown as black, in the units of the pixels."""
     high: Finite | None = None
-    """Intensity shown in the full colour; ``None`` is ``low`` + 1. Not above ``low``: a threshold, everything brighter
-    than ``low`` has the full colour."""
+    """Intensity shown in the full colour. Not above ``low``: a threshold, everything brighter than ``low`` has the full
+    colour. ``None``: exports measure it, and ``low`` where nobody gave that (``export.contrast``); where nobody
+    measures, it is ``low`` + 1."""
     gamma: Annotated[float, Field(ge=0.1, le=10)] = 1.0
     """Exponent of brightness; below 1 lightens the dark."""
     lut: Lut | None = None
@@ -189,8 +190,9 @@ class ScaleBar(Frozen):
     corner: Corner = "lower right"
     color: HexColor = "#ffffff"
     backing: HexColor | None = None
-    """Colour of a box behind bar and label."""
-    backing_alpha: Share = 0.6
+    """Colour of a box behind bar and label. ``None``: there is one, black or white, where masks, cells, annotation or
+    shapes are drawn, in which the bar could be lost; a ``backing_alpha`` of 0 leaves that out."""
+    backing_alpha: Share = 0.8
     thickness: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Height of the bar in pixels of the picture."""
     label: bool = True
@@ -253,7 +255,8 @@ class Panels(Frozen):
     gap: Annotated[int, Field(ge=0, le=1000)] | None = None
     """Pixels between panels, in ``margin_color``; ``None`` follows their size."""
     labels: Literal["inside", "above", "none"] = "inside"
-    """Where the names of channels are: in the upper left corner in their colours, or above the panel."""
+    """Where the names of channels are: in the upper left corner in their colours, lightened where they could not be
+    read, or above the panel."""
     merge_label: Annotated[str, Field(max_length=256)] = "Merge"
     font_size: Annotated[float, Field(ge=4, le=1000)] | None = None
     backing: HexColor | None = None

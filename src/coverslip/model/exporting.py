@@ -58,7 +58,12 @@ class ExportResult:
     """How long it took, without the reading of the source that it shares with others."""
     attempts: int = 1
     details: dict[str, Any] = field(default_factory=dict)
-    """What was drawn: size in pixels, the length of the scale bar."""
+    """What was drawn: size in pixels, the length of the scale bar. ``kept`` where the file was there already."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the file was there already and was left as it was: the job says nothing of what it shows."""
+        return self.ok and bool(self.details.get("kept"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ Reason = Literal["absent", "duplicate", "unnamed"]
 """``absent``: a complete listing does not show its document. ``duplicate``: another row is of the same document.
 ``unnamed``: what it was written from names it no more."""
 StopReason = Literal["empty", "failed", "many"]
-"""``empty``: the listing showed nothing of the scope at all. ``failed``: it could not be listed to the end.
-``many``: more than the allowed share of the scope would go."""
+"""``empty``: the listing showed nothing at all of the run or voxel spacing. ``failed``: it could not be listed to the
+end. ``many``: more than the allowed share of the scope would go."""
 
 SHARE = 0.2
 """The brake: no more of the rows of one scope than this go by themselves ..."""
@@ -307,14 +307,20 @@ class CleanupPlan:
         return frozenset(stop.group for stop in self.stops)
 
     def to_go(self, allow: int = 0) -> tuple[Removal, ...]:
-        """Return what is removed when the plan is applied.
+        """Return what is removed when the plan is applied; ``allow`` as for ``held``."""
+        held = {stop.group for stop in self.held(allow)}
+        return tuple(one for one in self.removals if one.group not in held)
+
+    def held(self, allow: int = 0) -> tuple[BrakeStop, ...]:
+        """Return the stops that hold when the plan is applied.
 
         Parameters
         ----------
         allow
-            A number that was reviewed: scopes that the brake stopped are let through if no more rows than this go in
-            all of the plan.
+            A number that was reviewed. Scopes of which many would go are let through if no more rows than this go in
+            all of the plan; empty ones, if exactly so many go; and those that could not be listed, never: looking again
+            may show what is there.
         """
-        if len(self.removals) <= allow:
-            return self.removals
-        return tuple(one for one in self.removals if one.group not in self.stopped)
+        number = len(self.removals)
+        let_through = {"many": number <= allow, "empty": number == allow, "failed": False}
+        return tuple(stop for stop in self.stops if not let_through[stop.reason])

@@ -13,7 +13,9 @@ MAX_POINTS = 100_000
 Coordinate = Annotated[Finite, Field(ge=-1e9, le=1e9)]
 Tag = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^,\r\n]+$")]
 PADDING, SMALLEST = 4.0, 8.0
-"""Pixels around a shape, and the least width and height of the rectangle around it."""
+"""Pixels around a line, and the least width and height of the rectangle around it: a line alone has no area."""
+LEAST = 1.0
+"""The least width and height of the rectangle around a polygon."""
 
 
 class RoiShape(Frozen):
@@ -28,11 +30,12 @@ class RoiShape(Frozen):
         return self.type == "polygon"
 
     def around(self) -> tuple[float, float, float, float]:
-        """Return left, upper, right and lower edge of the rectangle around it, with some room to all sides."""
+        """Return left, upper, right and lower edge of the rectangle around it; around a line there is some room."""
         edges = []
+        room, least = (0.0, LEAST) if self.closed else (PADDING, SMALLEST)
         for values in zip(*self.points, strict=True):
-            low, high = min(values) - PADDING, max(values) + PADDING
-            short = max(0.0, SMALLEST - (high - low)) / 2
+            low, high = min(values) - room, max(values) + room
+            short = max(0.0, least - (high - low)) / 2
             edges.append((low - short, high + short))
         return edges[0][0], edges[1][0], edges[0][1], edges[1][1]
 

@@ -112,7 +112,9 @@ def known_pixel(pixel_um: float | None) -> float:
         It is not known, or no size.
     """
     if pixel_um is None:
-        raise ScaleBarError("there is no scale bar: the image does not say how large its pixels are")
+        raise ScaleBarError(
+            "there is no scale bar: the image does not say how large its pixels are; state it (--pixel-size, pixel_um)"
+        )
     if not math.isfinite(pixel_um) or pixel_um <= 0:
         raise ScaleBarError(f"there is no scale bar: {pixel_um} is no size of a pixel")
     return pixel_um

@@ -2,15 +2,18 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coverslip.catalog import Catalog
+from coverslip.cleanup.planning import excluding_others
 from coverslip.derive import open_catalog
-from coverslip.ingest.importing import ImportReport, Top, import_layout, open_layout
+from coverslip.ingest.importing import ImportReport, Top, import_layout, open_layout, stale
 from coverslip.ingest.importing.listing import Listing, list_layout
 from coverslip.ingest.importing.places import sort_listing
 from coverslip.ingest.importing.stale import CleanupMode, Sweeping
+from coverslip.model.entities import EntityChanges
 from tests.ingest.importing.layouts import RUN, SPACING, annotation, put, write_layout
 
 OTHER = SPACING.replace("13.480", "26.960")
@@ -110,6 +113,44 @@ def test_it_can_be_switched_off_or_only_told(
         assert len(catalog.apply_plan(plan_id, actor="ada").removed) == 1
 
 
+def test_an_import_removes_nothing_while_its_layout_is_cleaned_and_keeps_the_plan(
+    catalog: Catalog, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep(catalog, top)
+    before = names(catalog)
+    shutil.rmtree(top / SPACING / "Annotations/102")
+    write_annotation(top, 300)
+    monkeypatch.setattr(stale, "WAIT_SECONDS", 0.05)
+    with excluding_others(catalog, [str(top)]):
+        report = sweep(catalog, top)
+    assert (report.cleaned.removed, report.cleaned.planned) == (0, 1)
+    assert names(catalog) == sorted([*before, ("13.480", "membrane 300")])
+    assert sweep(catalog, top).cleaned.removed == 1
+
+
+def test_a_document_that_another_import_saw_again_stays(
+    catalog: Catalog, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep(catalog, top)
+    before = names(catalog)
+    folder = top / SPACING / "Annotations/102"
+    shutil.move(folder, top.parent / "away")
+    plans: list[list[str]] = []
+    write = catalog.sync_entities
+
+    def meanwhile(*given: Any, **named: Any) -> EntityChanges:
+        if named.get("removing") is not None and not plans:
+            shutil.move(top.parent / "away", folder)
+            with open_catalog(f"sqlite:///{top.parent / 'catalog.sqlite'}") as other:
+                plans.append(sweep(other, top).cleaned.plans)
+        return write(*given, **named)
+
+    monkeypatch.setattr(catalog, "sync_entities", meanwhile)
+    sweep(catalog, top)
+    assert plans == [[]]
+    assert names(catalog) == before
+
+
 def test_the_brake_stops_its_scope_alone_and_the_rest_is_imported(catalog: Catalog, top: Path) -> None:
     for number in range(105, 110):
         write_annotation(top, number, stem="vesicle")
@@ -129,6 +170,22 @@ def test_the_brake_stops_its_scope_alone_and_the_rest_is_imported(catalog: Catal
     assert (again.cleaned.removed, again.is_whole) == (6, True)
 
 
+def test_what_was_allowed_holds_for_all_runs_together(catalog: Catalog, top: Path) -> None:
+    put(top, f"{RUN}2/run_metadata.json", (top / RUN / "run_metadata.json").read_text())
+    for spacing in (SPACING, SPACING.replace(RUN, f"{RUN}2")):
+        for number in range(201, 207):
+            write_annotation(top, number, spacing, stem="vesicle")
+        put(top, f"{spacing}/Images/notes.txt", "hello")
+    sweep(catalog, top)
+    for spacing in (SPACING, SPACING.replace(RUN, f"{RUN}2")):
+        for number in range(201, 207):
+            shutil.rmtree(top / spacing / "Annotations" / str(number))
+    for allow, removed in ((5, 0), (11, 6), (6, 6), (6, 0)):
+        report = sweep(catalog, top, allow=allow)
+        assert (allow, report.cleaned.removed) == (allow, removed)
+    assert report.is_whole
+
+
 def test_what_could_not_be_listed_removes_nothing(catalog: Catalog, top: Path) -> None:
     sweep(catalog, top)
     before = names(catalog)
@@ -137,8 +194,14 @@ def test_what_could_not_be_listed_removes_nothing(catalog: Catalog, top: Path) -
     folder = f"{SPACING}/Annotations"
     files = {key: seen for key, seen in listed.files.items() if not key.startswith(folder)}
     listing = Listing(top, files, unlisted={folder: "permission denied"})
-    assert sweep(catalog, Top(listing, sort_listing(listing))).cleaned.removed == 0
+    report = sweep(catalog, Top(listing, sort_listing(listing)))
+    assert report.cleaned.removed == 0
     assert names(catalog) == before
+    stops = [str(stop) for stop in report.cleaned.stops]
+    assert stops == [
+        "20001/TS_1/13.480: 0 of 5 annotation rows would be removed, it could not be listed to the end",
+    ]
+    assert (report.is_whole, report.cleaned.plans, report.cleaned.planned) == (False, [], 0)
 
 
 def test_what_was_written_since_the_listing_began_stays(catalog: Catalog, top: Path) -> None:
@@ -156,6 +219,30 @@ def test_a_run_that_is_gone_as_a_whole_stays(catalog: Catalog, top: Path) -> Non
     shutil.rmtree(top / RUN)
     assert sweep(catalog, top).cleaned.removed == 0
     assert names(catalog) == before
+
+
+def test_a_voxel_spacing_that_is_empty_as_a_share_that_is_not_mounted_stays(catalog: Catalog, top: Path) -> None:
+    sweep(catalog, top)
+    before = catalog.count_entities()
+    for folder in (top / SPACING).iterdir():
+        shutil.rmtree(folder)
+    report = sweep(catalog, top)
+    assert {(stop.group.type, stop.reason) for stop in report.cleaned.stops} == {
+        ("annotation", "empty"),
+        ("tomogram", "empty"),
+    }
+    assert (report.cleaned.removed, report.is_whole) == (0, False)
+    assert catalog.count_entities() == before
+
+
+def test_the_only_annotation_of_a_voxel_spacing_goes_while_anything_else_lies_there(
+    catalog: Catalog, top: Path
+) -> None:
+    sweep(catalog, top)
+    shutil.rmtree(top / OTHER / "Annotations/101")
+    put(top, f"{OTHER}/Images/notes.txt", "hello")
+    assert sweep(catalog, top).cleaned.removed == 1
+    assert ("26.960", "membrane 101") not in names(catalog)
 
 
 def test_a_document_that_is_broken_is_not_gone(catalog: Catalog, top: Path) -> None:

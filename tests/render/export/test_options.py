@@ -204,6 +204,8 @@ def test_regions_are_rounded_away_from_their_middle_and_can_grow() -> None:
 def test_a_shape_is_exported_as_the_rectangle_around_it() -> None:
     line = roi(shape=RoiShape(type="polyline", points=((20, 20), (40, 30))))
     assert of_roi(line) == (16, 16, 44, 34)
+    polygon = roi(shape=RoiShape(points=((1, 1), (9.5, 1), (9.5, 9.5), (3, 7))))
+    assert of_roi(polygon) == (1, 1, 10, 10)
 
 
 LABELLED = {"markers": IMMUNE, "legend": Legend()}
@@ -212,10 +214,10 @@ LABELLED = {"markers": IMMUNE, "legend": Legend()}
 def test_a_legend_has_the_names_of_channels_in_their_colours() -> None:
     figure = figure_of(fov_of(200, 300), ExportSpec(**LABELLED), Window(0, 0, 300, 200))
     assert [(mark.text, mark.color) for mark in figure.marks] == [  # type: ignore[union-attr]
-        ("DAPI", "#0000ff"),
+        ("DAPI", "#7070ff"),  # blue and brown could not be read on black
         ("CD45", "#00ff00"),
         ("CD3", "#ffa500"),
-        ("PanCK", "#a52a2a"),
+        ("PanCK", "#c16d6d"),
     ]
     assert (flatten(figure)[100:] == figure.pixels[100:]).all()
     assert not (flatten(figure)[:100] == figure.pixels[:100]).all()

@@ -12,7 +12,8 @@ from coverslip.model.rois import Roi, RoiShape
 from coverslip.render.export import Figure, encode_figure, figure_of, flatten, of_roi, render_roi_to_array
 from tests.render.export.fields import IMMUNE, fov_of
 
-SQUARE = Roi(roi_id="r", fov="FOV1", shape=RoiShape(points=((10, 10), (40, 10), (40, 30), (10, 30))))
+ROOM = {"x_min": 6, "y_min": 6, "x_max": 44, "y_max": 34}
+SQUARE = Roi(roi_id="r", fov="FOV1", shape=RoiShape(points=((10, 10), (40, 10), (40, 30), (10, 30))), **ROOM)
 LINE = Roi(roi_id="l", fov="FOV1", shape=RoiShape(type="polyline", points=((10, 20), (40, 20))))
 
 

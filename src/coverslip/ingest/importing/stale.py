@@ -1,12 +1,15 @@
 """Records whose documents a complete listing no longer shows, removed while their run is imported."""
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from posixpath import normpath
 from typing import Literal
 from uuid import uuid4
 
 from coverslip.catalog import Catalog
+from coverslip.catalog.cleaning import cleanup_of
 from coverslip.catalog.planning import plan_removals
 from coverslip.ingest.examine import Locate
 from coverslip.ingest.importing.listing import Listing
@@ -15,6 +18,11 @@ from coverslip.model.removal import RECORD, BrakeStop, Candidate, CleanupPlan, P
 
 CleanupMode = Literal["on", "report", "off"]
 """``on``: stale records are removed with the import of their run. ``report``: a plan is kept to be reviewed."""
+WAIT_SECONDS = 5.0
+"""How long an import waits for a cleanup of its layout before it goes on without removing anything."""
+PAUSE_SECONDS = 0.1
+LEASE_SECONDS = 60.0
+"""How long an import has the right to clean a run; one that took longer still notices, and removes nothing."""
 MORE_THAN_LISTED = "it is not in the listing, and yet it may be there"
 
 
@@ -26,6 +34,8 @@ class Cleaned:
     planned: int = 0
     """Rows that plans to review would remove."""
     unknown: int = 0
+    let_through: int = 0
+    """Rows of plans that the brake would have stopped without the number that was allowed."""
     plans: list[str] = field(default_factory=list)
     stops: list[BrakeStop] = field(default_factory=list)
 
@@ -41,7 +51,8 @@ class Sweeping:
     actor, command
         Who imports, and how it was said.
     allow
-        A number of removals of a run that was reviewed: what the brake stopped goes through if no more would go.
+        A number of removals that was reviewed, for all runs together: what a run removes that the brake would have
+        stopped counts, and the next run has the rest. See ``CleanupPlan.held``.
     permitted
         Tells whether the actor may remove a row. The others stay and are not told.
     """
@@ -92,9 +103,8 @@ def find_stale(
         for key in ((one.document,) if one.document else one.files)
         if not is_gone(f"{layout}/{key}", locate)
     }
-    found = (
-        first if not doubtful else plan_removals(mine, _answers(listing, every, doubtful), beside=near, hidden=hidden)
-    )
+    answers = _answers(listing, every, doubtful, _run_folders(every))
+    found = plan_removals(mine, answers, beside=near, hidden=hidden)
     if not found.removals and not found.stops:
         return None
     along = catalog.along(one.id for one in found.removals)
@@ -117,6 +127,23 @@ def find_stale(
     )
 
 
+@contextmanager
+def right_to_clean(catalog: Catalog, layout: str) -> Iterator[str | None]:
+    """Hold the right to clean a layout for the time of a ``with`` statement; its value is a token of it.
+
+    ``None`` where others have it and do not give it back soon: an import goes on without removing anything.
+    """
+    name = cleanup_of(layout)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (token := catalog.take_lease(name, LEASE_SECONDS)) is None and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+    try:
+        yield token
+    finally:
+        if token is not None:
+            catalog.end_lease(name, token)
+
+
 def _told(
     candidates: Iterable[Candidate], beside: Iterable[Candidate], sweeping: Sweeping
 ) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
@@ -128,11 +155,19 @@ def _told(
     return mine, near, hidden
 
 
-def _answers(listing: Listing, rows: Iterable[Candidate], doubtful: Mapping[str, str]) -> _Listed:
+def _run_folders(rows: Iterable[Candidate]) -> set[str]:
+    return {"/".join(parts[:2]) for one in rows for key in one.keys if len(parts := key.split("/", 2)) > 2}
+
+
+def _answers(
+    listing: Listing, rows: Iterable[Candidate], doubtful: Mapping[str, str], folders: Iterable[str] = ()
+) -> _Listed:
+    """Return what a listing says of the keys of some rows, and what else it shows below some folders."""
     keys = {key for one in rows for key in one.keys}
     unknown = {key: why for key in keys if (why := doubtful.get(key) or _why_unknown(listing, key))}
     present = {key for key in keys if key in listing.files and key not in unknown}
-    return _Listed(frozenset(present), frozenset(keys - present - unknown.keys()), unknown)
+    others = frozenset(key for folder in folders for key in listing.below(folder) if key not in keys)
+    return _Listed(frozenset(present), frozenset(keys - present - unknown.keys()), unknown, others)
 
 
 def _why_unknown(listing: Listing, key: str) -> str:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from coverslip.catalog import Catalog
@@ -13,7 +14,7 @@ from coverslip.ingest.importing.ingested import as_ingested
 from coverslip.ingest.importing.listing import Listing
 from coverslip.ingest.importing.reading import Top, read_batches, strays
 from coverslip.ingest.importing.report import ImportReport
-from coverslip.ingest.importing.stale import Sweeping, find_stale
+from coverslip.ingest.importing.stale import Sweeping, find_stale, right_to_clean
 from coverslip.ingest.look import is_gone, look, look_again
 from coverslip.model.entities import EntityRecord, EntitySeen, dataset_of
 from coverslip.model.records import AssetRecord, SeenFile, SyncItem
@@ -91,11 +92,18 @@ def _write(batch: Batch, catalog: Catalog, images: "_Images", report: ImportRepo
     seen = as_ingested(catalog, report.layout, batch.folder, _ready(batch, known, report), known)
     items, touched, found = images.look_at(seen)
     if seen or items:
-        removing = _stale(catalog, images, seen, known, report, sweeping)
-        allow = 0 if sweeping is None else sweeping.allow
-        changes = catalog.sync_entities(
-            report.layout, seen, files=items, read_by=signature(), cause=CAUSE, removing=removing, allow=allow
-        )
+        with ExitStack() as held:
+            removing, allow, right = _stale(catalog, images, seen, known, sweeping, held)
+            changes = catalog.sync_entities(
+                report.layout,
+                seen,
+                files=items,
+                read_by=signature(),
+                cause=CAUSE,
+                removing=removing,
+                allow=allow,
+                right=right,
+            )
         report.note(seen, changes)
         report.cleaned.removed += len(changes.removed)
     if touched:
@@ -110,25 +118,46 @@ def _stale(
     images: "_Images",
     seen: Collection[EntitySeen],
     known: dict[str, EntityRecord],
-    report: ImportReport,
     sweeping: Sweeping | None,
-) -> CleanupPlan | None:
-    """Return what is removed together with the import of a run, and keep what is to be reviewed first."""
+    held: ExitStack,
+) -> tuple[CleanupPlan | None, int, str | None]:
+    """Return what is removed together with the import of a run, and keep what is to be reviewed first.
+
+    What goes was looked for while this import had the right to clean the layout: ``held`` gives that back. While others
+    have it nothing goes, and the plan is kept.
+
+    Returns
+    -------
+    plan
+        ``None`` where nothing goes.
+    allow
+        How many of the removals that were allowed are left for this run.
+    right
+        Token of the right to clean the layout.
+    """
+    report = images.report
     run = next((known[one.identity] for one in seen if one.type == "run" and one.identity in known), None)
     mode = "off" if sweeping is None or run is None else sweeping.mode_of(dataset_of(run.identity))
     if sweeping is None or run is None or mode == "off":
-        return None
+        return None, 0, None
+    allow = sweeping.allow - report.cleaned.let_through
     plan = find_stale(catalog, run.id, images.listing, images.locate, sweeping)
+    right: str | None = None
+    if mode == "on" and plan is not None and plan.to_go(allow):
+        right = held.enter_context(right_to_clean(catalog, report.layout))
+        if right is not None:
+            plan = find_stale(catalog, run.id, images.listing, images.locate, sweeping)
     if plan is None:
-        return None
-    report.cleaned.plans.append(plan.id)
+        return None, 0, None
+    report.cleaned.plans += [plan.id] if plan.removals else []
     report.cleaned.unknown += len(plan.unknown)
-    report.cleaned.stops += plan.stops if len(plan.removals) > sweeping.allow else ()
-    if mode == "on" and plan.to_go(sweeping.allow):
-        return plan
+    report.cleaned.stops += plan.held(allow)
+    if right is not None and plan.to_go(allow):
+        report.cleaned.let_through += len(plan.removals) if len(plan.held(allow)) < len(plan.held()) else 0
+        return plan, allow, right
     report.cleaned.planned += len(plan.removals)
     catalog.keep_plan(plan)
-    return None
+    return None, 0, None
 
 
 def _known(catalog: Catalog, layout: str, seen: Iterable[EntitySeen]) -> dict[str, EntityRecord]:

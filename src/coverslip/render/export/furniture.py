@@ -16,6 +16,7 @@ from coverslip.render.scale_bar import Bar, bar_length, fixed_length, known_pixe
 FONT_PART, MIN_FONT = 0.032, 10
 BAR_PART, MIN_BAR = 0.008, 2
 MARGIN_PART, MIN_MARGIN = 0.025, 2
+TEXT_CONTRAST = 5.0
 
 
 def furnished(figure: Figure, spec: ExportSpec, values: Mapping[str, Value]) -> Figure:
@@ -38,9 +39,11 @@ def furnished(figure: Figure, spec: ExportSpec, values: Mapping[str, Value]) -> 
         The caption names something that is not there.
     """
     if spec.legend is not None and spec.legend.place == "inside":
-        figure = _legend_inside(figure, spec.legend, _legend_lines(spec, spec.legend))
+        lines = _legend_lines(spec, spec.legend)
+        under = spec.background if spec.legend.backing is None else spec.legend.backing
+        figure = _legend_inside(figure, spec.legend, [(text, readable(color, under)) for text, color in lines])
     if spec.scale_bar is not None:
-        figure = with_bar(figure, spec.scale_bar)
+        figure = with_bar(figure, _told_apart(spec.scale_bar, spec))
     if spec.color_bar is not None and spec.cells is not None and spec.cells.ramp is not None:
         figure = _color_bar(figure, spec, spec.color_bar)
     if spec.legend is not None and spec.legend.place != "inside":
@@ -65,6 +68,14 @@ def with_bar(figure: Figure, look: ScaleBar) -> Figure:
             raise
         return replace(figure, notes=(*figure.notes, str(error)))
     return replace(figure, marks=(*figure.marks, *marks), bar=bar, notes=(*figure.notes, *notes))
+
+
+def _told_apart(look: ScaleBar, spec: ExportSpec) -> ScaleBar:
+    """Return a scale bar with a box behind it where outlines or areas are drawn that it could be lost in."""
+    is_busy = spec.masks or spec.cells is not None or spec.annotation is not None or spec.shape is not None
+    if look.backing is not None or not is_busy:
+        return look
+    return look.model_copy(update={"backing": ink_on(look.color)})
 
 
 def _bar(figure: Figure, look: ScaleBar) -> tuple[list[Mark], Bar, list[str]]:
@@ -255,3 +266,34 @@ def ink_on(paper: str) -> str:
     """Return black or white, whichever is seen on the paper."""
     red, green, blue = bytes.fromhex(paper[1:])
     return "#000000" if 299 * red + 587 * green + 114 * blue > 127_500 else "#ffffff"
+
+
+def readable(color: str, paper: str) -> str:
+    """Return a colour for text on a paper, the colour itself where it can be read there.
+
+    It is mixed with white on dark paper, with black on light paper, by as little as gives a contrast of 5: a bit more
+    than the 4.5 that WCAG 2.2 (success criterion 1.4.3) asks of text, because a picture is not paper alone.
+
+    Parameters
+    ----------
+    color, paper
+        ``#rrggbb``.
+    """
+    start, behind = bytes.fromhex(color[1:]), luminance(paper)
+    goal = 255 if ink_on(paper) == "#ffffff" else 0
+    for step in range(17):
+        parts = [round(part + (goal - part) * step / 16) for part in start]
+        mixed = "#" + bytes(parts).hex()
+        bright, dark = sorted((luminance(mixed), behind), reverse=True)
+        if (bright + 0.05) / (dark + 0.05) >= TEXT_CONTRAST:
+            return mixed
+    return ink_on(paper)
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of ``#rrggbb``, 0 to 1, as WCAG 2.2 defines it for sRGB."""
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (value / 255 for value in bytes.fromhex(color[1:]))
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -76,15 +76,24 @@ class PdfGallery:
         if kind is None:
             self.close()
 
-    def add(self, figure: Figure, caption: str = "") -> None:
-        """Put the next item into its place, as large as there is room for.
+    def scale_of(self, width: int, height: int, caption: str = "") -> float:
+        """Return the points of a pixel of a figure of a size in pixels that takes up its place."""
+        lines, size = wrapped(caption, self._caption_size, self._cell[0]), self._caption_size
+        room = max(size, self._cell[1] - LINE * size * len(lines) - (size / 2 if lines else 0))
+        return min(self._cell[0] / width, room / height)
+
+    def add(self, figure: Figure, caption: str = "", scale: float | None = None) -> None:
+        """Put the next item into its place: row by row, left to right, in the upper left corner of its place.
 
         Parameters
         ----------
         figure
             With its marks.
         caption
-            Wrapped, at most six lines.
+            Wrapped, at most six lines; it begins below the left edge of the figure.
+        scale
+            Points of a pixel; for one magnification of several items the smallest that ``scale_of`` gives for any of
+            them. ``None``: as large as there is room for.
         """
         page = self._page or self._begin()
         row, column = divmod(self._filled, self._columns)
@@ -93,9 +102,8 @@ class PdfGallery:
         top = self._margin + self._head + row * (height + self._gap)
         size = self._caption_size
         lines = wrapped(caption, size, width)
-        room = max(size, height - LINE * size * len(lines) - (size / 2 if lines else 0))
-        scale = min(width / figure.width, room / figure.height)
-        page.figure(figure, left + (width - figure.width * scale) / 2, top, scale)
+        scale = self.scale_of(figure.width, figure.height, caption) if scale is None else scale
+        page.figure(figure, left, top, scale)
         for number, line in enumerate(lines):
             page.text(left, top + figure.height * scale + size / 2 + LINE * size * (number + 0.8), line, size)
         self._filled += 1
@@ -136,6 +144,8 @@ class ContactSheet:
         Width of an item in pixels of the screen.
     exact_pixels
         Embedded pictures of at most so many pixels are PNG, larger ones JPEG, a tenth of the size.
+    about
+        What made it, for programs; nothing is said where it is empty.
     """
 
     def __init__(
@@ -145,10 +155,12 @@ class ContactSheet:
         title: str = "Contact sheet",
         side: int = 220,
         exact_pixels: int = 1 << 30,
+        about: str = "",
     ) -> None:
         self._stream, self._exact_pixels = stream, exact_pixels
+        made = f'<meta name="generator" content="{html.escape(about)}">' if about else ""
         self._write(
-            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{made}'
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
             f"<title>{html.escape(title)}</title><style>\n"
             "body{font:13px/1.4 system-ui,sans-serif;margin:1.5rem;background:#fff;color:#222}\n"

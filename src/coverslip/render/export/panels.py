@@ -10,7 +10,7 @@ from coverslip.errors import ExportError
 from coverslip.model.export import ChannelLook, ExportSpec, Panels
 from coverslip.model.templates import Value
 from coverslip.render.export.figure import Figure, Mark, Path, Raster, Rect, Text, line_height
-from coverslip.render.export.furniture import furnished, in_corner, ink_on, margin_of, usual_font
+from coverslip.render.export.furniture import furnished, in_corner, ink_on, margin_of, readable, usual_font
 from coverslip.render.export.text import fitting_size, text_mask
 
 GAP_PART = 0.02
@@ -154,8 +154,10 @@ def _label(
         return []
     if asked.labels == "above":
         return [Text(x, y, panel.label, fitting, ink_on(spec.margin_color))]
+    under = spec.background if asked.backing is None else asked.backing
+    ink = ink_on(under) if panel.color is None else readable(panel.color, under)
     across, down = in_corner("upper left", (figure.width, figure.height), (0, line_height(fitting)), margin)
-    text = Text(x + across, y + down, panel.label, fitting, panel.color or ink_on(spec.background))
+    text = Text(x + across, y + down, panel.label, fitting, ink)
     if asked.backing is None:
         return [text]
     rim, wide = max(1, margin // 2), text_mask(panel.label, fitting).shape[1]
