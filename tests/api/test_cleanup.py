@@ -59,7 +59,7 @@ def test_a_cleanup_is_planned_applied_undone_and_logged(service: Service) -> Non
     assert [one["id"] for one in client.get("/api/cleanup/plans").json()["plans"]] == [made["id"]]
     assert client.post(f"{address}/undo", json={}).status_code == 409
     applied = client.post(f"{address}/apply", json={"author": "ada"}).json()
-    images: dict[str, list[str]] = {"removed_images": [], "restored_images": []}
+    images: dict[str, list[str]] = {"removed_images": [], "restored_images": [], "purged": [], "purged_images": []}
     assert applied == {"plan_id": made["id"], "removed": [removal["id"]], "restored": [], "stopped": [], **images}
     again = client.post(f"{address}/apply", json={})
     assert (again.status_code, again.json()["type"]) == (409, "conflict")

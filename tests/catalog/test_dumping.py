@@ -151,6 +151,36 @@ def test_a_damaged_backup_restores_nothing(dumped: Path, tmp_path: Path, clock: 
         assert catalog.count_entities()["annotation"] == 1
 
 
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("place", ["target.sqlite", "new/folder/target.sqlite"])
+def test_a_damaged_backup_leaves_nothing_behind(dumped: Path, tmp_path: Path, damage: str, place: str) -> None:
+    change, said = DAMAGES[damage]
+    here = tmp_path / "here"
+    here.mkdir()
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("".join(change(lines_of(dumped))))
+    with pytest.raises(CatalogError, match=said):
+        restore_backup(f"sqlite:///{here / place}", bad)
+    assert list(here.rglob("*")) == []
+    restore_backup(f"sqlite:///{here / place}", dumped)
+    assert [path.name for path in here.rglob("*") if path.is_file()] == ["target.sqlite"]
+
+
+def test_what_was_there_stays_where_a_backup_is_damaged(dumped: Path, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "notes.txt").write_text("mine")
+    (here / "empty.sqlite").touch()
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("".join(lines_of(dumped)[:-1]))
+    for name in ("empty.sqlite", "notes.txt", "other.sqlite"):
+        with pytest.raises(CatalogError):
+            restore_backup(f"sqlite:///{here / name}", bad)
+    assert (here / "notes.txt").read_text() == "mine"
+    assert (here / "empty.sqlite").exists()
+    assert not list(here.glob("*other*"))
+
+
 def test_a_catalog_is_never_written_over(dumped: Path, place: str, clock: Clock) -> None:
     opened(place, clock).close()
     with pytest.raises(ConflictError, match="there is a catalog already"):

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from coverslip.catalog import Catalog
 from coverslip.catalog.planning import plan_removals
@@ -159,7 +160,11 @@ def test_an_image_comes_back_by_itself_when_its_file_is_found(
     assert build_all(catalog) == ([("thumbnail", None)] if needs_building else [])
     assert news(catalog, image_id).count("image.restored") == 1
     assert catalog.audit()[-1].reason == "seen again"
-    assert catalog.undo_plan("plan", actor="ada").restored_images == ()
+    if is_purged:
+        with pytest.raises(ConflictError, match="plan plan is purged"):
+            catalog.undo_plan("plan", actor="ada")
+    else:
+        assert catalog.undo_plan("plan", actor="ada").restored_images == ()
 
 
 def test_an_image_that_a_person_deleted_does_not_come_back_with_its_file(catalog: Catalog) -> None:
@@ -185,9 +190,7 @@ def test_a_removed_image_is_restored_by_hand_and_the_log_says_so(catalog: Catalo
     assert catalog.undo_plan("plan", actor="ada").restored_images == ()
 
 
-def test_a_purge_of_a_removed_image_is_logged_and_undone_with_artifacts_to_be_built(
-    catalog: Catalog, clock: Clock
-) -> None:
+def test_a_purge_of_a_removed_image_is_logged_and_final(catalog: Catalog, clock: Clock) -> None:
     add(catalog, item("/data/a.tif"))
     build_all(catalog)
     image_id = removed(catalog, "/data/a.tif")
@@ -196,8 +199,36 @@ def test_a_purge_of_a_removed_image_is_logged_and_undone_with_artifacts_to_be_bu
     catalog.purge_images([image_id], actor="bob")
     (_, line) = catalog.audit()
     assert (line.actor, line.action, line.plan_id, line.record["id"]) == ("bob", "purge", "plan", image_id)
-    assert catalog.undo_plan("plan", actor="ada").restored_images == (image_id,)
-    assert build_all(catalog) == [("thumbnail", None)]
+    assert catalog.plan("plan").state == "purged"
+    with pytest.raises(ConflictError, match="plan plan is purged"):
+        catalog.undo_plan("plan", actor="ada")
+    assert (shown(catalog), build_all(catalog), len(catalog.audit())) == ([], [], 2)
+
+
+def test_of_a_plan_that_was_purged_in_part_the_rest_comes_back_and_the_others_are_told(catalog: Catalog) -> None:
+    add(catalog, item("/data/a.tif"), item("/data/b.tif"), item("/data/c.tif"))
+    planned(catalog, "/data/a.tif", "/data/b.tif")
+    first, second = catalog.apply_plan("plan", actor="ada").removed_images
+    catalog.purge_images([first], actor="bob")
+    assert catalog.plan("plan").state == "applied"
+    done = catalog.undo_plan("plan", actor="ada")
+    assert (done.restored_images, done.purged_images, done.purged) == ((second,), (first,), ())
+    assert sorted(shown(catalog)) == ["/data/b.tif", "/data/c.tif"]
+    assert catalog.plan("plan").state == "undone"
+    with pytest.raises(ConflictError, match="plan plan is undone"):
+        catalog.undo_plan("plan", actor="ada")
+    assert catalog.verify_audit()[1] == ()
+
+
+def test_a_plan_of_an_earlier_version_whose_images_are_purged_is_not_undone(catalog: Catalog) -> None:
+    """Its state says applied still."""
+    add(catalog, item("/data/a.tif"))
+    catalog.purge_images([removed(catalog, "/data/a.tif")])
+    with catalog._database.writing() as connection:
+        connection.execute(text("UPDATE cleanup_plan SET state = 'applied'"))
+    with pytest.raises(ConflictError, match="plan plan is purged"):
+        catalog.undo_plan("plan", actor="ada")
+    assert shown(catalog) == []
 
 
 @pytest.mark.parametrize("end", ["removed", "purged"])

@@ -404,6 +404,22 @@ def test_a_scope_says_what_is_meant(catalog: Catalog) -> None:
         catalog.candidates(Scope("annotation", run_id=12345))
 
 
+def test_of_records_that_were_purged_in_part_the_rest_comes_back_and_the_others_are_told(
+    catalog: Catalog, clock: Clock
+) -> None:
+    fill(catalog, annotation("a"), annotation("b"))
+    plan = planned(catalog, annotation("a"), annotation("b"))
+    first, second = catalog.apply_plan("plan", actor="ada").removed
+    clock.advance(60)
+
+    def only_first(_actor: str, row: Named) -> bool:
+        return row.identity == plan.removals[0].identity
+
+    assert catalog.purge_tombstones(clock.now, actor="ada", permitted=only_first).ids == (first,)
+    done = catalog.undo_plan("plan", actor="ada")
+    assert (done.restored, done.purged, done.purged_images) == ((second,), (first,), ())
+
+
 def test_the_log_says_who_removed_what_and_how_it_was(catalog: Catalog) -> None:
     one = annotation("a", "Point")
     fill(catalog, one)

@@ -295,7 +295,8 @@ def test_a_purge_neither_removes_nor_tells_what_its_actor_may_not_remove(
     assert "ribosome-105" not in said
     run("purge", "--older-than-days", "0", "--yes")
     monkeypatch.setattr(acting, "PERMIT", anything)
-    assert run("undo", plan["id"]) == "1 annotation brought back.\n"
+    said = run("undo", plan["id"], code=1)
+    assert said == "1 annotation brought back.\n1 annotation cannot be brought back: removed for good.\n"
 
 
 def test_tomograms_are_cleaned_alike(run: Here, top: Path) -> None:

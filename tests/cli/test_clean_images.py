@@ -87,6 +87,14 @@ def test_images_are_removed_come_back_by_undo_and_by_themselves(run: Here, libra
     assert names(plan_of(run, "--all")) == []
 
 
+def test_a_purge_of_images_is_final(run: Here, library: Path) -> None:
+    (library / "a" / "3.tif").unlink()
+    plan = plan_of(run, "--all", "--no-dry-run", "--yes")
+    assert "1 image purged" in run("purge", "--older-than-days", "0", "--yes")
+    assert "is purged: there is nothing of it to bring back" in run("undo", plan["id"], code=4)
+    assert len(shown(run)) == 7
+
+
 def test_a_file_that_is_back_stops_its_plan(run: Here, library: Path) -> None:
     (library / "a" / "3.tif").unlink()
     plan = plan_of(run, "--all")
@@ -220,4 +228,15 @@ def test_the_brake_holds_where_most_artifacts_would_go(run: Here, library: Path,
     assert run.json(*command, code=1)["held"] == held.removeprefix("The brake holds: ")
     assert all(path.exists() for path in paths)
     assert BOTH[what] in run(*command, "--allow-removal", "5")
+    assert not any(path.exists() for path in paths)
+
+
+def test_a_purge_leaves_artifacts_where_most_of_them_would_go(run: Here, library: Path, storage: Storage) -> None:
+    """As where ``--db-uri`` names a catalog that was put back to an earlier time."""
+    paths = [forgotten(run, storage, bytes([number])) for number in range(5)]
+    text = run("purge", "--yes")
+    assert "The brake holds: 5 of 5 stored artifacts would be removed, more than 20%" in text
+    assert all(path.exists() for path in paths)
+    paths[0].unlink()
+    assert "4 unused artifacts" in run("purge", "--yes")
     assert not any(path.exists() for path in paths)

@@ -2,13 +2,14 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import text
 
-from coverslip.catalog.address import parse_address
+from coverslip.catalog.address import Address, parse_address
 from coverslip.catalog.database import BUSY_SECONDS, Database
 from coverslip.catalog.dumping import Dump, write_dump
 from coverslip.catalog.opening import prepare
@@ -61,12 +62,46 @@ def restore_backup(url: str, file: Path) -> None:
     CatalogError
         The file is damaged, is no such backup, or is of a newer version; or the database refuses.
     """
-    database = Database(parse_address(url))
+    address = parse_address(url)
+    with Dump(file) as dump:
+        if address.path is None or address.path.exists():
+            _fill(address, dump)
+        else:
+            _fill_new(address.path, dump)
+
+
+def _fill(address: Address, dump: Dump) -> None:
+    database = Database(address)
     try:
-        with Dump(file) as dump:
-            prepare(database, dump)
+        prepare(database, dump)
     finally:
         database.close()
+
+
+def _fill_new(path: Path, dump: Dump) -> None:
+    """Make a new file beside its place and put it there when it is whole; leave nothing where that fails."""
+    made = [folder for folder in path.parents if not folder.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as beside:
+            part = Path(beside) / path.name
+            _fill(parse_address(f"sqlite:///{part}"), dump)
+            if path.exists():
+                raise ConflictError(f"sqlite:///{path}: there is a catalog by now. Nothing was restored")
+            part.rename(path)
+    except OSError as error:
+        _remove_empty(made)
+        raise CatalogError(f"{path}: cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        _remove_empty(made)
+        raise
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, the innermost first, as long as nobody has put anything into them."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 @contextmanager

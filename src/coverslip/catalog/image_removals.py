@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
+from coverslip.catalog import plan_rows
+from coverslip.catalog.around import numbers
 from coverslip.catalog.assets import lies_under
 from coverslip.catalog.audit import lock_log
 from coverslip.catalog.candidates import conditions_of
@@ -16,6 +18,7 @@ from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.events import News
 from coverslip.catalog.marks import Kinds
 from coverslip.catalog.part import Part, chunks
+from coverslip.catalog.removal_tables import Plan as PlanRow
 from coverslip.catalog.reviving import LOGGED, log_images, revive
 from coverslip.catalog.tables import Artifact, Asset, Image
 from coverslip.errors import ConflictError, InvalidRequestError
@@ -118,14 +121,14 @@ def restore_images(
     marks: EntityMarks,
     kinds: Kinds,
 ) -> tuple[tuple[str, ...], list[News]]:
-    """Bring images back that a plan removed, those too whose artifacts were purged; return which, and events."""
+    """Bring images back that a plan removed and that are not purged; return which, and events."""
     if not named:
         return (), []
     lock_log(connection)
     rows = {
         image_id: row
         for image_id, row in _lock(connection, [one.image_id for one in named]).items()
-        if row.removed_by == plan.id and row.deleted_at is not None
+        if row.removed_by == plan.id and row.deleted_at is not None and row.purged_at is None
     }
     revive(connection, rows, marks.now, kinds)
     since = before.get("since")
@@ -138,6 +141,47 @@ def restore_images(
     log_images(connection, rows.values(), "restore", plan, marks.now, reason="undone")
     back = tuple(one.image_id for one in named if one.image_id in rows)
     return back, [News("image.restored", image_id, {}) for image_id in back]
+
+
+def purged_of(connection: Connection, plan: CleanupPlan) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the numbers of rows and the identifiers of images of a plan that were removed for good."""
+    ids = [one.id for one in plan.removals if not one.image_id]
+    there = {
+        number for some in numbers(ids) for number in connection.scalars(select(Entity.id).where(Entity.id.in_(some)))
+    }
+    images = {
+        image_id
+        for some in chunks(one.image_id for one in plan.removals if one.image_id)
+        for image_id in connection.scalars(
+            select(Image.id).where(Image.id.in_(some), Image.removed_by == plan.id, Image.purged_at.is_not(None))
+        )
+    }
+    return (
+        tuple(number for number in ids if number not in there),
+        tuple(one.image_id for one in plan.removals if one.image_id in images),
+    )
+
+
+def lock_plans(connection: Connection, image_ids: Iterable[str]) -> list[str]:
+    """Lock the plans that removed some images, before the log as everybody does; return their identifiers."""
+    ids: set[str] = set()
+    for some in chunks(image_ids):
+        found = connection.scalars(select(Image.removed_by).where(Image.id.in_(some), Image.removed_by.is_not(None)))
+        ids |= {plan_id for plan_id in found if plan_id is not None}
+    return [plan_id for plan_id in sorted(ids) if plan_rows.find(connection, plan_id) is not None]
+
+
+def end_plans(connection: Connection, plan_ids: Iterable[str]) -> None:
+    """Note of plans of which nothing can be brought back any more that they are purged."""
+    left = (
+        select(Image.id).where(
+            Image.removed_by == PlanRow.id, Image.deleted_at.is_not(None), Image.purged_at.is_(None)
+        ),
+        select(Entity.id).where(Entity.removed_by == PlanRow.id, Entity.deleted_at.is_not(None)),
+    )
+    for some in chunks(plan_ids):
+        over = update(PlanRow).where(PlanRow.id.in_(some), PlanRow.state == "applied", *(~one.exists() for one in left))
+        connection.execute(over.values(state="purged"))
 
 
 def look_around(connection: Connection, marks: EntityMarks, paths: Iterable[str]) -> None:

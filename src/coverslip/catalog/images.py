@@ -11,7 +11,7 @@ from coverslip.catalog.assets import UNKNOWN_TIME
 from coverslip.catalog.documents import to_metadata
 from coverslip.catalog.entity_marks import EntityMarks
 from coverslip.catalog.events import News, write_events
-from coverslip.catalog.image_removals import look_around
+from coverslip.catalog.image_removals import end_plans, lock_plans, look_around
 from coverslip.catalog.listing import Wanted
 from coverslip.catalog.marks import Kinds, is_stale
 from coverslip.catalog.part import Part, chunks, known_form, no_such_image
@@ -201,12 +201,13 @@ class Images(Part):
         Images that are not deleted (any more) are left alone. Of a file added in place the images stay as
         tombstones, or the next ``add`` would bring them back; so do those of an uploaded file while another of its
         images is left. What was made of annotations and went along with such an image goes along with another one
-        that shows them. Those that a cleanup removed are written into the log.
+        that shows them. Those that a cleanup removed are written into the log, and cannot be brought back by its undo.
         """
         now = self._clock()
         marks = EntityMarks(self._entity_kinds, now, "purged")
         with self._database.writing() as connection:
             image_ids = sorted(set(image_ids))
+            plans = lock_plans(connection, image_ids)
             removed = removed_images(connection, image_ids)
             gone = _lock_purged(connection, image_ids)
             for ids in chunks(gone):
@@ -214,6 +215,7 @@ class Images(Part):
             removed = [row for row in removed if row.id in gone]
             if removed:
                 log_images(connection, removed, "purge", None, now, reason="kept long enough", actor=actor)
+            end_plans(connection, plans)
             look_around(connection, marks, _paths_of(connection, gone))
             marks.write(connection)
             keys = _remove_artifacts(connection, gone)

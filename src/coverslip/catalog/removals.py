@@ -15,7 +15,7 @@ from coverslip.catalog.cleaning import must_be_held
 from coverslip.catalog.entity_marks import EntityMarks
 from coverslip.catalog.entity_tables import Entity
 from coverslip.catalog.events import News, write_events
-from coverslip.catalog.image_removals import remove_images, restore_images
+from coverslip.catalog.image_removals import purged_of, remove_images, restore_images
 from coverslip.catalog.marks import Kinds
 from coverslip.catalog.merging import part_rows
 from coverslip.catalog.part import Part
@@ -161,14 +161,15 @@ class Removals(Part):
     def undo_plan(self, plan_id: str, *, actor: str, permitted: Permit = anything) -> Applied:
         """Bring back what a plan removed: the same rows with the same numbers, and what was made of them.
 
-        Rows that came back by themselves in the meantime stay as they are.
+        Rows that came back by themselves in the meantime stay as they are. Of a plan that was purged in part the rest
+        comes back, and what is purged is told.
 
         Raises
         ------
         NotFoundError
             There is no such plan.
         ConflictError
-            It was not applied, some of its rows are purged, or what one of them lies in is removed.
+            It was not applied, all of it is purged, or what one of its rows lies in is removed.
         """
         now = self._clock()
         with self._database.writing() as connection:
@@ -202,6 +203,9 @@ class Removals(Part):
             pictures = [one for one in plan.removals if one.image_id]
             kinds = Kinds(self._kinds, self._annotation_kinds)
             shown, news = restore_images(connection, plan, pictures, row.content.get("images", {}), marks, kinds)
+            purged, purged_images = purged_of(connection, plan)
+            if (purged or purged_images) and not gone and not shown:
+                raise ConflictError(f"plan {plan.id} is purged: there is nothing of it to bring back")
             _unmark_incomplete(connection, before, row.content.get("marked", {}), rows)
             if not _is_left(connection, plan.id):  # what others may bring back stays theirs to bring back
                 _settle(connection, plan.id, "undone", row.content, undone_at=now)
@@ -209,7 +213,8 @@ class Removals(Part):
             if gone:
                 news.append(News(RESTORED, "", {"plan_id": plan.id, "count": len(gone)}))
             write_events(connection, news)
-        return Applied(plan.id, restored=tuple(one.id for one in gone), restored_images=shown)
+        back_again = tuple(one.id for one in gone)
+        return Applied(plan.id, restored=back_again, restored_images=shown, purged=purged, purged_images=purged_images)
 
 
 def _must_be_unchanged(plan: CleanupPlan, going: Sequence[Removal], rows: Rows) -> None:
@@ -239,7 +244,8 @@ def _must_have_parents(
 def _is_left(connection: Connection, plan_id: str) -> bool:
     """Return whether anything is removed by a plan still."""
     records = select(Entity.id).where(Entity.removed_by == plan_id, Entity.deleted_at.is_not(None))
-    images = select(Image.id).where(Image.removed_by == plan_id, Image.deleted_at.is_not(None))
+    hidden = (Image.deleted_at.is_not(None), Image.purged_at.is_(None))
+    images = select(Image.id).where(Image.removed_by == plan_id, *hidden)
     return any(connection.execute(wanted.limit(1)).first() is not None for wanted in (records, images))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from coverslip.catalog import Catalog
-from coverslip.cleanup import GcPlan, Removed, collect, plan_gc, plan_purge, purge, sweep_uploads
+from coverslip.cleanup import ArtifactPlan, GcPlan, Removed, collect, plan_gc, plan_purge, purge, sweep_uploads
 from coverslip.cli import acting
 from coverslip.cli.acting import actor
 from coverslip.cli.clean_bytes import DbUri
@@ -67,6 +67,10 @@ def _sweep(catalog: Catalog, storage: Storage, grace_seconds: float) -> tuple[Gc
         unused = plan_gc(catalog, storage, grace_seconds=grace_seconds)
     except StorageError as error:
         return None, Removed(0, (str(error),))
+    held = ArtifactPlan(unused, {}, 0).held()
+    if held:
+        console().print(f"The brake holds: {held}. `coverslip clean artifacts` removes them when somebody has looked.")
+        return None, Removed()
     return unused, collect(catalog, storage, unused)
 
 

@@ -23,6 +23,10 @@ class Applied:
     """Identifiers of images that are deleted now."""
     restored_images: tuple[str, ...] = ()
     """Identifiers of images that are back."""
+    purged: tuple[int, ...] = ()
+    """Public numbers of rows that an undo cannot bring back: they were removed for good."""
+    purged_images: tuple[str, ...] = ()
+    """Identifiers of images of which the same holds."""
 
 
 @dataclass(frozen=True, slots=True)
