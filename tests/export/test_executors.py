@@ -64,6 +64,13 @@ def made(fields: Path, out: Path, kind: str, mode: Any = "cells", **more: Any) -
     status = job.start(executor=executor)
     assert status.state == "completed", (status.message, job.results())
     assert not list(out.glob(".tmp-*"))
+    return nameless(out, job)
+
+
+def nameless(out: Path, job: Job) -> dict[str, str]:
+    """Return digests of files as if every job were called the same; a contact sheet says which job made it."""
+    for page in out.glob("contact-sheet-*.html"):
+        page.write_bytes(page.read_bytes().replace(job.id.encode(), b"ID"))
     return {name.replace(job.id[:8], "ID"): checksum for name, checksum in digests(out).items()}
 
 
@@ -74,8 +81,7 @@ def test_a_dask_cluster_makes_the_same_files(fields: Path, tmp_path: Path, clust
     form, look = KINDS[kind]
     job = Job("cells", {"data": fields, "size": 12}, "Two", tmp_path / "dask", form, {**look, "executor": cluster})
     assert job.start().state == "completed", job.results()
-    found = {name.replace(job.id[:8], "ID"): checksum for name, checksum in digests(tmp_path / "dask").items()}
-    assert found == here
+    assert nameless(tmp_path / "dask", job) == here
 
 
 @pytest.mark.parametrize("kind", ["ome-zarr", "gallery", "separate"])
