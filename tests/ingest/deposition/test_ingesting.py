@@ -16,6 +16,7 @@ from coverslip.ingest.deposition.applying import apply
 from coverslip.ingest.deposition.check import check
 from coverslip.ingest.deposition.formats import Formats
 from coverslip.ingest.deposition.looking import outlook
+from coverslip.ingest.deposition.lost import forget
 from coverslip.ingest.deposition.noted import all_noted
 from coverslip.ingest.deposition.outcomes import Report
 from coverslip.ingest.deposition.preparing import Prepared, prepare
@@ -42,13 +43,16 @@ class Site:
     catalog: Catalog
     clock: float = 1_800_000_000
 
-    def plan(self, selection: Selection | None = None, formats: Formats | None = None) -> Prepared:
+    def plan(
+        self, selection: Selection | None = None, formats: Formats | None = None, *, lets_go: bool = False
+    ) -> Prepared:
         """Return what an ingest would do."""
         checked = check(self.config, folder=self.source)
         assert checked.is_valid, checked.errors
         log = self.log
         given, done = reserved(log), all_noted(log.steps(""))
-        return prepare(checked, self.source, locate(self.top), selection, given=given, done=done, formats=formats)
+        sides = (checked, self.source, locate(self.top))
+        return prepare(*sides, selection, given=given, done=done, formats=formats, lets_go=lets_go)
 
     def ingest(self, selection: Selection | None = None, formats: Formats | None = None, **options: Any) -> Report:
         """Plan and apply."""
@@ -406,6 +410,20 @@ def test_what_tells_of_a_source_that_is_gone_stays_as_it_is(site: Site, name: st
     assert set(report.counts) == {"unchanged"}
     assert moved(before, site.versions()) == set()
     assert {one.identity: (one.document, one.files) for one in site.catalog.entities(site.top)} == entities
+
+
+def test_a_source_that_is_gone_for_good_is_let_go_of_once(site: Site) -> None:
+    site.ingest()
+    (site.source / "session/TS_1/frames/f_1.tif").unlink()
+    assert not site.plan().is_whole
+    prepared = site.plan(lets_go=True)
+    assert prepared.is_whole, prepared.problems
+    assert site.apply(prepared).is_whole
+    forget(prepared.let_go, site.log)
+    named = site.read("30001/TS_1/Frames/frames_metadata.json")["frames"]
+    assert {Path(one["path"]).name for one in named if one["path"]} == {"f_0.tif", "f_2.tif"}
+    assert site.plan().is_whole
+    assert site.ingest().counts.keys() == {"unchanged"}
 
 
 def test_a_plan_says_of_each_step_what_the_ingest_does_then(site: Site) -> None:

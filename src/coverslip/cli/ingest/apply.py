@@ -18,6 +18,7 @@ from coverslip.cli.ingest.options import (
     Filter,
     HttpsPrefix,
     Input,
+    LetGo,
     MetadataOnly,
     NoMrc,
     NoZarr,
@@ -54,6 +55,7 @@ def apply_config(  # noqa: PLR0917  one for each option
     excludes: Exclude = None,
     everything: Everything = False,
     metadata_only: MetadataOnly = False,
+    let_go: LetGo = False,
     no_mrc: NoMrc = False,
     no_zarr: NoZarr = False,
     zarr_version: ZarrVersion = "0.4",
@@ -76,6 +78,7 @@ def apply_config(  # noqa: PLR0917  one for each option
     from coverslip.confined import Opener  # noqa: PLC0415  this and what follows bring numpy and SQLAlchemy along
     from coverslip.derive import open_catalog_of, ringing  # noqa: PLC0415
     from coverslip.ingest.deposition.applying import apply  # noqa: PLC0415
+    from coverslip.ingest.deposition.lost import forget  # noqa: PLC0415
     from coverslip.ingest.deposition.noted import all_noted  # noqa: PLC0415
     from coverslip.ingest.deposition.preparing import prepare  # noqa: PLC0415
     from coverslip.ingest.deposition.remembered import CatalogLog  # noqa: PLC0415
@@ -95,7 +98,13 @@ def apply_config(  # noqa: PLR0917  one for each option
         log = CatalogLog(catalog, storage, opener.open_image, lambda text: locate(text, rules))
         given = reserved(log)
         done = all_noted(log.steps(""))
-        prepared = prepare(checked, root, locate(top, rules), selection, given=given, done=done, formats=formats)
+        prepared = prepare(
+            *(checked, root, locate(top, rules), selection),
+            given=given,
+            done=done,
+            formats=formats,
+            lets_go=let_go,
+        )
         if not as_json:
             _print_plan(prepared)
         with _stopping() as stopping:
@@ -113,6 +122,8 @@ def apply_config(  # noqa: PLR0917  one for each option
                 should_stop=stopping.is_set,
                 on_step=(lambda _: None) if as_json else _say,
             )
+            if report.is_whole:
+                forget(prepared.let_go, log)
             seen = None
             if views and not report.is_stopped:
                 seen = refresh(

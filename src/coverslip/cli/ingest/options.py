@@ -25,6 +25,9 @@ Exclude = Annotated[
 ]
 Everything = Annotated[bool, typer.Option("--everything", help="Write entities of every type, as without --only.")]
 MetadataOnly = Annotated[bool, typer.Option("--metadata-only", help="Write metadata documents only.")]
+LetGo = Annotated[
+    bool, typer.Option("--let-go", help="Where a source that was ingested is gone, let documents follow.")
+]
 NoMrc = Annotated[bool, typer.Option("--no-mrc", help="Write volumes and masks as OME-Zarr alone.")]
 NoZarr = Annotated[bool, typer.Option("--no-zarr", help="Write volumes and masks as MRC alone.")]
 ZarrVersion = Annotated[str, typer.Option(help="Of OME-Zarr: 0.4 or 0.5.")]

@@ -16,6 +16,7 @@ from coverslip.cli.ingest.options import (
     Filter,
     HttpsPrefix,
     Input,
+    LetGo,
     MetadataOnly,
     NoMrc,
     NoZarr,
@@ -52,6 +53,7 @@ def plan_config(  # noqa: PLR0917  one for each option
     excludes: Exclude = None,
     everything: Everything = False,
     metadata_only: MetadataOnly = False,
+    let_go: LetGo = False,
     no_mrc: NoMrc = False,
     no_zarr: NoZarr = False,
     zarr_version: ZarrVersion = "0.4",
@@ -74,7 +76,7 @@ def plan_config(  # noqa: PLR0917  one for each option
     checked = check(file, folder=root)
     if not checked.is_valid:
         refuse(checked)
-    prepared, found = _look(checked, root, top_of(destination), selection, formats)
+    prepared, found = _look(checked, root, top_of(destination), selection, formats, lets_go=let_go)
     if as_json:
         typer.echo(json.dumps(_document(checked, prepared, found), indent=2, ensure_ascii=False))
     else:
@@ -83,7 +85,7 @@ def plan_config(  # noqa: PLR0917  one for each option
 
 
 def _look(
-    checked: Checked, root: Path, top: str, selection: Selection, formats: "Formats"
+    checked: Checked, root: Path, top: str, selection: Selection, formats: "Formats", *, lets_go: bool
 ) -> "tuple[Prepared, dict[str, State]]":
     """Return the plan and what becomes of each step, by what the catalog remembers where there is one."""
     from coverslip.derive import open_catalog_of  # noqa: PLC0415  this and what follows bring numpy and SQLAlchemy along
@@ -104,7 +106,9 @@ def _look(
         log = CatalogLog(catalog, storage)
         steps = log.steps("")
         done = all_noted(steps)
-        prepared = prepare(checked, root, locate(top), selection, given=reserved(log), done=done, formats=formats)
+        prepared = prepare(
+            *(checked, root, locate(top), selection), given=reserved(log), done=done, formats=formats, lets_go=lets_go
+        )
         return prepared, outlook(prepared, storage, steps)
 
 

@@ -1,6 +1,6 @@
 """Sources that were ingested and are gone: what tells of them stays as it is, instead of shrinking. Pure.
 
-A glob that finds nothing any more is no wish to remove something. Who wants that takes it out of the config.
+A glob that finds nothing any more is no wish to remove something. Who wants that says so.
 """
 
 import re
@@ -11,6 +11,7 @@ from coverslip.ingest.deposition import identities
 from coverslip.ingest.deposition.entities import ENTITIES
 from coverslip.ingest.deposition.noted import Noted
 from coverslip.ingest.deposition.plan import Plan
+from coverslip.ingest.deposition.ports import StepLog
 from coverslip.ingest.deposition.problems import Remark
 from coverslip.ingest.deposition.schema import Config
 
@@ -47,6 +48,7 @@ SOURCE = "source:"
 class Lost:
     """A step that was done, that the config still asks for, and that has no source any more."""
 
+    step: Noted
     run: str
     """Identity."""
     identity: str
@@ -84,8 +86,20 @@ def lost_steps(noted: Iterable[Noted], plan: Plan, config: Config, there: Collec
         is_ours = runs[run] if deposition is None else deposition == str(config.standardization_config.deposition_id)
         gone = next((path for path in _sources(one) if path not in there), None)
         if is_ours and gone is not None:
-            found.append(Lost(run, identity, kind, gone))
+            found.append(Lost(one, run, identity, kind, gone))
     return found
+
+
+def forget(lost: Iterable[Lost], log: StepLog) -> None:
+    """Let go of sources that are gone: what was made of them is there, and nobody asks for the sources any more.
+
+    Raises
+    ------
+    CatalogError
+        It is not kept.
+    """
+    for one in lost:
+        log.note(replace(one.step, inputs={}).record())
 
 
 def hold_back(plan: Plan, lost: Iterable[Lost]) -> Plan:
@@ -100,7 +114,7 @@ def hold_back(plan: Plan, lost: Iterable[Lost]) -> Plan:
                 held.add(target.identity)
         section = ENTITIES[one.type].section
         sentence = f"{one.path} was ingested and is gone: what was made of it, and what tells of it, stays as it is."
-        hint = "Take it out of the config to let go of it."
+        hint = "Bring it back, or let go of it with --let-go."
         remarks.setdefault(one.path, Remark("error", (section,), sentence, hint))
     if not held:
         return plan

@@ -10,7 +10,7 @@ from coverslip.ingest.deposition.document import Document
 from coverslip.ingest.deposition.expand import expand
 from coverslip.ingest.deposition.formats import Formats
 from coverslip.ingest.deposition.listing import Listing
-from coverslip.ingest.deposition.lost import hold_back, lost_steps
+from coverslip.ingest.deposition.lost import Lost, hold_back, lost_steps
 from coverslip.ingest.deposition.noted import Noted
 from coverslip.ingest.deposition.plan import Plan, make_plan, unmentioned
 from coverslip.ingest.deposition.problems import Problem, merged
@@ -36,6 +36,8 @@ class Prepared:
         What is wrong, with file, line and path, errors first.
     left_alone
         Documents at the destination that the config does not mention, by identity.
+    let_go
+        Sources that are gone and that the plan does without; see ``lost.forget``.
     """
 
     plan: Plan
@@ -43,6 +45,7 @@ class Prepared:
     held: Held
     problems: tuple[Problem, ...]
     left_alone: dict[str, str]
+    let_go: tuple[Lost, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -59,6 +62,7 @@ def prepare(
     given: Mapping[str, str] | None = None,
     done: Iterable[Noted] = (),
     formats: Formats | None = None,
+    lets_go: bool = False,
 ) -> Prepared:
     """Return the plan of a config that is valid. Both sides are listed; of the source nothing is opened but headers.
 
@@ -79,6 +83,8 @@ def prepare(
         of it is left alone.
     formats
         What is written in which format; the usual ones when left out.
+    lets_go
+        Whether documents follow when a source that was ingested is gone.
 
     Raises
     ------
@@ -100,8 +106,11 @@ def prepare(
     listing = Listing.of(paths, held.keys, voxel_sizes=sizes, prefix=before.prefix)
     expansion = expand(config, listing.knowing(held.documents), checked.maps)
     plan = make_plan(config, expansion, checked.maps, held.known, selection, listing=listing)
-    plan = hold_back((formats or Formats()).of(plan), lost_steps(done, plan, config, frozenset(paths)))
-    return Prepared(plan, source, held, _problems(checked, plan, held), dict(unmentioned(plan, held.known)))
+    lost = tuple(lost_steps(done, plan, config, frozenset(paths)))
+    plan = (formats or Formats()).of(plan)
+    plan = plan if lets_go else hold_back(plan, lost)
+    left_alone = dict(unmentioned(plan, held.known))
+    return Prepared(plan, source, held, _problems(checked, plan, held), left_alone, lost if lets_go else ())
 
 
 def _folders(config: Config, listing: Listing, checked: Checked) -> Iterable[str]:
