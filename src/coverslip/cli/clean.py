@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from coverslip.cli import acting
 from coverslip.cli.acting import actor
 from coverslip.cli.clean_bytes import AsJson, DbUri, DryRun, Yes, artifacts, confirmed, files
 from coverslip.cli.clean_report import NOUNS, counted, document, report
-from coverslip.cli.output import console, one_line
+from coverslip.cli.output import console
 from coverslip.derive import open_catalog
 from coverslip.errors import InvalidRequestError
 from coverslip.model.removal import (
@@ -119,7 +118,7 @@ def _command(type_: str) -> None:
                 scope = Scope(type_, dataset_id, run_id, voxel_spacing_id, layout, everything=everything)
                 if not scope.is_narrow and not everything:
                     scope = _whole(scope, yes=yes)
-                plan = make_plan(catalog, scope, look, actor=actor(), command=_said(), permitted=acting.PERMIT)
+                plan = make_plan(catalog, scope, look, actor=actor(), command=acting.command(), permitted=acting.PERMIT)
             if not as_json:
                 for line in report(plan):
                     console().print(line)
@@ -198,11 +197,6 @@ def _of_type(plan: CleanupPlan, type_: str) -> CleanupPlan:
     if plan.scope.type != type_:
         raise InvalidRequestError(f"plan {plan.id} is about {NOUNS.get(plan.scope.type, (plan.scope.type,))[-1]}")
     return plan
-
-
-def _said() -> str:
-    """Return the command as it was given."""
-    return one_line(" ".join(["coverslip", *sys.argv[1:]]))
 
 
 for _type in COMMANDS.values():

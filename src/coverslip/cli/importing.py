@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -98,8 +97,7 @@ def _sweeping(settings: Settings, asked: str | None, allow: int) -> Sweeping:
         mode = asked or settings.cleanup_modes.get(dataset, settings.cleanup_during_import)
         return "on" if mode == "on" else "report" if mode == "report" else "off"
 
-    command = one_line(" ".join(["coverslip", *sys.argv[1:]]))
-    return Sweeping(mode_of, acting.actor(), command, allow, acting.PERMIT)
+    return Sweeping(mode_of, acting.actor(), acting.command(), allow, acting.PERMIT)
 
 
 def _import(top: Top, catalog: Catalog, settings: Settings, workers: int, sweeping: Sweeping) -> ImportReport:
