@@ -1,7 +1,7 @@
 """Rows of the same document, left by imports that called it differently: one of them stays, with the oldest number."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -85,7 +85,9 @@ def _merge(
     ).one()
     marks.note(_seen(keep), _seen(after))
     connection.execute(update(Entity).where(Entity.parent_id.in_(ids)).values(parent_id=keep.id))
-    artifacts = _take_artifacts(connection, keep.id, ids)
+    shapes = {file.shape for file in to_files(after.files)}
+    kinds = {kind for shape in shapes for kind in marks.kinds.of_shapes.get(shape, ())}
+    artifacts = _take_artifacts(connection, keep.id, ids, kinds)
     aliases = _follow(connection, keep.id, ids)
     return {
         "keep": keep.id,
@@ -109,17 +111,26 @@ def _follow(connection: Connection, keep: int, ids: Sequence[int]) -> dict[str, 
     return {str(row.id): row.entity_id for row in before}
 
 
-def _take_artifacts(connection: Connection, keep: int, ids: Sequence[int]) -> dict[str, int]:
-    """Let the row that stays have the artifacts of others of which it has none; return whose they were."""
+def _take_artifacts(connection: Connection, keep: int, ids: Sequence[int], kinds: Collection[str]) -> dict[str, int]:
+    """Let the row that stays have the artifacts of others of which it has none; return whose they were.
+
+    Those of kinds that it shows no more go to one of the others: nobody builds them there, and an undo finds them.
+    """
     wanted = select(Artifact.id, Artifact.kind, Artifact.entity_id).where(Artifact.entity_id.in_([keep, *ids]))
     found = connection.execute(wanted.order_by(*LOCK_ORDER).with_for_update()).all()
-    has = {row.kind for row in found if row.entity_id == keep}
+    there = {(row.entity_id, row.kind) for row in found}
     taken: dict[str, int] = {}
     for row in found:
-        if row.kind not in has and row.entity_id is not None:
-            has.add(row.kind)
+        if row.entity_id is None:
+            continue
+        if row.entity_id == keep:
+            free = [] if row.kind in kinds else [number for number in ids if (number, row.kind) not in there]
+        else:
+            free = [keep] if row.kind in kinds and (keep, row.kind) not in there else []
+        if free:
+            there.add((free[0], row.kind))
             taken[row.id] = row.entity_id
-            connection.execute(update(Artifact).where(Artifact.id == row.id).values(entity_id=keep))
+            connection.execute(update(Artifact).where(Artifact.id == row.id).values(entity_id=free[0]))
     return taken
 
 
