@@ -1,11 +1,11 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback } from "react";
 
-import { asProblem, isAbort, type Problem } from "../api.ts";
 import { useApp } from "../app.ts";
 import { count } from "../format.ts";
 import { Icon } from "../parts/Icon.tsx";
 import { ProblemText } from "../parts/ProblemText.tsx";
 import { AUDIT_ROUTE, Link, planRoute } from "../router.tsx";
+import { useAnswer } from "./answer.tsx";
 import { auditPages } from "./audit.ts";
 import type { AuditCheck, AuditLine } from "./documents.ts";
 import { Frame } from "./Frame.tsx";
@@ -91,21 +91,10 @@ function Line({ line }: { line: AuditLine }) {
 /** Whether every line follows from the one before. The whole log is read for it. */
 function Chain() {
   const { cleanup } = useApp();
-  const [check, setCheck] = useState<AuditCheck | null>(null);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const [attempt, setAttempt] = useState(0);
-  useEffect(() => {
-    const abort = new AbortController();
-    cleanup.checkAudit(abort.signal).then(setCheck, (error: unknown) => {
-      if (!isAbort(error)) setProblem(asProblem(error));
-    });
-    return () => abort.abort();
-  }, [cleanup, attempt]);
-  const again = useCallback(() => {
-    setCheck(null);
-    setProblem(null);
-    setAttempt((n) => n + 1);
-  }, []);
+  const ask = useCallback((signal: AbortSignal) => cleanup.checkAudit(signal), [cleanup]);
+  const { answer, problem: failed, busy, again } = useAnswer(ask);
+  const problem = busy ? null : failed;
+  const check = busy || failed !== null ? null : answer;
   const state = check === null ? "" : check.problems.length === 0 ? " chain-whole" : " chain-broken";
   return (
     <section className={`chain${state}`} aria-label="Hash chain">

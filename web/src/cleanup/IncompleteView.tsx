@@ -1,9 +1,8 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useState } from "react";
 
-import { asProblem, isAbort, type Problem } from "../api.ts";
 import { useApp } from "../app.ts";
-import { ProblemText } from "../parts/ProblemText.tsx";
 import { imageRoute, INCOMPLETE_ROUTE, Link } from "../router.tsx";
+import { Unanswered, useAnswer } from "./answer.tsx";
 import type { Entity } from "./documents.ts";
 import { Frame } from "./Frame.tsx";
 import { Place, TableFrame, When } from "./Parts.tsx";
@@ -14,40 +13,18 @@ const RECORDS = 100;
 /** All records that are marked as incomplete now, whatever found it: a cleanup, an import. */
 export function IncompleteView() {
   const { cleanup } = useApp();
-  const [found, setFound] = useState<Entity[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
-  const [next, setNext] = useState<string | null>(null);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const [attempt, setAttempt] = useState(0);
-  const again = useCallback(() => setAttempt((n) => n + 1), []);
-  useEffect(() => {
-    const abort = new AbortController();
-    cleanup.incomplete(cursor, RECORDS, abort.signal).then(
-      (list) => {
-        setFound(list.entities);
-        setNext(list.next_cursor);
-        setProblem(null);
-      },
-      (error: unknown) => {
-        if (!isAbort(error)) setProblem(asProblem(error));
-      },
-    );
-    return () => abort.abort();
-  }, [cleanup, cursor, attempt]);
+  const ask = useCallback((signal: AbortSignal) => cleanup.incomplete(cursor, RECORDS, signal), [cleanup, cursor]);
+  const { answer, problem, again } = useAnswer(ask);
+  const found = answer?.entities ?? null;
+  const next = answer?.next_cursor ?? null;
   return (
     <Frame title="Incomplete records" tab={INCOMPLETE_ROUTE}>
       <p className="quiet">
         Records whose metadata document is there and whose data files are not. They are never removed; an import or a cleanup that finds the files
         takes the mark off.
       </p>
-      {problem && (
-        <div className="problem" role="alert">
-          <ProblemText problem={problem} />
-          <button type="button" className="button" onClick={again}>
-            Try again
-          </button>
-        </div>
-      )}
+      {problem && <Unanswered problem={problem} again={again} />}
       {found === null && !problem && <p className="quiet">Loading…</p>}
       {found?.length === 0 && <p className="quiet">No record is incomplete.</p>}
       {found !== null && found.length > 0 && <Table rows={found} />}

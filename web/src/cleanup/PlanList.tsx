@@ -1,9 +1,8 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useState } from "react";
 
-import { asProblem, isAbort, type Problem } from "../api.ts";
 import { useApp } from "../app.ts";
-import { ProblemText } from "../parts/ProblemText.tsx";
 import { CLEANUP_ROUTE, Link, planRoute } from "../router.tsx";
+import { Unanswered, useAnswer } from "./answer.tsx";
 import type { PlanHead } from "./documents.ts";
 import { Frame } from "./Frame.tsx";
 import { StateBadge, TableFrame, When, Who } from "./Parts.tsx";
@@ -17,24 +16,9 @@ const MOST = 1000;
 export function PlanList() {
   const { cleanup } = useApp();
   const [limit, setLimit] = useState(FIRST);
-  const [plans, setPlans] = useState<PlanHead[] | null>(null);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const [attempt, setAttempt] = useState(0);
   const [asking, setAsking] = useState(false);
-  const again = useCallback(() => setAttempt((n) => n + 1), []);
-  useEffect(() => {
-    const abort = new AbortController();
-    cleanup.plans(limit, abort.signal).then(
-      (found) => {
-        setPlans(found);
-        setProblem(null);
-      },
-      (error: unknown) => {
-        if (!isAbort(error)) setProblem(asProblem(error));
-      },
-    );
-    return () => abort.abort();
-  }, [cleanup, limit, attempt]);
+  const ask = useCallback((signal: AbortSignal) => cleanup.plans(limit, signal), [cleanup, limit]);
+  const { answer: plans, problem, again } = useAnswer(ask);
   return (
     <Frame title="Cleanup" tab={CLEANUP_ROUTE}>
       <div className="intro">
@@ -46,14 +30,7 @@ export function PlanList() {
           Make a plan…
         </button>
       </div>
-      {problem && (
-        <div className="problem" role="alert">
-          <ProblemText problem={problem} />
-          <button type="button" className="button" onClick={again}>
-            Try again
-          </button>
-        </div>
-      )}
+      {problem && <Unanswered problem={problem} again={again} />}
       {plans === null && !problem && <p className="quiet">Loading…</p>}
       {plans?.length === 0 && <p className="quiet">There are no plans yet.</p>}
       {plans !== null && plans.length > 0 && <PlanTable plans={plans} />}
